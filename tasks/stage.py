@@ -1,0 +1,85 @@
+"""The contract of a stage: rows in, rows out, and nothing about who runs it or where it is stored.
+
+A stage is a class with a frozen Config, a typed Input and a typed Output. It comes in three shapes:
+
+- Annotate: one row in, one row out, same id (quality scores of a source).
+- Expand: one row in, many rows out, each with an id of its own (a source into clips).
+- Reduce: all rows in, one artifact out (a dataset version, a contact sheet, a training).
+
+Input's fields are filled by name from the outputs of the stages it `reads` (the first one is walked
+row by row, the others are joined on the id); Output's fields are the columns of the stage's table.
+Ids travel with every result and are checked, so a result can't be written to the wrong item.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from infra.resources import Needs
+from storage.store import Store
+
+
+class StageConfig(BaseModel):
+    """What to compute. Every field enters the fingerprint; where to compute it belongs in a profile."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A stage looked at the item and says no: a result like any other, kept with its reason."""
+
+    id: str
+    code: str
+    """Short and stable, for counting: `no_video`."""
+    reason: str
+    """For a person: what was found, and what would have been right."""
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """Everything one input row became. Empty is not allowed: say with `Rejected` why nothing came."""
+
+    id: str
+    rows: tuple[Any, ...]
+
+
+class Stage:
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    """Raise it when the code's results change: rows of the old version are then computed again."""
+    reads: ClassVar[tuple[type["Stage"], ...]] = ()
+    """Upstream stages, the walked one first; empty means the list of sources."""
+    needs: ClassVar[Needs] = Needs()
+
+    Config: ClassVar[type[StageConfig]] = StageConfig
+    Input: ClassVar[type]
+    Output: ClassVar[type]
+
+    def __init__(self, config: Any = None) -> None:
+        self.config = config if config is not None else self.Config()
+
+    def weights(self) -> dict[str, str]:
+        """Model reference -> digest of the weights this stage loads; part of the fingerprint."""
+        return {}
+
+    def setup(self, store: Store) -> None:
+        """Once per worker, before the first batch: load weights, keep `store` to open files."""
+        self.store = store
+
+
+class Annotate(Stage):
+    def __call__(self, rows: Sequence[Any]) -> list[Any]:
+        raise NotImplementedError(f"{type(self).__name__}.__call__")
+
+
+class Expand(Stage):
+    def __call__(self, rows: Sequence[Any]) -> list[Any]:
+        raise NotImplementedError(f"{type(self).__name__}.__call__")
+
+
+class Reduce(Stage):
+    def __call__(self, rows: Iterable[Any]) -> Any:
+        raise NotImplementedError(f"{type(self).__name__}.__call__")

@@ -1,0 +1,45 @@
+# Everything runs in .venv, made by uv (installed for you when it is missing).
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := $(UV) run --no-sync
+export UV_COMPILE_BYTECODE = 1
+export UV_PROJECT_ENVIRONMENT = .venv
+export RAY_ENABLE_UV_RUN_RUNTIME_ENV = 0
+unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
+
+.PHONY: demo test check bench chaos clean
+
+demo: .venv/ready ## install, then one whole rebuild on little videos of its own
+	@$(RUN) redub demo
+
+test: .venv/dev ## install, then all tests (minutes; `make chaos` is longer)
+	@$(RUN) pytest
+
+check: .venv/dev ## format, lint, types, import rules
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+	@$(RUN) lint-imports
+
+bench: .venv/bench ## ratios against the peers, measured in one run
+	@$(RUN) python -m tests.perf
+
+chaos: .venv/dev ## kill workers, drivers and Ray at random moments, many times
+	@$(RUN) pytest -m chaos --timeout 3600
+
+clean: ## remove the environment and everything the demo wrote
+	rm -rf .venv redub-data
+
+$(UV):
+	@python3 -m venv .uv && .uv/bin/pip install --quiet --disable-pip-version-check uv
+
+.venv/ready: pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --quiet --frozen --no-default-groups
+	@touch $@
+
+.venv/dev: pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --quiet --frozen
+	@touch $@ .venv/ready
+
+.venv/bench: pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --quiet --frozen --all-groups
+	@touch $@ .venv/dev .venv/ready

@@ -1,0 +1,5 @@
+"""`python -m flows` is `redub`."""
+
+from flows.cli import main
+
+main()

@@ -1,0 +1,312 @@
+"""The `redub` command. Heavy libraries are imported by the commands that need them, so that help is quick."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows import environment
+
+app = typer.Typer(
+    help="Build the training data for visual dubbing, from videos to a published dataset version.\n\n"
+    "Start with `redub demo`. Then `redub plan --source FOLDER` says what a rebuild would cost, and "
+    "`redub rebuild --source FOLDER` does it. Whatever is interrupted, the same command goes on.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+quarantine = typer.Typer(help="Items that raised, hung or killed a worker: look at them, try them again.", no_args_is_help=True)
+app.add_typer(quarantine, name="quarantine")
+
+CatalogOption = Annotated[str, typer.Option("--catalog", "-c", help="Folder or object-store prefix of the tables.")]
+SourceOption = Annotated[
+    str,
+    typer.Option("--source", "-s", help="Folder, file, glob, object-store prefix, or manifest (.csv, .parquet)."),
+]
+RecipeOption = Annotated[str, typer.Option("--recipe", "-r", help="What to compute: mini, or your own .toml file.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Change one setting, e.g. verdict.min_sharpness=8. Repeatable.")
+]
+ProfileOption = Annotated[
+    str,
+    typer.Option("--profile", "-p", help="Where to compute: laptop, a100x32, h100x8, gpu24g, or file.toml#name."),
+]
+LicenceOption = Annotated[str, typer.Option(help="Licence of sources whose manifest doesn't name one.")]
+ConsentOption = Annotated[str, typer.Option(help="How the people shown agreed, where the manifest doesn't say.")]
+
+CATALOG = str(environment.DATA / "catalog")
+DEMO = environment.DATA / "demo"
+
+
+def main() -> None:
+    """Known problems end in one sentence that says what to do; everything else keeps its traceback."""
+    environment.prepare()
+    from infra.jobs import EngineError
+    from infra.profiles import ProfileError
+    from storage.lock import CatalogBusy
+    from storage.sources import SourceError
+    from storage.table import StorageError
+
+    from flows.recipes import RecipeError  # isort: skip
+
+    try:
+        app()
+    except (RecipeError, ProfileError, SourceError, StorageError, CatalogBusy, EngineError) as error:
+        from flows.view import problems
+
+        problems.print(f"[red]redub:[/] {error}", markup=True, soft_wrap=True)
+        sys.exit(1)
+
+
+@app.command()
+def demo(
+    catalog: CatalogOption = str(DEMO / "catalog"),
+    items: Annotated[int, typer.Option(help="How many little videos to make.")] = 40,
+    set_: SetOption = None,
+    recipe: RecipeOption = "mini",
+    profile: ProfileOption = "laptop",
+) -> None:
+    """Make some little talking videos, a few of them broken, and run a whole rebuild on them."""
+    from flows.democorpus import make_corpus
+    from flows.view import console
+
+    folder = DEMO / "videos"
+    with console.status(f"Making {items} videos with sound in {folder}, some of them broken on purpose ..."):
+        make_corpus(folder, items)
+    console.print(f"{items} sources in {folder}")
+    version = _rebuild(str(folder), catalog, recipe, set_, profile, "", "")
+    sheet = _sheet(catalog, version, DEMO / "sheet.png")
+    at = "" if catalog == CATALOG else f" -c {catalog}"
+    console.print(f"\nLook at   {sheet}", soft_wrap=True)
+    for command, what in (
+        (f"redub status{at}", "what is in the catalog"),
+        (f"redub trace NAME{at}", "what made an item, or why it was rejected"),
+        (f"redub quarantine list{at}", "what failed, and how to try again"),
+        ("redub serve", "the Prefect UI: runs, progress, schedules"),
+    ):
+        console.print(f"Try       {command:<48} {what}", soft_wrap=True)
+
+
+@app.command()
+def plan(
+    source: SourceOption,
+    catalog: CatalogOption = CATALOG,
+    recipe: RecipeOption = "mini",
+    set_: SetOption = None,
+    profile: ProfileOption = "laptop",
+    licence: LicenceOption = "",
+    consent: ConsentOption = "",
+) -> None:
+    """What a rebuild would compute, reuse and cost. Reads the tables, writes nothing.
+
+    *compute*: ready now. *expected*: what earlier stages will send on, going by the past. *reused*: done
+    with the same code, settings and weights. *held*: in quarantine. Hours come from measured seconds.
+    """
+    from flows.driver import check_profile
+    from flows.planning import make_plan
+    from flows.recipes import load_recipe, nodes_of, stages_of
+    from flows.view import show_plan
+    from infra.profiles import load_profile
+    from storage.catalog import Catalog
+    from storage.sources import list_sources
+    from storage.store import Store
+
+    where = load_profile(profile)
+    check_profile(where)
+    stages = stages_of(load_recipe(recipe, set_ or []))
+    tables = Catalog(catalog, Store(dict(where.storage_options)))
+    listing = list_sources(source, tables.store, licence, consent)
+    show_plan(make_plan(tables, stages, nodes_of(stages), where, listing), where.name)
+
+
+@app.command()
+def rebuild(
+    source: SourceOption,
+    catalog: CatalogOption = CATALOG,
+    recipe: RecipeOption = "mini",
+    set_: SetOption = None,
+    profile: ProfileOption = "laptop",
+    licence: LicenceOption = "",
+    consent: ConsentOption = "",
+) -> None:
+    """Compute what is missing, then publish a dataset version. Run it again to go on after anything.
+
+    Ctrl-C stops cleanly: what is done is committed. A second rebuild of the same catalog is refused.
+    """
+    _rebuild(source, catalog, recipe, set_, profile, licence, consent)
+
+
+def _rebuild(
+    source: str, catalog: str, recipe: str, set_: list[str] | None, profile: str, licence: str, consent: str
+) -> str:
+    """Run the flow in this process with live progress; the version's tag."""
+    from flows.driver import check_profile
+    from flows.recipes import load_recipe
+    from infra.profiles import load_profile
+
+    what = load_recipe(recipe, set_ or [])  # before Prefect starts: a typo should not cost ten seconds
+    check_profile(load_profile(profile))
+    from flows.foreground import run_in_foreground
+
+    version = run_in_foreground(
+        sources=source, catalog=catalog, recipe=what, recipe_name=recipe, profile=profile,
+        rights={"licence": licence, "consent": consent},
+    )  # fmt: skip
+    if version is None:
+        raise typer.Exit(130)
+    return version
+
+
+def _sheet(catalog: str, tag: str, path: Path) -> Path:
+    from flows.sheets import version_sheet
+    from storage.catalog import Catalog
+
+    path.write_bytes(version_sheet(Catalog(catalog), tag))
+    return path
+
+
+@app.command()
+def status(catalog: CatalogOption = CATALOG) -> None:
+    """Runs, rows per stage and published versions of a catalog."""
+    from flows.status import show_status
+
+    show_status(_existing(catalog))
+
+
+@app.command()
+def trace(
+    item: Annotated[str, typer.Argument(help="The start of an id, or the end of a file's name.")],
+    catalog: CatalogOption = CATALOG,
+    history: Annotated[bool, typer.Option("--history", help="Rows of earlier settings, too.")] = False,
+) -> None:
+    """Everything that made an item: source, rows, settings, code, runs, versions; or why it was rejected."""
+    from flows.view import show_trace
+    from storage import lineage
+
+    show_trace(lineage.trace(_existing(catalog), item), history)
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(help="A version, for example v1.")],
+    after: Annotated[str, typer.Argument(help="A later one, for example v2.")],
+    catalog: CatalogOption = CATALOG,
+) -> None:
+    """What changed between two versions: settings, stages, and items with the reasons they left."""
+    from flows.view import show_diff
+    from storage import lineage
+
+    show_diff(lineage.diff(_existing(catalog), before, after))
+
+
+@app.command()
+def gc(
+    catalog: CatalogOption = CATALOG,
+    keep: Annotated[int | None, typer.Option(min=1, help="Keep the newest N versions, give up the others.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete; without it, only say what would go.")] = False,
+) -> None:
+    """Delete rows and files that no published version and no unfinished rebuild reaches."""
+    from flows.view import console, number, size
+    from storage.gc import collect, find_garbage
+
+    tables = _existing(catalog)
+    found = find_garbage(tables, keep)
+    for stage, rows in found.rows.items():
+        console.print(f"  {stage}: {number(rows)} rows of settings that no kept version has")
+    for tag in found.versions:
+        console.print(f"  version {tag}")
+    if not yes:
+        console.print("Nothing deleted; `--yes` deletes this and files that killed writers left." if found.rows or found.versions
+                      else "No unreached rows. `--yes` also removes files that killed writers left.")  # fmt: skip
+        return
+    with tables.lock("gc"):
+        console.print(f"Freed {size(collect(tables, found).freed)}.")
+
+
+@quarantine.command("list")
+def quarantine_list(catalog: CatalogOption = CATALOG, recipe: RecipeOption = "mini", set_: SetOption = None) -> None:
+    """What is held, at which stage, and why."""
+    from flows.status import show_quarantine
+    from storage.quarantine import held
+
+    tables = _existing(catalog)
+    show_quarantine(held(tables, _nodes(recipe, set_)), tables.root)
+
+
+@quarantine.command("show")
+def quarantine_show(
+    item: Annotated[str, typer.Argument(help="The start of the item's id.")],
+    catalog: CatalogOption = CATALOG,
+    recipe: RecipeOption = "mini",
+    set_: SetOption = None,
+) -> None:
+    """One held item: its source, what happened, the traceback, and the command that tries it again."""
+    from flows.status import show_held
+    from storage.quarantine import held, one
+
+    tables = _existing(catalog)
+    show_held(tables, one(held(tables, _nodes(recipe, set_), item), item))
+
+
+@quarantine.command("retry")
+def quarantine_retry(
+    item: Annotated[str, typer.Argument(help="The start of the item's id; `all` for every one.")],
+    catalog: CatalogOption = CATALOG,
+    recipe: RecipeOption = "mini",
+    set_: SetOption = None,
+) -> None:
+    """Let the next rebuild try an item again."""
+    from flows.view import console
+    from storage.quarantine import held, one, retry
+
+    tables, nodes = _existing(catalog), _nodes(recipe, set_)
+    rows = held(tables, nodes, "" if item == "all" else item)
+    if item != "all":
+        one(rows, item)
+    with tables.lock("quarantine-retry"):
+        retry(tables, nodes, rows, "quarantine-retry")
+    console.print(f"{len(rows)} items will be tried again by the next `redub rebuild`.")
+
+
+@app.command()
+def doctor(
+    recipe: RecipeOption = "mini",
+    profile: ProfileOption = "laptop",
+    catalog: CatalogOption = CATALOG,
+) -> None:
+    """Check that this machine can run a recipe on a profile, and say how to get what is missing."""
+    from flows.doctor import examine
+
+    if not examine(recipe, profile, catalog):
+        raise typer.Exit(1)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="Port of the Prefect server and its UI.")] = 4200,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. Beyond this machine it needs PREFECT_SERVER_API_AUTH_STRING.")
+    ] = "127.0.0.1",
+) -> None:
+    """Prefect server, UI and a worker here, with the deployments of prefect.yaml. Ctrl-C ends both."""
+    from flows.serve import serve as run_server
+
+    run_server(host, port)
+
+
+def _existing(catalog: str) -> Any:
+    from storage.catalog import Catalog
+    from storage.table import StorageError
+
+    tables = Catalog(catalog)
+    if not tables.exists():
+        raise StorageError(f"there is no catalog at {tables.root}; `redub rebuild --catalog {catalog} --source ...` makes one")
+    return tables
+
+
+def _nodes(recipe: str, set_: list[str] | None) -> Any:
+    from flows.recipes import load_recipe, nodes_of, stages_of
+
+    return nodes_of(stages_of(load_recipe(recipe, set_ or [])))

@@ -1,0 +1,118 @@
+"""`redub doctor`: can this machine run a recipe on a profile, and if not, what gets it there."""
+
+import importlib.metadata
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import fsspec
+
+from flows.driver import check_profile
+from flows.recipes import load_recipe, nodes_of, stages_of
+from flows.view import console, size
+from infra.profiles import Profile, load_profile
+from storage.catalog import Catalog
+from storage.lock import CatalogBusy
+
+LIBRARIES = ("av", "ray", "prefect", "pylance", "pyarrow", "pydantic", "fsspec")
+WANTED_DISK = 2 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    good: bool
+    what: str
+    remedy: str = ""
+
+
+def examine(recipe: str, profile: str, catalog: str) -> bool:
+    """Print what was looked at, good or not; True when nothing is missing."""
+    where = load_profile(profile)
+    check_profile(where)
+    console.print(f"Recipe [bold]{recipe}[/] on profile [bold]{where.name}[/]\n")
+    good = True
+    for finding in _findings(recipe, where, catalog):
+        good &= finding.good
+        console.print(f"  {'[green]ok[/]     ' if finding.good else '[red]missing[/]'} {finding.what}", soft_wrap=True)
+        if finding.remedy:
+            console.print(f"          {finding.remedy}", soft_wrap=True)
+    console.print("\nReady." if good else "\nNot ready: see above.")
+    return good
+
+
+def _findings(recipe: str, profile: Profile, catalog: str) -> Iterator[Finding]:
+    yield from _libraries()
+    yield from _machine(profile)
+    yield from _place(Catalog(catalog))
+    stages = stages_of(load_recipe(recipe))
+    for node in nodes_of(stages):
+        weights = ", ".join(f"{k} {v[:12]}" for k, v in node.made.weights.items()) or "no weights needed"
+        yield Finding(True, f"stage {node.name}: code {node.made.version}, {weights}")
+
+
+def _libraries() -> Iterator[Finding]:
+    found = []
+    for name in LIBRARIES:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding(False, f"Python package {name}", "uv sync  (or: pip install redub)")
+    yield Finding(True, "packages: " + ", ".join(found))
+
+
+def _machine(profile: Profile) -> Iterator[Finding]:
+    have = os.cpu_count() or 1
+    if profile.ray_address:
+        yield _cluster(profile.ray_address)
+        return
+    enough = profile.cpus is None or profile.cpus <= have
+    yield Finding(
+        enough,
+        f"{have} CPUs here" + (f", the profile wants {profile.cpus:.0f}" if profile.cpus else ""),
+        "" if enough else "run it on a larger machine, or copy the profile to your own file with fewer cpus",
+    )
+    gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    if profile.gpus:
+        good = gpus >= profile.gpus
+        remedy = "" if good else "use --profile laptop, or install the NVIDIA driver (nvidia-smi lists the GPUs)"
+        yield Finding(good, f"{gpus} GPUs here, the profile wants {profile.gpus}", remedy)
+
+
+def _cluster(address: str) -> Finding:
+    """Only whether somebody listens there: joining would take seconds and a matching Ray version."""
+    running = address != "auto" or Path("/tmp/ray/ray_current_cluster").exists()  # noqa: S108 - Ray's own file
+    return Finding(
+        running,
+        f"Ray cluster {address!r}",
+        "" if running else "start one: `ray start --head` here, `ray start --address=HEAD:6379` on the other nodes",
+    )
+
+
+def _place(catalog: Catalog) -> Iterator[Finding]:
+    if "://" in catalog.root:
+        yield _object_store(catalog)
+        return
+    there = Path(catalog.root)
+    while not there.exists():
+        there = there.parent
+    free = shutil.disk_usage(there).free
+    good = free > WANTED_DISK and os.access(there, os.W_OK)
+    remedy = "" if good else f"free some space, or choose another place with --catalog ({size(WANTED_DISK)} wanted)"
+    yield Finding(good, f"catalog {catalog.root}: {size(free)} free", remedy)
+    if (Path(catalog.root) / ".lock").exists():
+        try:
+            with catalog.lock("doctor"):
+                pass
+        except CatalogBusy as busy:
+            yield Finding(True, str(busy))
+
+
+def _object_store(catalog: Catalog) -> Finding:
+    scheme = catalog.root.split("://")[0]
+    try:
+        fsspec.get_filesystem_class(scheme)
+    except (ImportError, ValueError) as error:
+        return Finding(False, f"file system {scheme}://", f"{error}")
+    return Finding(True, f"file system {scheme}:// for {catalog.root}")

@@ -1,0 +1,30 @@
+"""Settings of the libraries underneath, made before they are imported: quiet, local, no tracking.
+
+Each is a default: what the user's environment says stays.
+"""
+
+import os
+from pathlib import Path
+
+DATA = Path("redub-data")
+"""Everything that the embedded defaults write is in this folder; remove it to start afresh."""
+
+DEFAULTS = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_CLI_COLORS": "false",
+    "PREFECT_CLI_PROMPT": "false",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "LANCE_LOG": "error",
+}
+
+
+def prepare(prefect_log_level: str = "CRITICAL") -> None:
+    """Prefect keeps its runs beside the data, unless the user has a Prefect of their own."""
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", prefect_log_level)
+    if "PREFECT_API_URL" not in os.environ:
+        os.environ.setdefault("PREFECT_HOME", str((DATA / "prefect").resolve()))

@@ -1,0 +1,154 @@
+"""The rebuild as a Prefect flow: one flow run per rebuild, one task run per stage, all alive at once.
+
+What the Prefect UI shows: the typed form of the parameters, per-stage progress, and at the end the
+funnel, the lineage graph (Mermaid) and the manifest as artifacts. The tables decide what is missing, so
+tasks cache nothing; a run that is cancelled, killed or crashed is gone on with by running it again.
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from prefect import flow, get_run_logger, runtime, task
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.cache_policies import NO_CACHE
+from prefect.events import emit_event
+from prefect.states import Cancelled, State
+from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.driver import Rebuild, Request
+from flows.recipes import RECIPES, Recipe
+from infra.profiles import load_profile
+from storage.catalog import Node
+from storage.lock import CatalogBusy
+from storage.publish import Version
+
+PROGRESS_EVERY_S = 2.0
+
+on_start: ContextVar[Callable[[Rebuild], None] | None] = ContextVar("on_start", default=None)
+"""The command line puts a function here to show a run that it started itself."""
+
+
+class Rights(BaseModel):
+    """What may be done with sources whose manifest doesn't say it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    licence: str = Field(default="", description="Licence of the sources, for example CC-BY-4.0")
+    consent: str = Field(default="", description="How the people shown agreed, for example 'contract 2026-03'")
+
+
+@flow(name="rebuild", task_runner=ThreadPoolTaskRunner(max_workers=32), validate_parameters=True)
+def rebuild(
+    sources: str,
+    catalog: str = "redub-data/catalog",
+    recipe: Recipe = RECIPES["mini"],  # noqa: B008 - frozen; Prefect makes the form from it
+    recipe_name: str = "mini",
+    profile: str = "laptop",
+    rights: Rights = Rights(),  # noqa: B008
+) -> Any:
+    """Bring a catalog up to date with its sources and recipe, and publish a dataset version.
+
+    Only what is missing is computed: rows made by the same code, settings and weights are reused.
+
+    Args:
+        sources: Folder, file, glob, object-store prefix, or manifest (.csv, .parquet with a `uri` column).
+        catalog: Folder or object-store prefix that holds the tables.
+        recipe: What to compute.
+        recipe_name: What to call this recipe in the manifest.
+        profile: Where to compute: laptop, a100x32, h100x8, gpu24g, or your own file.toml#name.
+        rights: Licence and consent of sources whose manifest doesn't say it.
+    """
+    request = Request(
+        sources, catalog, recipe, recipe_name, load_profile(profile), rights.licence, rights.consent,
+        flow_run=str(runtime.flow_run.name or ""),
+    )  # fmt: skip
+    run = Rebuild(request)
+    try:
+        with run:
+            return _run(run)
+    except CatalogBusy as busy:
+        get_run_logger().warning("refused: %s", busy)
+        return Cancelled(message=f"refused: {busy}")
+
+
+def _run(run: Rebuild) -> State[Any] | dict[str, Any]:
+    run.prepare()
+    show = on_start.get()
+    if show:
+        show(run)
+    run.start()
+    futures = [_stage_task(node).submit(run) for node in run.nodes]
+    for future in futures:
+        future.result()
+    if run.stopped:
+        return Cancelled(message="stopped; what was done is committed, and running it again goes on from there")
+    version = _publish_task(run)
+    return {"version": version.tag, "new": version.new, "rows": version.manifest["rows"]}
+
+
+def _stage_task(node: Node) -> Any:
+    """A task run that lives as long as its stage does and reports on it; the engine does the work."""
+
+    @task(name=node.name, task_run_name=node.name, cache_policy=NO_CACHE, persist_result=False)
+    def watch(run: Rebuild) -> None:
+        artifact = create_progress_artifact(0.0, key=f"progress-{node.name}", description=f"{node.name}: starting")
+        while not run.wait(node.name, PROGRESS_EVERY_S):
+            _report(artifact, run, node.name)
+        _report(artifact, run, node.name)
+
+    return watch
+
+
+def _report(artifact: Any, run: Rebuild, name: str) -> None:
+    p = next(p for p in run.progress() if p.name == name)
+    share = 100.0 if p.finished else 100.0 * p.done / max(p.expected, 1)
+    text = (
+        f"{name}: {p.done}/{p.expected} items, {p.ok} ok, {p.rejected} rejected, "
+        f"{p.quarantined} quarantined, {p.rate:.1f}/s on {p.workers} workers"
+    )
+    update_progress_artifact(artifact, progress=min(share, 100.0), description=text)
+
+
+@task(name="publish", task_run_name="publish", cache_policy=NO_CACHE, persist_result=False)
+def _publish_task(run: Rebuild) -> Version:
+    version = run.publish()
+    m = version.manifest
+    create_table_artifact([dict(row) for row in m["funnel"]], key="funnel", description=f"Funnel of {m['version']}")
+    create_markdown_artifact(lineage_graph(run, m), key="lineage")
+    create_markdown_artifact(manifest_page(m), key="manifest")
+    if version.new:
+        emit_event(
+            event="redub.version.published",
+            resource={"prefect.resource.id": f"redub.catalog.{run.catalog.root}", "redub.version": m["version"]},
+            payload={"rows": m["rows"], "content": m["content"]},
+        )
+    return version
+
+
+def lineage_graph(run: Rebuild, manifest: dict[str, Any] | Any) -> str:
+    """Stages and how many rows went along each edge, as Mermaid, which the UI draws."""
+    out = {row["stage"]: row["out"] for row in manifest["funnel"]}
+    lines = [f"    sources[sources: {out['sources']}]"]
+    for node in run.nodes:
+        lines.append(f"    {node.name}[{node.name}: {out[node.name]}<br/>{node.fingerprint[:8]}]")
+        lines += [f"    {up} -->|{out[up]}| {node.name}" for up in node.reads]
+    last = run.nodes[-1].name
+    lines.append(f"    {last} -->|{manifest['rows']}| version([{manifest['version']}])")
+    return "\n".join(["```mermaid", "flowchart TD", *lines, "```"])
+
+
+def manifest_page(manifest: dict[str, Any] | Any) -> str:
+    plain = {k: v for k, v in manifest.items() if not isinstance(v, (dict, list))}
+    rows = "\n".join(f"| {k} | {v} |" for k, v in plain.items())
+    groups = "\n".join(
+        f"| {g} | " + ", ".join(f"{k}: {v}" for k, v in manifest[g].items()) + " |"
+        for g in ("splits", "licences", "consent", "fingerprints")
+    )
+    return f"# Dataset {manifest['version']}\n\n| | |\n|---|---|\n{rows}\n{groups}\n"

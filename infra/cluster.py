@@ -1,0 +1,77 @@
+"""Starts Ray on this machine, or joins the cluster that the profile names; never a stray one.
+
+    with start(profile) as resources:
+        Engine(jobs, resources).run()
+
+A cluster that was there before is left as it was found: the engine ends its own actors only.
+"""
+
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from infra.profiles import Profile
+from infra.quietray import ray
+from infra.resources import Resources
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+SPARE_CPUS = 2
+"""Ray's own count is larger than ours by this: actors that fill it to the brim wait for each other."""
+LONGEST_TEMP = 40
+"""Ray puts sockets under its folder, and a socket's path may have 107 characters."""
+
+
+@contextmanager
+def start(profile: Profile) -> Iterator[Resources]:
+    """Resources for the engine, as long as the cluster is up."""
+    ours = not ray.is_initialized()
+    if ours:
+        _join(profile.ray_address) if profile.ray_address else _start_here(profile)
+    try:
+        yield _resources(profile)
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _join(address: str) -> None:
+    ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+
+
+def _start_here(profile: Profile) -> None:
+    """Many processes share the machine, so each computes with one thread."""
+    for name in THREADS:
+        os.environ.setdefault(name, "1")
+    options: dict[str, Any] = {}
+    if len(tempfile.gettempdir()) > LONGEST_TEMP:
+        options["_temp_dir"] = f"/tmp/ray-{os.getuid()}"  # noqa: S108 - short is what matters; owned by us
+    if profile.gpus is not None:
+        options["num_gpus"] = profile.gpus
+    ray.init(
+        address="local",
+        num_cpus=math.ceil(_cpus(profile)) + SPARE_CPUS,
+        object_store_memory=profile.object_store_mb << 20,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+        **options,
+    )
+
+
+def _cpus(profile: Profile) -> float:
+    return profile.cpus if profile.cpus is not None else float(os.cpu_count() or 1)
+
+
+def _resources(profile: Profile) -> Resources:
+    """What the profile allows, and never more than the cluster has."""
+    there = ray.cluster_resources()
+    limit = _cpus(profile) if profile.cpus is not None or not profile.ray_address else math.inf
+    gpus = int(there.get("GPU", 0))
+    return Resources(
+        cpus=min(limit, there.get("CPU", 0.0)),
+        gpus=gpus if profile.gpus is None else min(profile.gpus, gpus),
+        memory_gb=profile.memory_gb,
+    )

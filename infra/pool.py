@@ -1,0 +1,269 @@
+"""The workers of one job: starts them, keeps them fed, and sorts out who is to blame when one dies.
+
+A worker is a warm Ray actor with at most two calls outstanding, so that it never idles between them. A
+call holds a batch, or several when items are so quick that Ray's own cost per call would show.
+
+When a worker dies, the items that its black box names are suspects: each runs again alone, on a worker
+that has nothing else. One that is there at `deaths` deaths is failed; all others finish as if nothing
+had been. Ray's own restarts are off: it would run the same poison again.
+"""
+
+import itertools
+import math
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra import blackbox
+from infra.blackbox import LastWords
+from infra.jobs import Failed, Job, SetupError, Work
+from infra.meter import Meter
+from infra.quietray import ray, ray_errors
+from infra.resources import Room
+from infra.worker import Answer, Packed, Worker
+
+CALL_S = 0.1
+"""Calls of quick items are filled up to this many seconds: Ray's part of it is then about a hundredth."""
+GRACE_S = 5.0
+"""The worker ends itself when it hangs; only if it can't even do that does the driver kill it."""
+UNEXPLAINED = 3
+"""Deaths in a row, with no item to blame and no answer between, after which the stage itself is broken."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    deaths: int = 2
+    attempts: int = 2
+    setup_timeout_s: float = 1800.0
+
+
+@dataclass(eq=False)
+class Member:
+    """One worker, as the driver sees it."""
+
+    handle: Any
+    box_path: str
+    setup: Any
+    """Reference to the setup's answer, until it came."""
+    clock: float
+    """When it began what it does now: its setup, or the first of its calls."""
+    calls: deque[tuple[Any, list[Work]]] = field(default_factory=deque)
+    alone: bool = False
+    leaving: bool = False
+    warm: bool = False
+
+    @property
+    def head(self) -> Any:
+        """What it will answer next."""
+        return self.setup if self.setup is not None else self.calls[0][0] if self.calls else None
+
+
+class Pool:
+    def __init__(self, job: Job, limits: Limits) -> None:
+        self.job, self.limits = job, limits
+        self.members: list[Member] = []
+        self.meter = Meter(job.speed_hint)
+        self.setup_s = 0.0
+        self._make: Any = None
+        self._again: deque[Work] = deque()
+        self._suspects: deque[Work] = deque()
+        self._deaths: Counter[str] = Counter()
+        self._unexplained = 0
+        self._numbers = itertools.count()
+
+    # how many
+
+    @property
+    def staying(self) -> list[Member]:
+        return [m for m in self.members if not m.leaving]
+
+    def fit(self, target: int) -> None:
+        """Send away those above the target, the idle ones first, each when it has answered its calls."""
+        for member in self.members:
+            member.leaving = False
+        ranked = sorted(self.members, key=lambda m: (m.setup is not None, not m.calls), reverse=False)
+        for member in ranked[target:]:
+            member.leaving = True
+        self.retire()
+
+    def retire(self) -> None:
+        """End those that leave and have nothing outstanding: room for other stages."""
+        for member in [m for m in self.members if m.leaving and not m.calls]:
+            self._end(member)
+
+    def grow(self, target: int, room: Room) -> None:
+        while len(self.staying) < target and room.take(self.job.needs):
+            self._start()
+
+    def _start(self) -> None:
+        if self._make is None:
+            self._make = ray.put(self.job.make_worker)
+        context = ray.get_runtime_context()
+        name = f"{self.job.name}-{id(self):x}-{next(self._numbers)}.box"
+        path = f"{context.get_temp_dir()}/{context.get_session_name()}/redub/{name}"
+        needs = self.job.needs
+        actor = ray.remote(Worker).options(  # type: ignore[attr-defined]
+            num_cpus=needs.cpus, num_gpus=needs.gpus, max_restarts=0, max_task_retries=0
+        )
+        handle = actor.remote(path, needs, self.limits.attempts)
+        setup = handle.setup.remote(self._make)
+        self.members.append(Member(handle, path, setup, time.monotonic()))
+
+    def _end(self, member: Member) -> None:
+        ray.kill(member.handle)
+        self.members.remove(member)
+
+    def close(self) -> None:
+        for member in list(self.members):
+            self._end(member)
+
+    # work out
+
+    @property
+    def in_flight(self) -> int:
+        return sum(len(works) for m in self.members for _, works in m.calls)
+
+    @property
+    def held(self) -> int:
+        """Taken from the feed and waiting for a worker again."""
+        return len(self._again) + len(self._suspects)
+
+    @property
+    def hungry(self) -> bool:
+        """A worker has nothing to do, or none was worth starting yet."""
+        return not self.held and (not self.members or any(not m.calls for m in self.members))
+
+    def submit(self) -> None:
+        """Idle workers first, then a second call for each, so that a short queue is spread evenly."""
+        for depth in (0, 1):
+            for member in self.members:
+                if len(member.calls) == depth and self._ready(member):
+                    works = self._pick(member, depth)
+                    if not works:
+                        break
+                    if not member.calls:
+                        member.clock = time.monotonic()
+                    member.calls.append((member.handle.run.remote(works), works))
+
+    def _ready(self, member: Member) -> bool:
+        return member.setup is None and not member.leaving and not member.alone
+
+    def _pick(self, member: Member, depth: int) -> list[Work]:
+        if self._suspects:  # no second calls now, so that workers run empty and take a suspect each
+            member.alone = depth == 0
+            return [self._suspects.popleft()] if depth == 0 else []
+        ready = len(self._again) + self.job.feed.waiting()
+        if not ready or (depth == 1 and ready < self.job.needs.batch):
+            return []
+        size = self._size(ready)
+        works = [self._again.popleft() for _ in range(min(size, len(self._again)))]
+        return works + (self.job.feed.take(size - len(works)) if size > len(works) else [])
+
+    def _size(self, ready: int) -> int:
+        """Whole batches worth CALL_S, but never so many that another worker would go without."""
+        batch = self.job.needs.batch
+        quick = (self.meter.speed or 0.0) * CALL_S
+        share = ready / (2 * max(len(self.members), 1))
+        return batch * max(1, math.floor(min(quick, share) / batch))
+
+    # answers in
+
+    def answered(self, member: Member, value: Any) -> list[Packed | Failed]:
+        """Take the value, or the error, that the member's head came to."""
+        if member.setup is not None:
+            self._set_up(member, value)
+            return []
+        if isinstance(value, ray_errors.RayError) and not isinstance(value, ray_errors.RayTaskError):
+            return self.lost(member, str(value))
+        if isinstance(value, Exception):  # ours: the worker turns whatever a stage raises into an outcome
+            raise value
+        assert isinstance(value, Answer)
+        member.calls.popleft()
+        self.meter.add(len(value.outcomes), value.seconds, member.warm)
+        member.clock, member.alone, member.warm = time.monotonic(), False, True
+        self._unexplained = 0
+        return list(value.outcomes)
+
+    def _set_up(self, member: Member, value: Any) -> None:
+        if isinstance(value, ray_errors.RayTaskError):
+            raise SetupError(f"a worker of {self.job.name} can't start: {value}") from value
+        if isinstance(value, Exception):
+            self._members_fault(member, f"died while it was set up\n{value}")
+            return
+        self.setup_s = time.monotonic() - member.clock
+        member.setup, member.clock = None, time.monotonic()
+
+    def watch(self, now: float) -> list[Packed | Failed]:
+        """Kill what doesn't answer although its own watchdog should have ended it."""
+        outcomes: list[Packed | Failed] = []
+        for member in list(self.members):
+            waited = now - member.clock
+            if member.setup is not None:
+                if waited > self.limits.setup_timeout_s:
+                    self._members_fault(member, f"was not set up after {waited:.0f} s: no room, or it hangs")
+            elif member.calls and waited > self._patience(member.calls[0][1]):
+                outcomes += self.lost(member, f"no answer after {waited:.0f} s", hung=True)
+        return outcomes
+
+    def _patience(self, works: Sequence[Work]) -> float:
+        needs = self.job.needs
+        return needs.timeout_s * min(len(works), 3 * needs.batch) + GRACE_S
+
+    # deaths
+
+    def lost(self, member: Member, error: str, hung: bool = False) -> list[Packed | Failed]:
+        """A worker is gone. What it was not at goes back into the queue; what it was at is suspect."""
+        words = self._last_words(member)
+        self._end(member)
+        head = member.calls[0][1] if member.calls else []
+        accused = [work for work in head if words is None or work.id in words.ids]
+        spared = [w for _, works in member.calls for w in works if w not in accused]
+        self._again.extendleft(reversed(spared))
+        if not accused:
+            self._blame_stage(f"died between two items\n{error}")
+        return [failed for work in accused for failed in self._accuse(work, accused, words, error, hung)]
+
+    def _accuse(
+        self, work: Work, accused: list[Work], words: LastWords | None, error: str, hung: bool
+    ) -> list[Failed]:
+        self._deaths[work.id] += 1
+        deaths = self._deaths[work.id]
+        if deaths < self.limits.deaths or len(accused) > 1:
+            self._suspects.append(work)
+            return []
+        how = _how(words, error, hung, self.job.needs.timeout_s)
+        detail = f"{words.text if words else ''}\n{error}".strip()[-4000:]
+        return [Failed(work.id, f"{how}, {_times(deaths)}", detail, deaths)]
+
+    def _last_words(self, member: Member) -> LastWords | None:
+        """None: nobody can tell, the node is gone as well."""
+        node = ray.get_runtime_context().get_node_id()
+        del node
+        try:
+            return blackbox.read(member.box_path)
+        except OSError:
+            return None
+
+    def _members_fault(self, member: Member, how: str) -> None:
+        self._end(member)
+        self._blame_stage(how)
+
+    def _blame_stage(self, how: str) -> None:
+        self._unexplained += 1
+        if self._unexplained >= UNEXPLAINED:
+            raise SetupError(f"{self._unexplained} workers of {self.job.name} in a row: each {how}")
+
+
+def _how(words: LastWords | None, error: str, hung: bool, timeout_s: float) -> str:
+    if hung or (words and words.hung):
+        return f"hung: no answer after {timeout_s:g} s"
+    if "memory" in error.lower() and "OOM killer" not in error:
+        return "the worker was killed for memory on this item"
+    cause = (words and words.cause) or "killed from outside, or it left"
+    return f"the worker died ({cause}) on this item"
+
+
+def _times(n: int) -> str:
+    return {1: "once", 2: "twice"}.get(n, f"{n} times")

@@ -1,0 +1,125 @@
+"""Where things run: a profile is one table row of profiles.toml, or of a file of yours.
+
+A profile says how many workers fit and where tables lie, never what is computed: it enters no
+fingerprint, so moving a rebuild to another machine recomputes nothing.
+"""
+
+import dataclasses
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+
+from infra.resources import Needs
+
+BUILT_IN = Path(__file__).with_name("profiles.toml")
+NEEDS_FIELDS = {field.name: field for field in dataclasses.fields(Needs)}
+
+
+class ProfileError(ValueError):
+    """A profile that doesn't exist or can't be read; says what to do."""
+
+
+class Profile(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: str
+    """What it is called in its file."""
+    cpus: float | None = Field(default=None, gt=0)
+    """CPUs for all workers together. Default: all of this machine, or of the cluster that is joined."""
+    gpus: int | None = Field(default=None, ge=0)
+    """GPUs for all workers together. Default: all that Ray finds."""
+    gpu_memory_gb: float | None = Field(default=None, gt=0)
+    """Memory of one GPU, for `redub doctor` to check that a stage's share holds its weights. Default: not
+    checked."""
+    memory_gb: float | None = Field(default=None, gt=0)
+    """Main memory for all workers together. Default: it doesn't limit the number of workers."""
+    ray_address: str | None = None
+    """A running Ray cluster to join (`auto` for the one of this node). Default: start one here, and only
+    for this run."""
+    object_store_mb: int = Field(default=256, ge=80)
+    """Shared memory for results on their way to a table. Default: enough for seconds of them."""
+    catalog: str = "redub-data"
+    """Folder or object-store prefix of all tables. Default: a folder where you are."""
+    storage_options: dict[str, str] = {}
+    """Passed to the object store (region, endpoint). Keep secrets in the environment. Default: none."""
+    needs: dict[str, dict[str, Any]] = {}
+    """Per stage, fields of `Needs` that differ here from the stage's own. Default: none differ."""
+
+    @field_validator("needs")
+    @classmethod
+    def _known_and_sane(cls, needs: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {stage: {k: _need(stage, k, v) for k, v in own.items()} for stage, own in needs.items()}
+
+
+def _need(stage: str, name: str, value: Any) -> Any:
+    if name not in NEEDS_FIELDS:
+        close = _close(name, NEEDS_FIELDS)
+        raise ValueError(f"{stage} has an unknown field {name!r}; there are {', '.join(NEEDS_FIELDS)}{close}")
+    least = 1 if name == "batch" else 0
+    checked = TypeAdapter(NEEDS_FIELDS[name].type).validate_python(value)
+    if checked < least or (name == "timeout_s" and not checked):
+        raise ValueError(f"{stage}.{name} is {value}, and must be {'at least 1' if least else 'positive'}")
+    return checked
+
+
+def load_profile(name_or_path: str) -> Profile:
+    """A built-in name, `file.toml` (with one profile in it), or `file.toml#name`."""
+    path, _, name = name_or_path.partition("#")
+    if not path.endswith(".toml"):
+        return _profile(BUILT_IN, name_or_path)
+    if not Path(path).is_file():
+        raise ProfileError(f"there is no file {path} (looked in {os.getcwd()})")
+    if not name:
+        names = list(_rows(Path(path)))
+        if len(names) != 1:
+            raise ProfileError(f"{path} holds {len(names)} profiles; say which: {path}#<one of {names}>")
+        name = names[0]
+    return _profile(Path(path), name)
+
+
+def needs_for(profile: Profile, stage: str, default: Needs) -> Needs:
+    """What a worker of the stage takes here."""
+    return dataclasses.replace(default, **profile.needs.get(stage, {}))
+
+
+def built_in_names() -> list[str]:
+    return list(_rows(BUILT_IN))
+
+
+def _profile(path: Path, name: str) -> Profile:
+    rows = _rows(path)
+    if name not in rows:
+        raise ProfileError(
+            f"there is no profile {name!r} in {path.name}; there are {', '.join(rows)}{_close(name, rows)}"
+        )
+    try:
+        return Profile(name=name, **rows[name])
+    except ValidationError as error:
+        raise ProfileError("\n".join(_fault(path, name, fault) for fault in error.errors())) from error
+
+
+def _rows(path: Path) -> dict[str, Any]:
+    try:
+        rows = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ProfileError(f"{path} can't be read: {error}") from error
+    for name, row in rows.items():
+        if not isinstance(row, dict):
+            raise ProfileError(f"{path}: {name!r} stands outside any profile; put it under a [name]")
+    return rows
+
+
+def _fault(path: Path, name: str, fault: Any) -> str:
+    field = ".".join(str(part) for part in fault["loc"]) or "row"
+    close = _close(field, Profile.model_fields) if fault["type"] == "extra_forbidden" else ""
+    reason = "there is no such field" if close or fault["type"] == "extra_forbidden" else fault["msg"]
+    return f"{path}, profile {name}, field {field}: {reason}{close}"
+
+
+def _close(name: str, known: Any) -> str:
+    matches = difflib.get_close_matches(name, list(known), n=2)
+    return f" (did you mean {' or '.join(matches)}?)" if matches else ""

@@ -1,0 +1,123 @@
+"""How many workers each stage gets: a pure function from measured speeds and queues to counts.
+
+The pace of a chain is that of its slowest stage, so the next worker always goes to the stage that would
+take longest to get through what it has still to do (its own queue and all that is on its way to it,
+counted in sources so that stages compare). Three rules go before that:
+
+- Every stage that has work, or may get some, keeps one worker. Where not even that fits, stages take
+  turns: a turn lasts until the queue is empty or the time is up, so weights are not loaded for nothing.
+- A stage that no longer sets the pace gets only a little more than it needs (`SLACK`): its room may be
+  needed in a moment, and what it makes early only fills queues.
+- A split that is not clearly better (`GAIN`) than the present one is not worth loading weights again.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from infra.resources import Needs, Resources, Room
+
+SLACK = 1.25
+GAIN = 1.1
+
+
+@dataclass(frozen=True)
+class StageLoad:
+    name: str
+    speed: float | None
+    """Items a second of one worker; None until one was measured: the stage then has one worker only."""
+    source_units: float
+    """Items of this stage per source."""
+    needs: Needs
+    waiting: int
+    live: bool = True
+    """It has work or may get some."""
+    finished: bool = False
+    in_flight: int = 0
+    turn_over: bool = False
+    """It had its workers for a whole turn, or they have nothing to do."""
+    waited_s: float = 0.0
+    """How long it has had no worker."""
+
+
+def split(stages: Sequence[StageLoad], resources: Resources, current: Mapping[str, int]) -> dict[str, int]:
+    """Workers per stage. `stages` are in order: a stage feeds on those before it."""
+    floors = _floors(stages, resources, current)
+    todo = _todo(stages)
+    loads = [s for s in stages if floors[s.name]]
+    held = {s.name: max(1, current.get(s.name, 0)) for s in loads}
+    kept = _grow(loads, todo, resources, held)
+    fresh = _grow(loads, todo, resources, {s.name: 1 for s in loads})
+    assert fresh is not None, "floors were granted only where they fit"
+    better = kept is None or _pace(loads, todo, fresh) > GAIN * _pace(loads, todo, kept)
+    chosen = fresh if better or kept is None else kept
+    return {s.name: chosen.get(s.name, 0) for s in stages}
+
+
+def _floors(
+    stages: Sequence[StageLoad], resources: Resources, current: Mapping[str, int]
+) -> dict[str, int]:
+    """One worker for each stage, first for those whose turn it is."""
+
+    def turn(s: StageLoad) -> tuple[int, float]:
+        has, works = current.get(s.name, 0) > 0, s.waiting > 0
+        if has and not s.turn_over:
+            return 0, 0.0
+        if works:
+            return (2, 0.0) if has else (1, -s.waited_s)
+        return (3, 0.0) if has else (4, 0.0)
+
+    room = Room(resources)
+    ranked = sorted((s for s in stages if s.live and not s.finished), key=turn)
+    granted = {s.name for s in ranked if room.take(s.needs)}
+    return {s.name: int(s.name in granted) for s in stages}
+
+
+def _todo(stages: Sequence[StageLoad]) -> dict[str, float]:
+    """Sources each stage has still to do: its own queue, and whatever is in front of it."""
+    todo, ahead = {}, 0.0
+    for s in stages:
+        if not s.finished:
+            ahead += (s.waiting + s.in_flight) / s.source_units
+        todo[s.name] = ahead
+    return todo
+
+
+def _most(s: StageLoad, todo: Mapping[str, float]) -> int:
+    """No more workers than there are batches."""
+    return math.ceil(todo[s.name] * s.source_units / s.needs.batch - 1e-9)
+
+
+def _pace_of(s: StageLoad, todo: Mapping[str, float], workers: int) -> float:
+    """The share of what it has to do that a stage gets done in a second."""
+    return workers * (s.speed or 0.0) / s.source_units / max(todo[s.name], 1e-9)
+
+
+def _pace(loads: Sequence[StageLoad], todo: Mapping[str, float], counts: Mapping[str, int]) -> float:
+    """The slowest stage's, of those that more workers would help."""
+    helped = [s for s in loads if s.speed is not None and counts[s.name] < _most(s, todo)]
+    return min((_pace_of(s, todo, counts[s.name]) for s in helped), default=math.inf)
+
+
+def _grow(
+    loads: Sequence[StageLoad], todo: Mapping[str, float], resources: Resources, counts: Mapping[str, int]
+) -> dict[str, int] | None:
+    """Give worker after worker to the slowest stage. None: even the counts to begin with don't fit."""
+    room, grown = Room(resources), dict(counts)
+    by_size = sorted(loads, key=lambda s: -s.needs.gpus)  # large ones first pack best
+    if not all(room.take(s.needs) for s in by_size for _ in range(grown[s.name])):
+        return None
+    growing = [s for s in loads if s.speed is not None and grown[s.name] < _most(s, todo)]
+    slowest = math.inf
+    while growing:
+        s = min(growing, key=lambda s: _pace_of(s, todo, grown[s.name]))
+        pace = _pace_of(s, todo, grown[s.name])
+        if pace > SLACK * slowest:
+            break
+        if room.take(s.needs):
+            grown[s.name] += 1
+        else:
+            slowest = min(slowest, pace)
+        if grown[s.name] >= _most(s, todo) or slowest == pace:
+            growing.remove(s)
+    return grown

@@ -1,0 +1,99 @@
+"""The process of one worker: runs a stage's batches and sees that one bad row costs only itself.
+
+The pool makes a Ray actor of it; but for the pickler it knows nothing of Ray, so its rules can be tried
+without a cluster.
+"""
+
+import os
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from infra.blackbox import BlackBox
+from infra.jobs import Failed, Work
+from infra.jobs import Worker as Call
+from infra.quietray import cloudpickle
+from infra.resources import Needs
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A result still pickled: its size is known, and the engine's loop need not open it."""
+
+    id: str
+    blob: bytes
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    outcomes: list[Packed | Failed]
+    seconds: float
+
+
+class Worker:
+    def __init__(self, box_path: str, needs: Needs, attempts: int) -> None:
+        self._box_path, self._needs, self._attempts = box_path, needs, attempts
+
+    def setup(self, make_worker: Callable[[], Call]) -> int:
+        """Load the stage. Returns the process id."""
+        self._box = BlackBox(self._box_path)
+        self._call = make_worker()
+        return os.getpid()
+
+    def run(self, works: Sequence[Work]) -> Answer:
+        start = time.perf_counter()
+        outcomes: list[Packed | Failed] = []
+        for i in range(0, len(works), self._needs.batch):
+            outcomes += self._batch(works[i : i + self._needs.batch])
+        return Answer(outcomes, time.perf_counter() - start)
+
+    def _batch(self, batch: Sequence[Work]) -> list[Packed | Failed]:
+        if len(batch) > 1:
+            try:
+                return self._once(batch)
+            except (Exception, SystemExit):  # noqa: BLE001 - any error is looked at again, item by item
+                return [self._single(work) for work in batch]
+        return [self._single(batch[0])]
+
+    def _single(self, work: Work) -> Packed | Failed:
+        for attempt in range(1, self._attempts + 1):
+            try:
+                return self._once([work])[0]
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an item raises is its outcome
+                failed = Failed(work.id, _line(error), _compact(error), attempt)
+        return failed
+
+    def _once(self, batch: Sequence[Work]) -> list[Packed | Failed]:
+        ids = [work.id for work in batch]
+        start = time.perf_counter()
+        with self._box.at(ids, self._needs.timeout_s * len(ids)):
+            try:
+                results = list(self._call(list(batch)))
+            except RuntimeError as error:
+                # After such an error every later call in this process fails too, whatever the item.
+                if "CUDA error" in str(error):
+                    self._box.die(error)
+                raise
+        each = (time.perf_counter() - start) / len(ids)
+        return [_checked(id, i, results, each) for i, id in enumerate(ids)]
+
+
+def _checked(id: str, i: int, results: list[tuple[str, Any]], seconds: float) -> Packed | Failed:
+    """A result counts only if it carries its item's id, in its item's place."""
+    got = results[i][0] if i < len(results) else None
+    if got != id:
+        reason = f"the stage answered with id {got!r} in the place of {id!r}"
+        return Failed(id, reason, f"ids of the batch's results: {[r[0] for r in results]}", 1)
+    return Packed(id, cloudpickle.dumps(results[i][1]), seconds)
+
+
+def _line(error: BaseException) -> str:
+    return traceback.format_exception_only(error)[-1].strip()[:500]
+
+
+def _compact(error: BaseException) -> str:
+    """The innermost frames: those of the stage, not the ones that led there."""
+    return "".join(traceback.format_exception(error, limit=-8))[-4000:]

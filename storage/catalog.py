@@ -1,0 +1,198 @@
+"""A catalog: one folder (or object-store prefix) that holds every table of a dataset and its history.
+
+    <catalog>/sources.lance         what was listed, one row per file
+    <catalog>/<stage>.lance         one ledger per stage (table.py)
+    <catalog>/fingerprints.lance    what each fingerprint stands for
+    <catalog>/runs.lance            who rebuilt what, when, and how it ended
+    <catalog>/dataset.lance         the published versions, one tag each (publish.py)
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from storage.fingerprint import Made
+from storage.lock import catalog_lock
+from storage.rows import schema_of
+from storage.sources import Listing, Source
+from storage.store import Store
+from storage.table import PRIMARY_KEY, Status, Table, create_dataset, insert_new, open_dataset, row_key
+
+LISTED = Made("sources", 1, {}, {}, ())
+"""Sources are looked at, not computed: they share one fingerprint for ever."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A stage as storage sees it. `reads` are names of upstream nodes, the walked one first."""
+
+    name: str
+    output: type
+    made: Made
+    reads: tuple[str, ...]
+    expands: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        return self.made.fingerprint
+
+
+SOURCES = Node("sources", Source, LISTED, ())
+
+
+@dataclass(frozen=True)
+class FingerprintRow:
+    key: str
+    stage: str
+    version: int
+    config: str
+    weights: str
+    upstream: list[str]
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """Two rows a run: one when it starts, one when it ends; a killed run has only the first."""
+
+    key: str
+    run: str
+    event: str
+    at: datetime
+    recipe: str
+    profile: str
+    sources: str
+    flow_run: str
+    git_commit: str
+    fingerprints: list[str]
+    message: str
+
+
+class Catalog:
+    """Pickles: only the place travels, handles are opened where they are used."""
+
+    def __init__(self, root: str, store: Store | None = None) -> None:
+        self.root = root if "://" in root else str(Path(root).expanduser().resolve())
+        self.store = store or Store()
+        self._tables: dict[str, Table] = {}
+        self._records: dict[str, Any] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Catalog, (self.root, self.store)
+
+    def exists(self) -> bool:
+        return open_dataset(self.uri("sources"), self.store.options) is not None
+
+    def uri(self, name: str) -> str:
+        return f"{self.root}/{name}.lance"
+
+    def table(self, node: Node) -> Table:
+        if node.name not in self._tables:
+            self._tables[node.name] = Table(self.uri(node.name), node.output, self.store.options)
+        return self._tables[node.name]
+
+    def lock(self, run: str) -> AbstractContextManager[None]:
+        return catalog_lock(self.root, run, self.store.options)
+
+    # -- sources ---------------------------------------------------------------------------------------
+
+    def add_sources(self, listing: Listing, run: str) -> int:
+        """Write the listed sources that are not in the table yet; how many were new."""
+        table = self.table(SOURCES)
+        known = set(table.states(LISTED.fingerprint)["item_id"].to_pylist())
+        verdicts = [(s, Status.OK, None, None) for s in listing.sources]
+        verdicts += [(s, Status.REJECTED, code, reason) for s, code, reason in listing.rejected]
+        fresh = [_source_row(v, run) for v in verdicts if v[0].id not in known]
+        for start in range(0, len(fresh), 100_000):
+            table.append(fresh[start : start + 100_000])
+        return len(fresh)
+
+    # -- records ---------------------------------------------------------------------------------------
+
+    def record(self, nodes: Sequence[Node]) -> None:
+        rows = [
+            FingerprintRow(
+                n.fingerprint,
+                n.name,
+                n.made.version,
+                json.dumps(n.made.config),
+                json.dumps(n.made.weights),
+                list(n.made.upstream),
+            )
+            for n in nodes
+        ]
+        self._insert("fingerprints", FingerprintRow, rows)
+
+    def made(self) -> dict[str, Made]:
+        """Every fingerprint this catalog ever computed with, spelled out."""
+        rows = self._read("fingerprints")
+        return {
+            r["key"]: Made(
+                r["stage"], r["version"], json.loads(r["config"]), json.loads(r["weights"]), r["upstream"]
+            )
+            for r in rows
+        }
+
+    def log_run(self, **fields: Any) -> None:
+        row = RunRow(key=f"{fields['run']}.{fields['event']}", at=datetime.now(UTC), **fields)
+        self._insert("runs", RunRow, [row])
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Newest first, start and end joined; `ended` is None for a run that is alive or was killed."""
+        rows = self._read("runs")
+        ends = {r["run"]: r for r in rows if r["event"] != "started"}
+        starts = sorted((r for r in rows if r["event"] == "started"), key=lambda r: r["at"], reverse=True)
+        return [r | {"ended": ends.get(r["run"])} for r in starts]
+
+    def _insert(self, name: str, row_type: type, rows: Sequence[Any]) -> None:
+        schema = pa.schema(
+            [f.with_metadata(PRIMARY_KEY) if f.name == "key" else f for f in schema_of(row_type)]
+        )
+        dataset = open_dataset(self.uri(name), self.store.options)
+        if dataset is None:
+            dataset = create_dataset(self.uri(name), schema, self.store.options)
+        insert_new(dataset, pa.Table.from_pylist([asdict(r) for r in rows], schema=schema), "key")
+
+    def _read(self, name: str) -> list[dict[str, Any]]:
+        dataset = open_dataset(self.uri(name), self.store.options)
+        return [] if dataset is None else dataset.to_table().to_pylist()
+
+
+def ledger_row(
+    node: Node,
+    item_id: str,
+    run: str,
+    *,
+    parent_id: str | None = None,
+    status: Status = Status.OK,
+    revision: int = 0,
+    values: dict[str, Any] | None = None,
+    **rest: Any,
+) -> dict[str, Any]:
+    """One row, ready for Table.append."""
+    parent = parent_id or item_id
+    base = {
+        "key": row_key(item_id, parent, node.fingerprint, revision),
+        "item_id": item_id,
+        "parent_id": parent,
+        "fingerprint": node.fingerprint,
+        "status": str(status),
+        "revision": revision,
+        "attempts": 1,
+        "seconds": 0.0,
+        "bytes": sum(len(v) for v in (values or {}).values() if isinstance(v, (bytes, str))),
+        "run": run,
+        "written_at": datetime.now(UTC),
+    }
+    return {**(values or {}), **base, **rest}
+
+
+def _source_row(verdict: tuple[Source, Status, str | None, str | None], run: str) -> dict[str, Any]:
+    source, status, code, reason = verdict
+    values = {k: v for k, v in asdict(source).items() if k != "id"}
+    return ledger_row(SOURCES, source.id, run, status=status, code=code, reason=reason, values=values)

@@ -1,0 +1,89 @@
+"""Delete what no published version and no unfinished rebuild can reach.
+
+Kept: the rows of every fingerprint that a kept version names (its rejected rows too: they answer why),
+and those of the newest run, which may not have published yet. Everything else was computed with settings
+that nobody published; it can be computed again.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import fsspec
+
+from storage.catalog import Catalog
+from storage.lineage import stage_order
+from storage.publish import load_version, tags
+from storage.table import open_dataset
+
+
+@dataclass(frozen=True)
+class Garbage:
+    rows: dict[str, int]
+    """Stage -> rows that nothing reaches."""
+    versions: tuple[str, ...]
+    """Versions that are given up."""
+    freed: int = 0
+    """Bytes on disk, once collected."""
+
+
+def find_garbage(catalog: Catalog, keep_versions: int | None = None) -> Garbage:
+    known = tags(catalog)
+    dropped = known[:-keep_versions] if keep_versions else []
+    reached = _reached(catalog, [t for t in known if t not in dropped])
+    counts = {}
+    for stage in stage_order(catalog)[1:]:
+        dataset = open_dataset(catalog.uri(stage), catalog.store.options)
+        if dataset is not None:
+            counts[stage] = dataset.count_rows(_unreached(reached))
+    return Garbage({s: n for s, n in counts.items() if n}, tuple(dropped))
+
+
+def collect(catalog: Catalog, garbage: Garbage) -> Garbage:
+    """Call it with the catalog's lock held: it also removes files that a killed writer left behind."""
+    before = _size(catalog)
+    for tag in garbage.versions:
+        _drop_tag(catalog, tag)
+    reached = _reached(catalog, tags(catalog))
+    for stage in stage_order(catalog):
+        dataset = open_dataset(catalog.uri(stage), catalog.store.options)
+        if dataset is not None:
+            _sweep(dataset, _unreached(reached) if stage in garbage.rows else None)
+    dataset = open_dataset(catalog.uri("dataset"), catalog.store.options)
+    if dataset is not None:
+        _sweep(dataset, None)
+    return Garbage(garbage.rows, garbage.versions, max(0, before - _size(catalog)))
+
+
+def _reached(catalog: Catalog, kept: list[str]) -> set[str]:
+    reached = {f for t in kept for f in load_version(catalog, t)[0].manifest["fingerprints"].values()}
+    runs = catalog.runs()
+    return reached | set(runs[0]["fingerprints"] if runs else [])
+
+
+def _unreached(reached: set[str]) -> str:
+    listed = ", ".join(f"'{f}'" for f in sorted(reached)) or "''"
+    return f"fingerprint NOT IN ({listed})"
+
+
+def _drop_tag(catalog: Catalog, tag: str) -> None:
+    """The dataset's own tag first: from then on the version is gone, whatever else remains."""
+    for name in ("dataset", *stage_order(catalog)):
+        dataset = open_dataset(catalog.uri(name), catalog.store.options)
+        if dataset is not None and tag in dataset.tags.list():
+            dataset.tags.delete(tag)
+
+
+def _sweep(dataset: Any, where: str | None) -> None:
+    if where:
+        dataset.delete(where)
+        dataset.optimize.compact_files(materialize_deletions_threshold=0.0, num_threads=1)
+        dataset.checkout_latest()
+    dataset.cleanup_old_versions(
+        older_than=timedelta(0), delete_unverified=True, error_if_tagged_old_versions=False
+    )
+
+
+def _size(catalog: Catalog) -> int:
+    fs, path = fsspec.core.url_to_fs(catalog.root, **(catalog.store.options if "://" in catalog.root else {}))
+    return int(fs.du(path, total=True))

@@ -1,0 +1,171 @@
+"""Questions about rows: what made this one (`trace`), and what changed between two versions (`diff`)."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.catalog import LISTED, Catalog
+from storage.fingerprint import Made
+from storage.publish import load_version, tags
+from storage.table import LEDGER, StorageError, open_dataset
+
+MIN_PREFIX = 4
+TRACED = [c for c in LEDGER if c != "key"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row on an item's way, with what its fingerprint stands for."""
+
+    stage: str
+    row: Mapping[str, Any]
+    made: Made | None
+    current: bool
+    """Computed with the settings of the newest rebuild; the others are history."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    ids: tuple[str, ...]
+    uris: tuple[str, ...]
+    steps: tuple[Step, ...]
+    versions: tuple[str, ...]
+
+
+def trace(catalog: Catalog, needle: str) -> Trace:
+    """Everything that came from, or led to, the items that `needle` names (an id's start, or a file's end)."""
+    stages = stage_order(catalog)
+    ids = _family(catalog, stages, _find(catalog, stages, needle))
+    made, runs = catalog.made(), catalog.runs()
+    newest = {LISTED.fingerprint, *(runs[0]["fingerprints"] if runs else [])}
+    steps = [
+        Step(stage, row, made.get(row["fingerprint"]), row["fingerprint"] in newest)
+        for stage in stages
+        for row in _rows(catalog, stage, _any_of(["item_id", "parent_id"], ids), TRACED)
+    ]
+    uris = {r["uri"] for r in _rows(catalog, "sources", _any_of(["item_id"], ids), ["uri"])}
+    return Trace(tuple(sorted(ids)), tuple(sorted(uris)), tuple(steps), tuple(_versions_with(catalog, ids)))
+
+
+def stage_order(catalog: Catalog) -> list[str]:
+    """Stage names as they feed each other, read from the fingerprints that the catalog knows."""
+    made = catalog.made()
+    depth: dict[str, int] = {}
+
+    def of(fingerprint: str) -> int:
+        up = [of(f) for f in made[fingerprint].upstream if f in made]
+        return 1 + max(up, default=0)
+
+    for fingerprint, entry in made.items():
+        depth[entry.stage] = max(depth.get(entry.stage, 0), of(fingerprint))
+    return ["sources", *sorted(depth, key=lambda s: (depth[s], s))]
+
+
+def _find(catalog: Catalog, stages: Iterable[str], needle: str) -> set[str]:
+    quoted = needle.replace("'", "''")
+    by_name = _rows(catalog, "sources", f"ends_with(uri, '{quoted}')", ["item_id"])
+    found = {r["item_id"] for r in by_name}
+    if not found and len(needle) >= MIN_PREFIX:
+        for stage in stages:
+            found |= {r["item_id"] for r in _rows(catalog, stage, f"starts_with(item_id, '{quoted}')", ["item_id"])}
+    if not found:
+        raise StorageError(
+            f"nothing in {catalog.root} has an id that starts with, or a file that ends with, {needle!r}; "
+            f"give at least {MIN_PREFIX} characters of an id, or a file's name (`redub status` lists what is there)"
+        )
+    return found
+
+
+def _family(catalog: Catalog, stages: list[str], ids: set[str]) -> set[str]:
+    """Up to the source, then down to everything made from these items (not their siblings)."""
+    for stage in reversed(stages):
+        ids = ids | {r["parent_id"] for r in _rows(catalog, stage, _any_of(["item_id"], ids), ["parent_id"])}
+    return ids
+
+
+def _any_of(columns: Iterable[str], ids: Iterable[str]) -> str:
+    listed = ", ".join(f"'{i}'" for i in sorted(ids))
+    return " OR ".join(f"{c} IN ({listed})" for c in columns)
+
+
+def _rows(catalog: Catalog, stage: str, where: str, columns: list[str]) -> list[dict[str, Any]]:
+    dataset = open_dataset(catalog.uri(stage), catalog.store.options)
+    return [] if dataset is None else dataset.to_table(columns=columns, filter=where).to_pylist()
+
+
+def _versions_with(catalog: Catalog, ids: set[str]) -> list[str]:
+    where = _any_of(["item_id"], ids)
+    return [t for t in tags(catalog) if load_version(catalog, t)[1].count_rows(where)]
+
+
+# -- diff ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Diff:
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    added: tuple[str, ...]
+    removed: Mapping[str, str]
+    """item_id -> why it is not in the later version."""
+    recomputed: tuple[str, ...]
+    """In both, but made by other code, settings or weights."""
+    settings: Mapping[str, tuple[Any, Any]]
+    """`stage.field` -> (before, after) of the recipe."""
+
+    def reasons(self) -> Counter[str]:
+        return Counter(self.removed.values())
+
+
+def diff(catalog: Catalog, before: str, after: str) -> Diff:
+    (a, a_rows), (b, b_rows) = load_version(catalog, before), load_version(catalog, after)
+    refs = [c for c in a_rows.schema.names if c.endswith("_row") and c in b_rows.schema.names]
+    old = _members(a_rows, refs)
+    new = _members(b_rows, refs)
+    gone = old.keys() - new.keys()
+    return Diff(
+        a.manifest,
+        b.manifest,
+        tuple(sorted(new.keys() - old.keys())),
+        _why_gone(catalog, b.manifest["fingerprints"], gone),
+        tuple(sorted(i for i in old.keys() & new.keys() if old[i] != new[i])),
+        _settings(a.manifest.get("recipe", {}), b.manifest.get("recipe", {})),
+    )
+
+
+def _members(dataset: Any, refs: list[str]) -> dict[str, tuple[int, ...]]:
+    rows = dataset.to_table(columns=["item_id", *refs])
+    columns = [rows[c].to_pylist() for c in refs]
+    return dict(zip(rows["item_id"].to_pylist(), zip(*columns, strict=True), strict=True))
+
+
+def _why_gone(catalog: Catalog, fingerprints: Mapping[str, str], gone: set[str]) -> dict[str, str]:
+    reasons = dict.fromkeys(sorted(gone), "its source is no longer listed")
+    for stage, fingerprint in fingerprints.items():
+        where = f"fingerprint = '{fingerprint}' AND status != 'ok'"
+        dataset = open_dataset(catalog.uri(stage), catalog.store.options)
+        rows = dataset.to_table(columns=["item_id", "status", "code", "reason"], filter=where)
+        rows = rows.filter(pc.is_in(rows["item_id"], value_set=_strings(gone)))
+        for row in rows.to_pylist():
+            reasons[row["item_id"]] = f"{stage}: {row['status']}, {row['code'] or row['reason']}"
+    return reasons
+
+
+def _strings(values: Iterable[str]) -> Any:
+    return pa.array(list(values), pa.string())
+
+
+def _settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    a, b = _flat(before), _flat(after)
+    return {k: (a.get(k), b.get(k)) for k in sorted(a.keys() | b.keys()) if a.get(k) != b.get(k)}
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat

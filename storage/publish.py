@@ -1,0 +1,180 @@
+"""Dataset versions: an immutable tag over a table of members, with the manifest inside it.
+
+Publishing copies no video. `dataset.lance` holds one row per member: its split, all its facts and
+scores, and for every stage the row id of its blobs. The same tag is put on the stages' tables, so that
+no later compaction or clean-up can take away what a version points at.
+
+Order matters, since a kill may come anywhere: stage tags first, then the rows with the manifest in
+their schema, and last the dataset's own tag. A version exists when that tag does.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import lance
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.catalog import Catalog, Node
+from storage.selection import Selection
+from storage.table import StorageError, check_space, open_dataset, storage_error
+
+MANIFEST = b"redub.manifest"
+
+
+@dataclass(frozen=True)
+class Version:
+    tag: str
+    manifest: Mapping[str, Any]
+    new: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.tag} ({self.manifest['rows']} rows)"
+
+
+def publish(
+    catalog: Catalog, nodes: Sequence[Node], chosen: Mapping[str, Selection], facts: Mapping[str, Any]
+) -> Version:
+    """Tag what the last node accepted; when that is what the newest version holds, nothing is written."""
+    members = member_table(catalog, nodes, chosen)
+    content = _content_digest(nodes, members)
+    newest = latest_version(catalog)
+    if newest and newest.manifest["content"] == content:
+        return newest
+    tag = f"v{int(newest.tag[1:]) + 1 if newest else 1}"
+    manifest = _manifest(tag, content, nodes, chosen, members, facts)
+    for node in nodes:
+        table = catalog.table(node)
+        table.maintain()
+        _set_tag(table.refresh(), tag)
+    _write(catalog, tag, members, manifest)
+    return Version(tag, manifest, new=True)
+
+
+def member_table(
+    catalog: Catalog, nodes: Sequence[Node], chosen: Mapping[str, Selection]
+) -> pa.Table:
+    """One row per accepted item: the columns of every stage that speaks about the same items."""
+    final = nodes[-1]
+    members = chosen[final.name].ok.sort_by("item_id").select(["item_id"])
+    for node in _same_items(nodes):
+        members = members.join(_columns(catalog, node, chosen[node.name]), "item_id", join_type="inner")
+    return members.sort_by("item_id").combine_chunks()
+
+
+def _same_items(nodes: Sequence[Node]) -> list[Node]:
+    """The stages from the last expansion on: before it, ids mean something else."""
+    start = max((i for i, n in enumerate(nodes) if n.expands), default=0)
+    return list(nodes[start:])
+
+
+def _columns(catalog: Catalog, node: Node, selection: Selection) -> pa.Table:
+    table = catalog.table(node)
+    plain = [c for c in table.columns if c not in table.blobs]
+    rows = table.select(f"fingerprint = '{node.fingerprint}' AND status = 'ok'", ["item_id", *plain])
+    rows = rows.filter(pc.is_in(rows["_rowid"], value_set=selection.ok["_rowid"].combine_chunks()))
+    names = [f"{node.name}_{c}" for c in plain]
+    return rows.rename_columns(["item_id", *names, f"{node.name}_row"])
+
+
+def _content_digest(nodes: Sequence[Node], members: pa.Table) -> str:
+    """Which rows, made how. Row ids name immutable rows, so their bytes need not be read."""
+    state = hashlib.blake2b(digest_size=16)
+    state.update(json.dumps([n.fingerprint for n in nodes]).encode())
+    state.update("\n".join(members["item_id"].to_pylist()).encode())
+    for name in (c for c in members.column_names if c.endswith("_row")):
+        state.update(members[name].to_numpy().tobytes())
+    return state.hexdigest()
+
+
+def _manifest(
+    tag: str,
+    content: str,
+    nodes: Sequence[Node],
+    chosen: Mapping[str, Selection],
+    members: pa.Table,
+    facts: Mapping[str, Any],
+) -> dict[str, Any]:
+    final = nodes[-1].name
+    return {
+        "version": tag,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "content": content,
+        "rows": members.num_rows,
+        "splits": _counts(members, f"{final}_split"),
+        "licences": _counts(members, next((c for c in members.column_names if c.endswith("_licence")), "")),
+        "consent": _counts(members, next((c for c in members.column_names if c.endswith("_consent")), "")),
+        "funnel": [funnel_row(chosen[name]) for name in ("sources", *(n.name for n in nodes))],
+        "fingerprints": {n.name: n.fingerprint for n in nodes},
+        **facts,
+    }
+
+
+def funnel_row(s: Selection) -> dict[str, Any]:
+    """How many came in, went on, or stayed behind, and for what reasons."""
+    return {
+        "stage": s.node.name,
+        "in": s.entered,
+        "out": s.ok.num_rows,
+        "rejected": s.count("rejected"),  # type: ignore[arg-type]
+        "quarantined": s.count("quarantined"),  # type: ignore[arg-type]
+        "pending": s.todo.num_rows,
+    }
+
+
+def _counts(rows: pa.Table, column: str) -> dict[str, int]:
+    if column not in rows.column_names:
+        return {}
+    return {str(c["values"] or "unknown"): c["counts"] for c in pc.value_counts(rows[column]).to_pylist()}
+
+
+def _write(catalog: Catalog, tag: str, members: pa.Table, manifest: Mapping[str, Any]) -> None:
+    uri = catalog.uri("dataset")
+    data = members.replace_schema_metadata({MANIFEST: json.dumps(manifest, ensure_ascii=False).encode()})
+    check_space(catalog.root, data.nbytes)
+    try:
+        dataset = lance.write_dataset(
+            data,
+            uri,
+            mode="overwrite",
+            data_storage_version="2.2",
+            enable_stable_row_ids=True,
+            storage_options=catalog.store.options or None,
+        )
+        _set_tag(dataset, tag)
+    except OSError as error:
+        raise storage_error(catalog.root, error) from error
+
+
+def _set_tag(dataset: lance.LanceDataset, tag: str) -> None:
+    """A tag left by a publish that was killed half-way is moved; a finished version's never is."""
+    make = dataset.tags.update if tag in dataset.tags.list() else dataset.tags.create
+    make(tag, dataset.version)
+
+
+# -- reading versions ----------------------------------------------------------------------------------
+
+
+def tags(catalog: Catalog) -> list[str]:
+    """Oldest first."""
+    dataset = open_dataset(catalog.uri("dataset"), catalog.store.options)
+    return sorted(dataset.tags.list(), key=lambda t: int(t[1:])) if dataset is not None else []
+
+
+def latest_version(catalog: Catalog) -> Version | None:
+    known = tags(catalog)
+    return load_version(catalog, known[-1])[0] if known else None
+
+
+def load_version(catalog: Catalog, tag: str) -> tuple[Version, lance.LanceDataset]:
+    """A version's manifest and its rows, for ever the same."""
+    known = tags(catalog)
+    if tag not in known:
+        have = f"it has {', '.join(known)}" if known else "it has none; `redub rebuild` publishes one"
+        raise StorageError(f"{catalog.root} has no version {tag!r}; {have}")
+    dataset = open_dataset(catalog.uri("dataset"), catalog.store.options, version=tag)
+    return Version(tag, json.loads(dataset.schema.metadata[MANIFEST])), dataset

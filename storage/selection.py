@@ -1,0 +1,86 @@
+"""What is left to do, what can be reused: queries over the ledgers, stage by stage from the sources.
+
+Only what descends from the sources of this rebuild counts. A source that is gone takes its rows out of
+the selection but not out of the tables; when it comes back they are reused.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.catalog import SOURCES, Catalog, Node
+from storage.table import Status
+
+
+@dataclass(frozen=True)
+class Selection:
+    """One stage's share of a rebuild."""
+
+    node: Node
+    todo: pa.Table
+    """Items to hand to a worker: item_id, and the row id in each upstream table (row_0, row_1, ...)."""
+    revisions: dict[str, int]
+    """The revision to write for items that are tried again; every other item writes revision 0."""
+    states: pa.Table
+    """Rows of this stage that belong to the selected sources, newest revisions only."""
+    ok: pa.Table
+    """item_id and _rowid of what goes on to the next stage."""
+    entered: int
+    """Upstream items that are ready for this stage."""
+
+    def count(self, status: Status) -> int:
+        return pc.sum(pc.equal(self.states["status"], str(status))).as_py() or 0
+
+    @property
+    def retried(self) -> int:
+        return len(self.revisions)
+
+    @property
+    def reused(self) -> int:
+        return self.entered - self.todo.num_rows
+
+
+def select(catalog: Catalog, nodes: Sequence[Node], source_ids: Iterable[str]) -> dict[str, Selection]:
+    """Selections in stage order, `sources` first."""
+    wanted = pa.array(source_ids, pa.string())
+    states = _within(catalog.table(SOURCES).states(SOURCES.fingerprint), "item_id", wanted)
+    chosen = {SOURCES.name: _selection(SOURCES, [], states)}
+    for node in nodes:
+        upstream = [chosen[name].ok for name in node.reads]
+        states = catalog.table(node).states(node.fingerprint)
+        states = _within(states, "parent_id", upstream[0]["item_id"])
+        chosen[node.name] = _selection(node, upstream, states)
+    return chosen
+
+
+def _selection(node: Node, upstream: list[pa.Table], states: pa.Table) -> Selection:
+    retry = states.filter(pc.equal(states["status"], str(Status.RETRY)))
+    done = states.filter(pc.not_equal(states["status"], str(Status.RETRY)))
+    ok = states.filter(pc.equal(states["status"], str(Status.OK))).select(["item_id", "_rowid"])
+    if node.expands:  # two sources with the same content are one item
+        ok = ok.group_by("item_id").aggregate([("_rowid", "min")]).rename_columns(["item_id", "_rowid"])
+    todo, entered = _todo(upstream, done)
+    revisions = dict(
+        zip(retry["parent_id"].to_pylist(), (r + 1 for r in retry["revision"].to_pylist()), strict=True)
+    )
+    return Selection(node, todo, revisions, states, ok, entered)
+
+
+def _todo(upstream: list[pa.Table], done: pa.Table) -> tuple[pa.Table, int]:
+    if not upstream:
+        return pa.table({"item_id": pa.array([], pa.string())}), done.num_rows
+    walked = upstream[0]
+    finished = pc.is_in(walked["item_id"], value_set=done["parent_id"].combine_chunks())
+    todo = walked.filter(pc.invert(finished)).rename_columns(["item_id", "row_0"])
+    for i, other in enumerate(upstream[1:], 1):
+        near = _within(other, "item_id", todo["item_id"])
+        todo = todo.join(near.rename_columns(["item_id", f"row_{i}"]), "item_id", join_type="inner")
+    return todo, pc.sum(finished).as_py() + todo.num_rows if walked.num_rows else 0
+
+
+def _within(rows: pa.Table, column: str, wanted: pa.Array | pa.ChunkedArray) -> pa.Table:
+    if isinstance(wanted, pa.ChunkedArray):
+        wanted = wanted.combine_chunks()
+    return rows.filter(pc.is_in(rows[column], value_set=wanted))

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from flows.pipeline import TableSink, build_jobs
-from flows.planning import Plan, make_plan
+from flows.planning import Plan, listed_ids, make_plan
 from flows.recipes import STAGES, Recipe, nodes_of, stages_of
 from infra.cluster import start as start_cluster
 from infra.engine import Engine
@@ -87,6 +87,7 @@ class Rebuild:
         self.engine: Engine | None = None
         self.sinks: dict[str, TableSink] = {}
         self.plan: Plan | None = None
+        self._listed: list[str] = []
         self.error: BaseException | None = None
         self.stopped = False
         self._version: Version | None = None
@@ -121,6 +122,7 @@ class Rebuild:
         self._log("started")
         plan = make_plan(self.catalog, self.stages, self.nodes, self.request.profile, listing)
         self.plan = Plan(plan.stages, plan.sources, new, plan.refused_sources, plan.chosen)
+        self._listed = listed_ids(listing)
         return self.plan
 
     def start(self) -> None:
@@ -199,19 +201,16 @@ class Rebuild:
         """Tag what was accepted; the version that is there when nothing changed."""
         assert self.plan is not None
         assert self.engine is None or self._finished.is_set()
-        wanted = self.plan.chosen["sources"].ok["item_id"]
-        chosen = select(self.catalog, self.nodes, wanted.combine_chunks())
+        chosen = select(self.catalog, self.nodes, self._listed)
         self._version = publish(self.catalog, self.nodes, chosen, self._facts())
         return self._version
 
     def _facts(self) -> dict[str, Any]:
         r = self.request
-        refused = self.plan.refused_sources if self.plan else 0
         return {
             "recipe_name": r.recipe_name,
             "recipe": r.recipe.model_dump(mode="json"),
             "sources": r.sources,
-            "refused_sources": refused,
             "run": self.run_id,
             "flow_run": r.flow_run,
             "git_commit": git_commit(),

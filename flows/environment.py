@@ -4,6 +4,7 @@ Each is a default: what the user's environment says stays.
 """
 
 import os
+import warnings
 from pathlib import Path
 
 DATA = Path("redub-data")
@@ -26,5 +27,8 @@ def prepare(prefect_log_level: str = "CRITICAL") -> None:
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", prefect_log_level)
+    # It warns at every fork; the ones here (git, Ray, the server) run another program at once.
+    warnings.filterwarnings("ignore", message="lance is not fork-safe")
     if "PREFECT_API_URL" not in os.environ:
-        os.environ.setdefault("PREFECT_HOME", str((DATA / "prefect").resolve()))
+        home = Path(os.environ.setdefault("PREFECT_HOME", str((DATA / "prefect").resolve())))
+        home.mkdir(parents=True, exist_ok=True)  # its server restarts for minutes where the folder is missing

@@ -31,7 +31,7 @@ class TableFeed:
             (item, tuple(refs)) for item, *refs in zip(*(c.to_pylist() for c in rows.columns), strict=True)
         )
         self.handed = {item for item, _ in self.ready}
-        self.handed.update(mine.states["parent_id"].to_pylist())
+        self.handed.update(mine.finished.to_pylist())
         self.partial: dict[str, dict[int, int]] = {}
         for i, up in enumerate(upstream):
             self._arrive(i, chosen[up.name].ok, complete=len(upstream))

@@ -77,8 +77,8 @@ class Plan:
 def make_plan(
     catalog: Catalog, stages: dict[str, Stage], nodes: Sequence[Node], profile: Profile, listing: Listing
 ) -> Plan:
-    chosen = select(catalog, nodes, [s.id for s in listing.sources])
-    new = len(listing.sources) - chosen[SOURCES.name].states.num_rows
+    chosen = select(catalog, nodes, listed_ids(listing))
+    new = len(listing.sources) - chosen[SOURCES.name].ok.num_rows
     coming = {SOURCES.name: float(new)}
     plans = []
     for node in nodes:
@@ -89,6 +89,11 @@ def make_plan(
     return Plan(
         tuple(_with_workers(plans, profile)), len(listing.sources), new, len(listing.rejected), chosen
     )
+
+
+def listed_ids(listing: Listing) -> list[str]:
+    """The refused ones too, so that the funnel begins with everything that was given."""
+    return [s.id for s in listing.sources] + [s.id for s, _, _ in listing.rejected]
 
 
 def _stage_plan(catalog: Catalog, node: Node, mine: Selection, coming: float, needs: Needs) -> StagePlan:

@@ -77,5 +77,8 @@ class LastWords:
 
 def read(path: str) -> LastWords:
     """Runs on the node where the worker was."""
-    head, _, text = Path(path).read_text(errors="replace").partition("\n")
-    return LastWords(frozenset(json.loads(head) if head else ()), text)
+    found = Path(path).read_text(errors="replace")
+    if not found.startswith("["):
+        return LastWords(frozenset(), found)
+    ids, _, text = found.partition("\n")
+    return LastWords(frozenset(json.loads(ids)), text)

@@ -6,6 +6,7 @@
 A cluster that was there before is left as it was found: the engine ends its own actors only.
 """
 
+import logging
 import math
 import os
 import tempfile
@@ -38,7 +39,7 @@ def start(profile: Profile) -> Iterator[Resources]:
 
 
 def _join(address: str) -> None:
-    ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
 
 
 def _start_here(profile: Profile) -> None:
@@ -56,7 +57,7 @@ def _start_here(profile: Profile) -> None:
         object_store_memory=profile.object_store_mb << 20,
         include_dashboard=False,
         log_to_driver=False,
-        logging_level="ERROR",
+        logging_level=logging.ERROR,
         **options,
     )
 

@@ -26,7 +26,7 @@ from infra.jobs import (
     Stats,
     Work,
 )
-from infra.pool import Limits, Member, Pool
+from infra.pool import Limits, Pool
 from infra.quietray import ray, ray_errors
 from infra.resources import Resources, Room
 from infra.split import StageLoad, split
@@ -136,7 +136,9 @@ class Engine:
     ) -> None:
         for job in jobs:
             if not Room(resources).take(job.needs):
-                raise SetupError(f"{job.name} needs {job.needs} for one worker, but there is only {resources}")
+                raise SetupError(
+                    f"{job.name} needs {job.needs} for one worker, but there is only {resources}"
+                )
         limits = Limits(deaths, attempts, setup_timeout_s)
         self._stages = [Stage(job, limits) for job in jobs]
         self._resources, self._turn_s = resources, turn_s
@@ -164,8 +166,9 @@ class Engine:
         except BaseException:
             self._close()  # its own errors are not raised here: the first one is what counts
             raise
-        for error in self._close():
-            raise error
+        unstored = self._close()
+        if unstored:
+            raise unstored[0]
 
     def _step(self) -> None:
         now = time.monotonic()

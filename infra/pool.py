@@ -1,28 +1,26 @@
-"""The workers of one job: starts them, keeps them fed, and sorts out who is to blame when one dies.
+"""The workers of one job: starts them, keeps them fed, and notices when one dies or hangs.
 
 A worker is a warm Ray actor with at most two calls outstanding, so that it never idles between them. A
 call holds a batch, or several when items are so quick that Ray's own cost per call would show.
 
-When a worker dies, the items that its black box names are suspects: each runs again alone, on a worker
-that has nothing else. One that is there at `deaths` deaths is failed; all others finish as if nothing
-had been. Ray's own restarts are off: it would run the same poison again.
+Ray's own restarts and retries are off, for they would run the same poison again: infra/deaths.py says
+what is to be done with the items of a dead worker, and the next split replaces it.
 """
 
 import itertools
 import math
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra import blackbox
-from infra.blackbox import LastWords
+from infra.deaths import Death, Suspects, last_words
 from infra.jobs import Failed, Job, SetupError, Work
 from infra.meter import Meter
 from infra.quietray import ray, ray_errors
 from infra.resources import Room
-from infra.worker import Answer, Packed, Worker
+from infra.worker import Actor, Answer, Packed
 
 CALL_S = 0.1
 """Calls of quick items are filled up to this many seconds: Ray's part of it is then about a hundredth."""
@@ -45,6 +43,8 @@ class Member:
 
     handle: Any
     box_path: str
+    node: str | None
+    """Known once it is set up."""
     setup: Any
     """Reference to the setup's answer, until it came."""
     clock: float
@@ -68,8 +68,7 @@ class Pool:
         self.setup_s = 0.0
         self._make: Any = None
         self._again: deque[Work] = deque()
-        self._suspects: deque[Work] = deque()
-        self._deaths: Counter[str] = Counter()
+        self._suspects = Suspects(limits.deaths)
         self._unexplained = 0
         self._numbers = itertools.count()
 
@@ -83,7 +82,7 @@ class Pool:
         """Send away those above the target, the idle ones first, each when it has answered its calls."""
         for member in self.members:
             member.leaving = False
-        ranked = sorted(self.members, key=lambda m: (m.setup is not None, not m.calls), reverse=False)
+        ranked = sorted(self.members, key=lambda m: (m.setup is not None, not m.calls))
         for member in ranked[target:]:
             member.leaving = True
         self.retire()
@@ -104,12 +103,11 @@ class Pool:
         name = f"{self.job.name}-{id(self):x}-{next(self._numbers)}.box"
         path = f"{context.get_temp_dir()}/{context.get_session_name()}/redub/{name}"
         needs = self.job.needs
-        actor = ray.remote(Worker).options(  # type: ignore[attr-defined]
-            num_cpus=needs.cpus, num_gpus=needs.gpus, max_restarts=0, max_task_retries=0
-        )
+        remote: Any = ray.remote(Actor)
+        actor = remote.options(num_cpus=needs.cpus, num_gpus=needs.gpus, max_restarts=0, max_task_retries=0)
         handle = actor.remote(path, needs, self.limits.attempts)
         setup = handle.setup.remote(self._make)
-        self.members.append(Member(handle, path, setup, time.monotonic()))
+        self.members.append(Member(handle, path, None, setup, time.monotonic()))
 
     def _end(self, member: Member) -> None:
         ray.kill(member.handle)
@@ -153,7 +151,7 @@ class Pool:
     def _pick(self, member: Member, depth: int) -> list[Work]:
         if self._suspects:  # no second calls now, so that workers run empty and take a suspect each
             member.alone = depth == 0
-            return [self._suspects.popleft()] if depth == 0 else []
+            return [self._suspects.next()] if depth == 0 else []
         ready = len(self._again) + self.job.feed.waiting()
         if not ready or (depth == 1 and ready < self.job.needs.batch):
             return []
@@ -188,10 +186,12 @@ class Pool:
 
     def _set_up(self, member: Member, value: Any) -> None:
         if isinstance(value, ray_errors.RayTaskError):
-            raise SetupError(f"a worker of {self.job.name} can't start: {value}") from value
+            reason = f"{type(value.cause).__name__}: {value.cause}"
+            raise SetupError(f"a worker of {self.job.name} can't start: {reason}") from value
         if isinstance(value, Exception):
-            self._members_fault(member, f"died while it was set up\n{value}")
+            self._setup_lost(member, str(value))
             return
+        member.node = value
         self.setup_s = time.monotonic() - member.clock
         member.setup, member.clock = None, time.monotonic()
 
@@ -202,7 +202,7 @@ class Pool:
             waited = now - member.clock
             if member.setup is not None:
                 if waited > self.limits.setup_timeout_s:
-                    self._members_fault(member, f"was not set up after {waited:.0f} s: no room, or it hangs")
+                    self._setup_lost(member, f"not ready after {waited:.0f} s: no room, or loading hangs")
             elif member.calls and waited > self._patience(member.calls[0][1]):
                 outcomes += self.lost(member, f"no answer after {waited:.0f} s", hung=True)
         return outcomes
@@ -214,56 +214,24 @@ class Pool:
     # deaths
 
     def lost(self, member: Member, error: str, hung: bool = False) -> list[Packed | Failed]:
-        """A worker is gone. What it was not at goes back into the queue; what it was at is suspect."""
-        words = self._last_words(member)
+        """A worker is gone. What it was at is suspect; what else it had goes back into the queue."""
+        words = last_words(member.box_path, member.node)
         self._end(member)
-        head = member.calls[0][1] if member.calls else []
-        accused = [work for work in head if words is None or work.id in words.ids]
-        spared = [w for _, works in member.calls for w in works if w not in accused]
-        self._again.extendleft(reversed(spared))
+        works = [work for _, works in member.calls for work in works]
+        accused = self._suspects.accused(works, words)
+        suspect = {work.id for work in accused}
+        self._again.extendleft(work for work in reversed(works) if work.id not in suspect)
+        death = Death(words, error, hung, self.job.needs.timeout_s)
         if not accused:
-            self._blame_stage(f"died between two items\n{error}")
-        return [failed for work in accused for failed in self._accuse(work, accused, words, error, hung)]
+            self._blame_stage(f"died between two items\n{death.detail}")
+        return list(self._suspects.accuse(accused, death))
 
-    def _accuse(
-        self, work: Work, accused: list[Work], words: LastWords | None, error: str, hung: bool
-    ) -> list[Failed]:
-        self._deaths[work.id] += 1
-        deaths = self._deaths[work.id]
-        if deaths < self.limits.deaths or len(accused) > 1:
-            self._suspects.append(work)
-            return []
-        how = _how(words, error, hung, self.job.needs.timeout_s)
-        detail = f"{words.text if words else ''}\n{error}".strip()[-4000:]
-        return [Failed(work.id, f"{how}, {_times(deaths)}", detail, deaths)]
-
-    def _last_words(self, member: Member) -> LastWords | None:
-        """None: nobody can tell, the node is gone as well."""
-        node = ray.get_runtime_context().get_node_id()
-        del node
-        try:
-            return blackbox.read(member.box_path)
-        except OSError:
-            return None
-
-    def _members_fault(self, member: Member, how: str) -> None:
+    def _setup_lost(self, member: Member, error: str) -> None:
+        death = Death(last_words(member.box_path, member.node), error, False, self.limits.setup_timeout_s)
         self._end(member)
-        self._blame_stage(how)
+        self._blame_stage(f"died while it was set up\n{death.detail}")
 
     def _blame_stage(self, how: str) -> None:
         self._unexplained += 1
         if self._unexplained >= UNEXPLAINED:
             raise SetupError(f"{self._unexplained} workers of {self.job.name} in a row: each {how}")
-
-
-def _how(words: LastWords | None, error: str, hung: bool, timeout_s: float) -> str:
-    if hung or (words and words.hung):
-        return f"hung: no answer after {timeout_s:g} s"
-    if "memory" in error.lower() and "OOM killer" not in error:
-        return "the worker was killed for memory on this item"
-    cause = (words and words.cause) or "killed from outside, or it left"
-    return f"the worker died ({cause}) on this item"
-
-
-def _times(n: int) -> str:
-    return {1: "once", 2: "twice"}.get(n, f"{n} times")

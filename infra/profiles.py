@@ -60,7 +60,8 @@ def _need(stage: str, name: str, value: Any) -> Any:
         close = _close(name, NEEDS_FIELDS)
         raise ValueError(f"{stage} has an unknown field {name!r}; there are {', '.join(NEEDS_FIELDS)}{close}")
     least = 1 if name == "batch" else 0
-    checked = TypeAdapter(NEEDS_FIELDS[name].type).validate_python(value)
+    kind: Any = NEEDS_FIELDS[name].type
+    checked = TypeAdapter(kind).validate_python(value)
     if checked < least or (name == "timeout_s" and not checked):
         raise ValueError(f"{stage}.{name} is {value}, and must be {'at least 1' if least else 'positive'}")
     return checked

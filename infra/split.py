@@ -54,9 +54,7 @@ def split(stages: Sequence[StageLoad], resources: Resources, current: Mapping[st
     return {s.name: chosen.get(s.name, 0) for s in stages}
 
 
-def _floors(
-    stages: Sequence[StageLoad], resources: Resources, current: Mapping[str, int]
-) -> dict[str, int]:
+def _floors(stages: Sequence[StageLoad], resources: Resources, current: Mapping[str, int]) -> dict[str, int]:
     """One worker for each stage, first for those whose turn it is."""
 
     def turn(s: StageLoad) -> tuple[int, float]:
@@ -114,10 +112,10 @@ def _grow(
         pace = _pace_of(s, todo, grown[s.name])
         if pace > SLACK * slowest:
             break
-        if room.take(s.needs):
-            grown[s.name] += 1
-        else:
+        fits = room.take(s.needs)
+        grown[s.name] += fits
+        if not fits:
             slowest = min(slowest, pace)
-        if grown[s.name] >= _most(s, todo) or slowest == pace:
+        if not fits or grown[s.name] >= _most(s, todo):
             growing.remove(s)
     return grown

@@ -1,10 +1,6 @@
-"""The process of one worker: runs a stage's batches and sees that one bad row costs only itself.
+"""The process of one worker: runs a stage's batches and sees that one bad row costs only itself."""
 
-The pool makes a Ray actor of it; but for the pickler it knows nothing of Ray, so its rules can be tried
-without a cluster.
-"""
-
-import os
+import contextlib
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -14,7 +10,7 @@ from typing import Any
 from infra.blackbox import BlackBox
 from infra.jobs import Failed, Work
 from infra.jobs import Worker as Call
-from infra.quietray import cloudpickle
+from infra.quietray import cloudpickle, ray
 from infra.resources import Needs
 
 
@@ -37,11 +33,9 @@ class Worker:
     def __init__(self, box_path: str, needs: Needs, attempts: int) -> None:
         self._box_path, self._needs, self._attempts = box_path, needs, attempts
 
-    def setup(self, make_worker: Callable[[], Call]) -> int:
-        """Load the stage. Returns the process id."""
+    def setup(self, make_worker: Callable[[], Call]) -> None:
         self._box = BlackBox(self._box_path)
         self._call = make_worker()
-        return os.getpid()
 
     def run(self, works: Sequence[Work]) -> Answer:
         start = time.perf_counter()
@@ -52,11 +46,10 @@ class Worker:
 
     def _batch(self, batch: Sequence[Work]) -> list[Packed | Failed]:
         if len(batch) > 1:
-            try:
+            # Whatever the error, it is looked at again below, item by item.
+            with contextlib.suppress(Exception, SystemExit):
                 return self._once(batch)
-            except (Exception, SystemExit):  # noqa: BLE001 - any error is looked at again, item by item
-                return [self._single(work) for work in batch]
-        return [self._single(batch[0])]
+        return [self._single(work) for work in batch]
 
     def _single(self, work: Work) -> Packed | Failed:
         for attempt in range(1, self._attempts + 1):
@@ -81,6 +74,21 @@ class Worker:
         return [_checked(id, i, results, each) for i, id in enumerate(ids)]
 
 
+class Actor:
+    """What Ray sees of it: Ray wraps every method of an actor's class, which costs time and hides stacks."""
+
+    def __init__(self, box_path: str, needs: Needs, attempts: int) -> None:
+        self._worker = Worker(box_path, needs, attempts)
+
+    def setup(self, make_worker: Callable[[], Call]) -> str:
+        """Load the stage. Returns the node, where the black box can be found."""
+        self._worker.setup(make_worker)
+        return ray.get_runtime_context().get_node_id()
+
+    def run(self, works: Sequence[Work]) -> Answer:
+        return self._worker.run(works)
+
+
 def _checked(id: str, i: int, results: list[tuple[str, Any]], seconds: float) -> Packed | Failed:
     """A result counts only if it carries its item's id, in its item's place."""
     got = results[i][0] if i < len(results) else None
@@ -95,5 +103,8 @@ def _line(error: BaseException) -> str:
 
 
 def _compact(error: BaseException) -> str:
-    """The innermost frames: those of the stage, not the ones that led there."""
-    return "".join(traceback.format_exception(error, limit=-8))[-4000:]
+    """The stage's own frames, the innermost ones; ours led there and say nothing."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames, limit=-8))[-4000:]

@@ -3,6 +3,7 @@
 Split from media.py, which decides *which* frames are wanted; this says what becomes of one.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import av
@@ -38,41 +39,56 @@ def display_size(frame: av.VideoFrame, sar: Any, swap: bool) -> tuple[int, int]:
     return size[::-1] if swap else size
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done to every frame of one coded size: worked out once, because frames are many."""
+
+    coded: tuple[int, int]
+    oriented: Orientation
+    arguments: dict[str, Any]
+
+
 class FrameConverter:
     """One per stream: swscale keeps its tables between frames, and a frame that repeats isn't done twice."""
 
     def __init__(self, size: int | tuple[int, int] | None, sar: Any) -> None:
         self._size, self._sar = size, sar
         self._scaler = VideoReformatter()
+        self._plan: Plan | None = None
         self._last: tuple[Any, np.ndarray] | None = None
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
         if self._last is None or self._last[0] is not frame:
+            self._last = None  # frees its memory first, so that the next picture finds it in the cache
             self._last = frame, self._convert(frame)
         return self._last[1]
 
     def _convert(self, frame: av.VideoFrame) -> np.ndarray:
-        swap, flip_rows, flip_columns = orientation(frame)
-        width, height = self._wanted(display_size(frame, self._sar, swap))
-        if swap:
+        if self._plan is None or self._plan.coded != (frame.width, frame.height):
+            self._plan = self._planned(frame)
+        rgb = self._scaler.reformat(frame, **self._plan.arguments).to_ndarray()
+        if self._plan.oriented == UPRIGHT:
+            return rgb
+        swap, flip_rows, flip_columns = self._plan.oriented
+        turned = rgb.transpose(1, 0, 2) if swap else rgb
+        return np.ascontiguousarray(turned[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1])
+
+    def _planned(self, frame: av.VideoFrame) -> Plan:
+        oriented = orientation(frame)
+        width, height = self._wanted(display_size(frame, self._sar, oriented[0]))
+        if oriented[0]:
             width, height = height, width
         smaller = width * height < frame.width * frame.height
-        scaled = self._scaler.reformat(
-            frame,
-            width=width,
-            height=height,
-            format="rgb24",
-            src_colorspace=_colorspace(frame),
-            interpolation=Interpolation.AREA if smaller else Interpolation.BICUBIC,
-            threads=1,
-            **(BT709 if frame.color_trc in HDR_TRANSFERS else {}),
-        )
-        rgb = scaled.to_ndarray()
-        if swap:
-            rgb = rgb.transpose(1, 0, 2)
-        if flip_rows or flip_columns:
-            rgb = rgb[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
-        return np.ascontiguousarray(rgb) if swap or flip_rows or flip_columns else rgb
+        arguments = {
+            "width": width,
+            "height": height,
+            "format": "rgb24",
+            "src_colorspace": _colorspace(frame),
+            "interpolation": Interpolation.AREA if smaller else Interpolation.BICUBIC,
+            "threads": 1,
+        }
+        hdr = frame.color_trc in HDR_TRANSFERS
+        return Plan((frame.width, frame.height), oriented, arguments | (BT709 if hdr else {}))
 
     def _wanted(self, shown: tuple[int, int]) -> tuple[int, int]:
         if isinstance(self._size, tuple):

@@ -7,6 +7,8 @@ ends agree. A file that cannot be opened is kept: the probe says what is wrong w
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
+from itertools import compress, islice
+from operator import attrgetter, eq
 
 import numpy as np
 
@@ -14,6 +16,17 @@ from storage.listing import Listing, Source
 from storage.store import Store
 
 END_BYTES = 1 << 16
+
+
+def reject_repeats(listing: Listing) -> None:
+    """A uri that was listed before; `sources` is sorted by uri, what was listed first comes first."""
+    uris = list(map(attrgetter("uri"), listing.sources))
+    same = map(eq, uris, islice(uris, 1, None))
+    repeats = set(compress(range(1, len(uris)), same))
+    for i in sorted(repeats):
+        listing.rejected.append((listing.sources[i], "duplicate", "it is listed more than once"))
+    if repeats:
+        listing.sources = [source for i, source in enumerate(listing.sources) if i not in repeats]
 
 
 def reject_duplicates(listing: Listing, store: Store) -> None:
@@ -33,12 +46,15 @@ def reject_duplicates(listing: Listing, store: Store) -> None:
 
 def _same_size(sources: list[Source]) -> Iterable[list[Source]]:
     """Groups of two and more. Empty files aren't copies of each other: each is broken for itself."""
-    sizes = np.fromiter((source.size for source in sources), np.int64, len(sources))
+    sizes = np.fromiter(map(attrgetter("size"), sources), np.int64, len(sources))
     order = np.argsort(sizes, kind="stable")
-    edges = np.flatnonzero(np.diff(sizes[order])) + 1
-    for group in np.split(order, edges) if len(edges) < len(order) - 1 else ():
-        if len(group) > 1 and sizes[group[0]] > 0:
-            yield [sources[i] for i in group]
+    twice = np.diff(sizes[order]) == 0
+    shared = order[np.append(twice, False) | np.append(False, twice)] if len(order) else order
+    groups: dict[int, list[Source]] = defaultdict(list)
+    for i in sorted(shared.tolist()):
+        if sizes[i] > 0:
+            groups[sources[i].size].append(sources[i])
+    return groups.values()
 
 
 def _grouped(sources: list[Source], key: Callable[[Source], bytes]) -> list[list[Source]]:

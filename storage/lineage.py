@@ -45,9 +45,9 @@ def trace(catalog: Catalog, needle: str) -> Trace:
     steps = [
         Step(stage, row, made.get(row["fingerprint"]), row["fingerprint"] in newest)
         for stage in stages
-        for row in _rows(catalog, stage, _any_of(["item_id", "parent_id"], ids), TRACED)
+        for row in _rows(catalog, stage, _any_of("item_id", ids), TRACED)
     ]
-    uris = {r["uri"] for r in _rows(catalog, "sources", _any_of(["item_id"], ids), ["uri"])}
+    uris = {r["uri"] for r in _rows(catalog, "sources", _any_of("item_id", ids), ["uri"])}
     return Trace(tuple(sorted(ids)), tuple(sorted(uris)), tuple(steps), tuple(_versions_with(catalog, ids)))
 
 
@@ -80,16 +80,19 @@ def _find(catalog: Catalog, stages: Iterable[str], needle: str) -> set[str]:
     return found
 
 
-def _family(catalog: Catalog, stages: list[str], ids: set[str]) -> set[str]:
-    """Up to the source, then down to everything made from these items (not their siblings)."""
+def _family(catalog: Catalog, stages: list[str], found: set[str]) -> set[str]:
+    """What they were made from, and what was made from them; siblings are neither."""
+    above, below = set(found), set(found)
     for stage in reversed(stages):
-        ids = ids | {r["parent_id"] for r in _rows(catalog, stage, _any_of(["item_id"], ids), ["parent_id"])}
-    return ids
+        above |= {r["parent_id"] for r in _rows(catalog, stage, _any_of("item_id", above), ["parent_id"])}
+    for stage in stages:
+        below |= {r["item_id"] for r in _rows(catalog, stage, _any_of("parent_id", below), ["item_id"])}
+    return above | below
 
 
-def _any_of(columns: Iterable[str], ids: Iterable[str]) -> str:
+def _any_of(column: str, ids: Iterable[str]) -> str:
     listed = ", ".join(f"'{i}'" for i in sorted(ids))
-    return " OR ".join(f"{c} IN ({listed})" for c in columns)
+    return f"{column} IN ({listed})"
 
 
 def _rows(catalog: Catalog, stage: str, where: str, columns: list[str]) -> list[dict[str, Any]]:
@@ -98,7 +101,7 @@ def _rows(catalog: Catalog, stage: str, where: str, columns: list[str]) -> list[
 
 
 def _versions_with(catalog: Catalog, ids: set[str]) -> list[str]:
-    where = _any_of(["item_id"], ids)
+    where = _any_of("item_id", ids)
     return [t for t in tags(catalog) if load_version(catalog, t)[1].count_rows(where)]
 
 

@@ -5,12 +5,7 @@ Columns: `uri` (needed; relative ones are relative to the manifest), and if ther
 looked at, which is what makes a large object store listable.
 """
 
-import gc
 import os
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import compress
 from typing import Any
 
 import pyarrow as pa
@@ -18,76 +13,34 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from storage.listing import Listing, SourceError, add_local, make_source, reject
+from storage.listing import Listing, SourceError, add_local, make_source, make_sources, reject
 from storage.store import Store
 
 TEXTS = ("uri", "licence", "consent", "speaker")
 NUMBERS = ("size", "mtime_ns")
-ABSOLUTE = r"^(/|[A-Za-z][A-Za-z0-9+.-]*://)"
-UNTIDY = r"(^|/)\.{1,2}(/|$)|//"
 
 
-def list_manifest(path: str, store: Store, licence: str, consent: str, listing: Listing) -> set[str]:
+def list_manifest(path: str, store: Store, licence: str, consent: str, listing: Listing) -> list[str]:
     """Adds every row to `listing`; answers the uris it names, so that a folder lists them only once."""
     path = path if "://" in path else os.path.abspath(path)
     table = _read(path, store)
-    rows = {
-        "uri": _resolved(table["uri"], path.rpartition("/")[0]),
-        "size": table["size"],
-        "mtime_ns": table["mtime_ns"],
-        "licence": _or_default(table["licence"], licence),
-        "consent": _or_default(table["consent"], consent),
-        "speaker": _or_default(table["speaker"], ""),
-    }
-    with _no_collection():
-        columns = [rows[name].to_pylist() for name in rows]
-        return _add_rows(columns, store, listing)
+    uris = _resolved(table["uri"], path.rpartition("/")[0])
+    licences, consents = _or_default(table["licence"], licence), _or_default(table["consent"], consent)
+    columns = [uris, table["size"], table["mtime_ns"], licences, consents, _or_default(table["speaker"], "")]
+    if uris.null_count == table["size"].null_count == table["mtime_ns"].null_count == 0:
+        listing.sources += make_sources(columns)
+    else:
+        for number, row in enumerate(zip(*(column.to_pylist() for column in columns), strict=True), 1):
+            _add_row(number, row, store, listing)
+    return uris.to_pylist()
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Millions of new objects, none of them in a cycle: the collector would walk them all, many times."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-def _add_rows(columns: list[list], store: Store, listing: Listing) -> set[str]:
-    uris, sizes, times = columns[:3]
-    seen = set(uris)
-    plain = len(seen) == len(uris) and None not in seen and "" not in seen
-    given = [s is not None and t is not None for s, t in zip(sizes, times, strict=True)]
-    if plain and all(given):
-        listing.sources += map(make_source, *columns)
-        return seen
-    first = _first_rows(uris, listing)
-    for row in compress(zip(*columns, given, strict=True), first):
-        _add_row(row, store, listing)
-    return seen - {None, ""}
-
-
-def _first_rows(uris: list, listing: Listing) -> list[bool]:
-    """Which rows count: those with a uri that no row before them has."""
-    seen: set[str] = set()
-    keep = []
-    for number, uri in enumerate(uris, 1):
-        if not uri:
-            reject(listing, f"row {number}", "no_uri", f"row {number} of the manifest names no file")
-        elif uri in seen:
-            reject(listing, uri, "duplicate", f"row {number} of the manifest names it a second time")
-        keep.append(bool(uri) and uri not in seen)
-        seen.add(uri)
-    return keep
-
-
-def _add_row(row: tuple, store: Store, listing: Listing) -> None:
-    uri, size, mtime_ns, licence, consent, speaker, given = row
-    if given:
-        listing.sources.append(make_source(uri, size, mtime_ns, licence, consent, speaker))
+def _add_row(number: int, row: tuple, store: Store, listing: Listing) -> None:
+    uri, size, mtime_ns, licence, consent, speaker = row
+    if uri is None:
+        reject(listing, f"row {number}", "no_uri", f"row {number} of the manifest names no file")
+    elif size is not None and mtime_ns is not None:
+        listing.sources.append(make_source(*row))
     elif "://" not in uri:
         add_local(uri, licence, consent, speaker, listing)
     else:
@@ -132,19 +85,19 @@ def _read_csv(file: Any, types: dict[str, pa.DataType]) -> pa.Table:
 
 
 def _or_default(column: Any, default: str) -> Any:
-    filled = pc.fill_null(column, default)
+    filled = pc.fill_null(column, default) if column.null_count else column
     return pc.if_else(pc.equal(filled, ""), default, filled) if default else filled
 
 
 def _resolved(uris: Any, folder: str) -> Any:
-    """Whole-column work; only paths with `..` or `//` in them are tidied one by one."""
-    inside = pc.binary_join_element_wise(folder, uris, "/")
-    known = pc.or_kleene(pc.match_substring_regex(uris, ABSOLUTE), pc.equal(uris, ""))
-    whole = pc.if_else(known, uris, inside)
-    if not pc.any(pc.match_substring_regex(uris, UNTIDY)).as_py():
+    """Whole-column work; only where some path has `./` or `../` in it are they tidied one by one."""
+    uris = pc.if_else(pc.equal(uris, ""), pa.scalar(None, pa.string()), uris)
+    absolute = pc.or_(pc.starts_with(uris, "/"), pc.match_substring(uris, "://"))
+    whole = pc.if_else(absolute, uris, pc.binary_join_element_wise(folder, uris, "/"))
+    if not pc.any(pc.match_substring(uris, "./")).as_py():
         return whole
     return pa.chunked_array([[_tidy(uri) for uri in whole.to_pylist()]], pa.string())
 
 
 def _tidy(uri: str | None) -> str | None:
-    return os.path.normpath(uri) if uri and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", uri) else uri
+    return os.path.normpath(uri) if uri and "://" not in uri else uri

@@ -50,8 +50,8 @@ class Faults:
     notes: list[str] = field(default_factory=list)
 
     def text(self, what: str) -> str:
-        counts = [f"{self.corrupt} {what} frames are corrupt"] if self.corrupt else []
-        counts += [f"{self.undecodable} {what} packets cannot be decoded"] if self.undecodable else []
+        counts = [f"corrupt {what} frames: {self.corrupt}"] if self.corrupt else []
+        counts += [f"undecodable {what} packets: {self.undecodable}"] if self.undecodable else []
         return "; ".join(counts + self.notes)
 
 
@@ -109,9 +109,10 @@ class VideoFrames:
     def _timed(self) -> Iterator[tuple[float, av.VideoFrame]]:
         """(seconds after zero, frame), times rising, nothing before the span but its last frame."""
         zero, rate = self._media.zero, float(self._stream.guessed_rate or 25)
+        tick = float(self._stream.time_base or 0)
         last = -np.inf
         for frame in _frames_of(self._media, self._stream, self._start, self._faults, self._threads):
-            time = frame.time - zero if frame.pts is not None else max(last, 0.0) + 1 / rate
+            time = frame.pts * tick - zero if frame.pts is not None else max(last, 0.0) + 1 / rate
             if time <= last:
                 self._note("its timestamps run backwards")
                 continue
@@ -119,7 +120,7 @@ class VideoFrames:
                 self._note(f"its timestamps jump by {gap:.0f} s; the rest is left out")
                 return
             last = time
-            self.end = time + min(_duration(frame) or 1 / rate, 1.0)
+            self.end = time + min(frame.duration * tick or 1 / rate, 1.0)
             if self._fps or time >= self._start - 1e-6:
                 self._faults.corrupt += bool(frame.is_corrupt and time >= self._start)
                 yield time, frame
@@ -148,10 +149,6 @@ class VideoFrames:
     def _note(self, text: str) -> None:
         if text not in self._faults.notes:
             self._faults.notes.append(text)
-
-
-def _duration(frame: av.VideoFrame) -> float:
-    return float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
 
 
 def declared_seconds(stream: VideoStream | AudioStream) -> float | None:

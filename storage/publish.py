@@ -140,7 +140,7 @@ def _write(catalog: Catalog, tag: str, members: pa.Table, manifest: Mapping[str,
         dataset = lance.write_dataset(
             data,
             uri,
-            mode="overwrite",
+            mode="create" if open_dataset(uri, catalog.store.options) is None else "overwrite",
             data_storage_version="2.2",
             enable_stable_row_ids=True,
             storage_options=catalog.store.options or None,

@@ -29,6 +29,9 @@ class Selection:
     """item_id and _rowid of what goes on to the next stage."""
     entered: int
     """Upstream items that are ready for this stage."""
+    finished: pa.ChunkedArray
+    """Every upstream item this stage ever finished, selected or not: an item that only now comes in
+    again (its file was moved, or put back) is not computed again."""
 
     def count(self, status: Status) -> int:
         return pc.sum(pc.equal(self.states["status"], str(status))).as_py() or 0
@@ -42,34 +45,39 @@ class Selection:
         return self.entered - self.todo.num_rows
 
 
-def select(catalog: Catalog, nodes: Sequence[Node], source_ids: Iterable[str]) -> dict[str, Selection]:
+def select(catalog: Catalog, nodes: Sequence[Node], source_ids: Iterable[str] | pa.ChunkedArray) -> dict[str, Selection]:
     """Selections in stage order, `sources` first."""
-    wanted = pa.array(source_ids, pa.string())
+    wanted = source_ids if isinstance(source_ids, pa.ChunkedArray) else pa.array(source_ids, pa.string())
     states = _within(catalog.table(SOURCES).states(SOURCES.fingerprint), "item_id", wanted)
-    chosen = {SOURCES.name: _selection(SOURCES, [], states)}
+    chosen = {SOURCES.name: _selection(SOURCES, [], states, states["item_id"])}
     for node in nodes:
         upstream = [chosen[name].ok for name in node.reads]
-        states = catalog.table(node).states(node.fingerprint)
-        states = _within(states, "parent_id", upstream[0]["item_id"])
-        chosen[node.name] = _selection(node, upstream, states)
+        everything = catalog.table(node).states(node.fingerprint)
+        states = _within(everything, "parent_id", upstream[0]["item_id"])
+        chosen[node.name] = _selection(node, upstream, states, _finished(everything)["parent_id"])
     return chosen
 
 
-def _selection(node: Node, upstream: list[pa.Table], states: pa.Table) -> Selection:
+def _finished(states: pa.Table) -> pa.Table:
+    return states.filter(pc.not_equal(states["status"], str(Status.RETRY)))
+
+
+def _selection(
+    node: Node, upstream: list[pa.Table], states: pa.Table, finished: pa.ChunkedArray
+) -> Selection:
     retry = states.filter(pc.equal(states["status"], str(Status.RETRY)))
-    done = states.filter(pc.not_equal(states["status"], str(Status.RETRY)))
     ok = states.filter(pc.equal(states["status"], str(Status.OK))).select(["item_id", "_rowid"])
     if node.expands:  # two sources with the same content are one item
         ok = ok.group_by("item_id").aggregate([("_rowid", "min")]).rename_columns(["item_id", "_rowid"])
-    todo, entered = _todo(upstream, done)
+    todo, entered = _todo(upstream, _finished(states))
     revisions = dict(
         zip(retry["parent_id"].to_pylist(), (r + 1 for r in retry["revision"].to_pylist()), strict=True)
     )
-    return Selection(node, todo, revisions, states, ok, entered)
+    return Selection(node, todo, revisions, states, ok, entered, finished)
 
 
 def _todo(upstream: list[pa.Table], done: pa.Table) -> tuple[pa.Table, int]:
-    if not upstream:
+    if not upstream:  # sources are listed, not computed
         return pa.table({"item_id": pa.array([], pa.string())}), done.num_rows
     walked = upstream[0]
     finished = pc.is_in(walked["item_id"], value_set=done["parent_id"].combine_chunks())

@@ -8,15 +8,17 @@ Nothing is dropped in silence and nothing raises because of one bad file. Names 
 skipped. An id is a hash of what was listed, so a file that changes is a new source by itself.
 """
 
+import gc
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from glob import glob, has_magic
 from operator import attrgetter
 from typing import Any
 
 import fsspec
 
-from storage.duplicates import reject_duplicates
+from storage.duplicates import reject_duplicates, reject_repeats
 from storage.listing import Listing, Source, SourceError, add_local, make_source, reject
 from storage.manifest import list_manifest
 from storage.store import Store, size_and_mtime
@@ -35,6 +37,29 @@ def list_sources(
     `compare=False` skips the search for files of equal content, which reads files of equal size.
     """
     listing = Listing()
+    with _no_collection():
+        _collect(spec, store, licence, consent, listing)
+        listing.sources.sort(key=attrgetter("uri"))
+        reject_repeats(listing)
+        if compare:
+            reject_duplicates(listing, store)
+    listing.rejected.sort(key=lambda rejection: rejection[0].uri)
+    return listing
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Millions of new objects, none of them in a cycle: the collector would walk them all, many times."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _collect(spec: str, store: Store, licence: str, consent: str, listing: Listing) -> None:
     if spec.endswith((".csv", ".parquet")):
         _require(spec, store)
         list_manifest(spec, store, licence, consent, listing)
@@ -42,11 +67,6 @@ def list_sources(
         _list_prefix(spec, store, licence, consent, listing)
     else:
         _list_local(spec, store, licence, consent, listing)
-    listing.sources.sort(key=attrgetter("uri"))
-    if compare:
-        reject_duplicates(listing, store)
-    listing.rejected.sort(key=lambda rejection: rejection[0].uri)
-    return listing
 
 
 def _missing(spec: str) -> SourceError:
@@ -66,7 +86,7 @@ def _list_local(spec: str, store: Store, licence: str, consent: str, listing: Li
     if os.path.isdir(path):
         manifest = os.path.join(path, MANIFEST)
         if os.path.isfile(manifest):
-            named = list_manifest(manifest, store, licence, consent, listing)
+            named = set(list_manifest(manifest, store, licence, consent, listing))
         found: Iterator[str] = _walk(path, listing)
     elif os.path.lexists(path):
         found = iter([path])
@@ -133,4 +153,4 @@ def _prefix_manifest(
     manifest = path.rstrip("/") + "/" + MANIFEST
     if manifest not in found:
         return set()
-    return list_manifest(fs.unstrip_protocol(manifest), store, licence, consent, listing)
+    return set(list_manifest(fs.unstrip_protocol(manifest), store, licence, consent, listing))

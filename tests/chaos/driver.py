@@ -1,0 +1,26 @@
+"""One rebuild in a process of its own, to be killed: python -m tests.chaos.driver SOURCES CATALOG"""
+
+import sys
+
+from flows import environment
+
+
+def main(sources: str, catalog: str) -> None:
+    environment.prepare()
+    from flows.driver import Rebuild, Request
+    from flows.recipes import RECIPES, STAGES
+    from infra.profiles import load_profile
+
+    request = Request(sources, catalog, RECIPES["mini"], "mini", load_profile("laptop"))
+    with Rebuild(request) as run:
+        run.prepare()
+        print("planned", flush=True)
+        run.start()
+        print("started", flush=True)
+        for stage in STAGES:
+            run.wait(stage)
+        print(run.publish(), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

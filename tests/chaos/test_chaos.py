@@ -1,0 +1,148 @@
+"""SIGKILL to a worker, the driver, or Ray itself, at random moments of a rebuild.
+
+Each seed is one rebuild that is hurt and then, if that ended it, run again until it is through. What
+must come out: the rows of an undisturbed rebuild, compared by content, none missing and none twice.
+`make chaos` runs many more seeds, each hurt several times.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import lance
+import pytest
+
+from flows.democorpus import make_corpus
+
+VICTIMS = ("worker", "driver", "ray")
+NOT_CONTENT = {"run", "seconds", "written_at", "bytes", "uri", "mtime_ns", "detail"}
+TRIES = 6
+SLOWEST_S = 120
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("chaos") / "videos"
+    make_corpus(folder, 24)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(corpus: Path) -> dict[str, Counter[Any]]:
+    catalog = corpus.parent / "undisturbed"
+    assert _start(corpus, catalog).wait(SLOWEST_S) == 0
+    return contents(catalog)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_killed_rebuild_ends_with_the_same_rows(
+    seed: int, corpus: Path, undisturbed: dict[str, Counter[Any]], tmp_path: Path
+) -> None:
+    hurt_and_resume(corpus, tmp_path / "catalog", random.Random(seed), VICTIMS[seed % 3], kills=1)
+    assert contents(tmp_path / "catalog") == undisturbed
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("seed", range(100, 200))
+def test_many_kills(seed: int, corpus: Path, undisturbed: dict[str, Counter[Any]], tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    hurt_and_resume(corpus, tmp_path / "catalog", chance, chance.choice(VICTIMS), kills=chance.randint(1, 3))
+    assert contents(tmp_path / "catalog") == undisturbed
+
+
+def hurt_and_resume(corpus: Path, catalog: Path, chance: random.Random, victim: str, kills: int) -> None:
+    for attempt in range(TRIES):
+        driver = _start(corpus, catalog)
+        if attempt < kills:
+            _hurt(driver, victim, chance)
+        code = driver.wait(SLOWEST_S)
+        if code == 0 and attempt + 1 >= kills:
+            return
+    pytest.fail(f"not through after {TRIES} runs; the last ended with {code}")
+
+
+def contents(catalog: Path) -> dict[str, Counter[Any]]:
+    """Every table's rows as a bag of what they say, without what tells when and by whom they were written."""
+    return {
+        name: Counter(_plain(row) for row in _rows(catalog / f"{name}.lance"))
+        for name in ("sources", "probe", "quality", "verdict")
+    }
+
+
+def _rows(uri: Path) -> list[dict[str, Any]]:
+    dataset = lance.dataset(str(uri))
+    rows = dataset.scanner(with_row_id=True).to_table().to_pylist()
+    if "poster" in dataset.schema.names:
+        blobs = dict(zip((r["_rowid"] for r in rows), _blobs(dataset, rows), strict=True))
+        rows = [r | {"poster": blobs[r["_rowid"]]} for r in rows]
+    return rows
+
+
+def _blobs(dataset: Any, rows: list[dict[str, Any]]) -> list[bytes | None]:
+    ids = [r["_rowid"] for r in rows]
+    return [blob for _, blob in dataset.read_blobs("poster", ids=ids, preserve_order=True)]
+
+
+def _plain(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple((k, str(v)) for k, v in sorted(row.items()) if k not in NOT_CONTENT and k != "_rowid")
+
+
+def _start(corpus: Path, catalog: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.chaos.driver", str(corpus), str(catalog)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def _hurt(driver: subprocess.Popen[str], victim: str, chance: random.Random) -> None:
+    """Wait for a random moment between planning and publishing, then kill."""
+    assert driver.stdout is not None
+    while "started" not in (line := driver.stdout.readline()):
+        assert line, "the rebuild ended before it started"
+        if victim == "driver" and "planned" in line and chance.random() < 0.2:
+            break
+    time.sleep(chance.uniform(0.0, 4.0))
+    targets = {"driver": lambda: [driver.pid], "worker": lambda: _workers(driver), "ray": lambda: _ray(driver)}
+    found = targets[victim]()
+    if found:
+        _kill(chance.choice(found))
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return  # it had just ended by itself: as good a moment as any
+
+
+def _workers(driver: subprocess.Popen[str]) -> list[int]:
+    return [p for p, name in _descendants(driver.pid) if name.startswith("ray::")]
+
+
+def _ray(driver: subprocess.Popen[str]) -> list[int]:
+    return [p for p, name in _descendants(driver.pid) if "raylet/raylet" in name or "gcs_server" in name]
+
+
+def _descendants(root: int) -> list[tuple[int, str]]:
+    parents, names = {}, {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text()
+                names[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ").split(" --")[0].strip()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
+    return [(p, names[p]) for p in parents if _is_below(p, root, parents)]
+
+
+def _is_below(pid: int, root: int, parents: dict[int, int]) -> bool:
+    while pid > 1:
+        pid = parents.get(pid, 0)
+        if pid == root:
+            return True
+    return False

@@ -1,0 +1,10 @@
+"""Quiet libraries, and a Prefect home of the tests' own, before anything imports them."""
+
+import os
+import tempfile
+
+os.environ.setdefault("PREFECT_HOME", tempfile.mkdtemp(prefix="redub-prefect-"))
+
+from flows import environment  # noqa: E402
+
+environment.prepare()

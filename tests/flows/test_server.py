@@ -1,0 +1,168 @@
+"""Against a real Prefect server and worker: deploy, trigger, watch, refuse a second one, cancel, resume."""
+
+import json
+import os
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.democorpus import make_corpus
+from flows.serve import POOL, _process, _wait_healthy, deploy
+from storage.catalog import Catalog
+from storage.publish import load_version, tags
+
+pytestmark = pytest.mark.timeout(400)
+MANY = 240
+"""Sources of the run that is interrupted: enough for half a minute of work."""
+
+
+class Api:
+    """The calls that the Prefect UI makes."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+
+    def __call__(self, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.base}{path}", data, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read() or "null")
+
+    def trigger(self, deployment: str, **parameters: Any) -> str:
+        found = self(f"/deployments/name/rebuild/{deployment}")
+        return self(f"/deployments/{found['id']}/create_flow_run", {"parameters": parameters})["id"]
+
+    def state(self, run: str) -> tuple[str, str]:
+        state = self(f"/flow_runs/{run}")["state"]
+        return state["type"], state["message"] or ""
+
+    def wait(self, run: str, *wanted: str, seconds: float = 120) -> tuple[str, str]:
+        return _until(lambda: s if (s := self.state(run))[0] in wanted else None, seconds, lambda: self.state(run))
+
+    def artifacts(self, run: str) -> dict[str, Any]:
+        found = self("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
+        return {a["key"]: a for a in found}
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    base = f"http://127.0.0.1:{port}/api"
+    home = tmp_path_factory.mktemp("prefect")
+    env = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_API_URL": base, "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+           "PREFECT_WORKER_QUERY_SECONDS": "1", "DO_NOT_TRACK": "1"}  # fmt: skip
+    with ExitStack() as running:
+        server = running.enter_context(_process(["server", "start", "--port", str(port)], env))
+        _wait_healthy(f"{base}/health", server)
+        deploy(env)
+        running.enter_context(_process(["worker", "start", "--pool", POOL, "--type", "process"], env))
+        yield Api(base)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("server") / "videos"
+    make_corpus(folder, 12)
+    return folder
+
+
+def test_deployments_have_a_schedule_and_a_typed_form(api: Api) -> None:
+    nightly = api("/deployments/name/rebuild/nightly")
+    assert nightly["schedules"][0]["schedule"] == {"cron": "0 2 * * *", "timezone": "Europe/Berlin", "day_or": True}
+    assert nightly["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+    form = json.dumps(nightly["parameter_openapi_schema"])
+    assert "min_sharpness" in form
+
+
+def test_a_bad_value_is_refused_with_the_name_of_the_field(api: Api, corpus: Path) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        api.trigger("on-demand", sources=str(corpus), recipe={"verdict": {"min_sharpness": "very"}})
+    assert refused.value.code == 409
+    assert "min_sharpness" in refused.value.read().decode()
+
+
+def test_a_triggered_run_publishes_and_leaves_its_artifacts(api: Api, corpus: Path) -> None:
+    catalog = corpus.parent / "catalog"
+    run = api.trigger("on-demand", sources=str(corpus), catalog=str(catalog))
+    assert api.wait(run, "COMPLETED", "FAILED", "CRASHED")[0] == "COMPLETED"
+    assert tags(Catalog(str(catalog))) == ["v1"]
+    made = api.artifacts(run)
+    assert {"funnel", "lineage", "manifest", "progress-probe", "progress-quality", "progress-verdict"} <= set(made)
+    assert made["progress-verdict"]["data"] == 100.0
+    assert "```mermaid" in made["lineage"]["data"]
+    flow_run = api(f"/flow_runs/{run}")["name"]
+    assert load_version(Catalog(str(catalog)), "v1")[0].manifest["flow_run"] == flow_run
+
+
+def test_cancel_stops_ray_and_the_next_run_goes_on(api: Api, tmp_path: Path) -> None:
+    make_corpus(tmp_path / "videos", MANY)
+    where = {"sources": str(tmp_path / "videos"), "catalog": str(tmp_path / "catalog")}
+    catalog = Catalog(where["catalog"])
+    first = api.trigger("on-demand", **where)
+    _until(lambda: _rows(catalog) > 5, 120, lambda: (api.state(first), _rows(catalog)))
+
+    second = api.trigger("on-demand", **where)
+    assert api.wait(second, "CANCELLED", "COMPLETED", seconds=60)[0] == "CANCELLED", "one at a time per deployment"
+    nightly = api.trigger("nightly", **where)
+    state, message = api.wait(nightly, "CANCELLED", "COMPLETED", "FAILED", seconds=90)
+    assert state == "CANCELLED"
+    assert "is being rebuilt by run" in message
+
+    api(f"/flow_runs/{first}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
+    assert api.wait(first, "CANCELLED", "COMPLETED", "CRASHED", seconds=90)[0] == "CANCELLED"
+    _until(lambda: not _ray_processes(tmp_path), 30, lambda: _ray_processes(tmp_path))
+    kept = _rows(catalog)
+    assert 0 < kept < MANY
+
+    third = api.trigger("on-demand", **where)
+    assert api.wait(third, "COMPLETED", "FAILED", "CRASHED", seconds=200)[0] == "COMPLETED"
+    assert tags(catalog) == ["v1"]
+    runs = catalog.table(_probe()).select(None, ["run", "key"])
+    assert len(set(runs["run"].to_pylist())) == 2, "the second run only did what the first had not"
+    assert len(set(runs["key"].to_pylist())) == runs.num_rows == MANY - _refused(catalog)
+
+
+def _probe() -> Any:
+    from flows.recipes import RECIPES, nodes_of, stages_of
+
+    return nodes_of(stages_of(RECIPES["mini"]))[0]
+
+
+def _rows(catalog: Catalog) -> int:
+    return catalog.table(_probe()).select(None, ["item_id"]).num_rows
+
+
+def _refused(catalog: Catalog) -> int:
+    return next(r["rejected"] for r in load_version(catalog, "v1")[0].manifest["funnel"] if r["stage"] == "sources")
+
+
+def _ray_processes(tmp_path: Path) -> list[str]:
+    """Ray's processes whose flow run worked on this test's catalog."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_text().replace("\0", " ")
+            environ = (entry / "environ").read_text(errors="replace")
+        except OSError:
+            continue
+        if ("ray::" in command or "raylet" in command) and str(tmp_path.parent) in environ:
+            found.append(command[:80])
+    return found
+
+
+def _until(check: Callable[[], Any], seconds: float, tell: Callable[[], Any]) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := check():
+            return value
+        time.sleep(0.5)
+    pytest.fail(f"not within {seconds} s: {tell()}")

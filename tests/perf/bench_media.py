@@ -1,0 +1,106 @@
+"""How much decode_video and encode_video cost over PyAV's bare loop doing the same work.
+
+    python tests/perf/bench_media.py
+
+Both sides run interleaved in one process and the best of several runs counts, so that a busy machine
+slows both. Every ratio should be at most 1.1.
+"""
+
+import io
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+
+from storage.encode import encode_video
+from storage.media import decode_video, open_media
+
+ROUNDS = 7
+SIZE, COUNT = 512, 100
+
+
+def media_ratios() -> dict[str, float]:
+    """Name of the work -> our time / PyAV's time."""
+    frames = _moving_frames()
+    encoded = encode_video(None, frames, 25)
+    with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
+        file.write(encoded)
+        file.flush()
+        pairs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+            "decode": (lambda: _ours(file.name, None), lambda: _bare(file.name, SIZE)),
+            "decode_scaled": (lambda: _ours(file.name, 256), lambda: _bare(file.name, 256)),
+            "encode": (lambda: encode_video(None, frames, 25), lambda: _bare_encode(frames)),
+        }
+        return {name: _ratio(ours, bare) for name, (ours, bare) in pairs.items()}
+
+
+def _ratio(ours: Callable[[], object], bare: Callable[[], object]) -> float:
+    best = [float("inf"), float("inf")]
+    for _ in range(ROUNDS):
+        for i, work in enumerate((ours, bare)):
+            start = time.process_time()
+            work()
+            best[i] = min(best[i], time.process_time() - start)
+    return best[0] / best[1]
+
+
+def _moving_frames() -> list[np.ndarray]:
+    y, x = np.mgrid[0:SIZE, 0:SIZE]
+    wave = [np.sin((x + 3 * i) / 17) + np.cos((y - 2 * i) / 23) for i in range(COUNT)]
+    noise = np.random.default_rng(0).integers(0, 12, (SIZE, SIZE, 3))
+    return [(w[..., None] * (50, 40, 30) + 120 + noise).astype(np.uint8) for w in wave]
+
+
+def _ours(path: str, size: int | None) -> None:
+    with open(path, "rb") as file, open_media(file) as media:
+        count = sum(rgb.shape[2] == 3 for rgb in decode_video(media, fps=25.0, size=size))
+    assert count == COUNT
+
+
+def _bare(path: str, size: int) -> None:
+    how = Interpolation.AREA if size < SIZE else Interpolation.BICUBIC
+    with open(path, "rb") as file, av.open(file) as container:
+        container.streams.video[0].codec_context.thread_count = 1
+        scaler = VideoReformatter()
+        count = 0
+        for frame in container.decode(video=0):
+            scaled = scaler.reformat(
+                frame, width=size, height=size, format="rgb24", interpolation=how, threads=1
+            )
+            count += scaled.to_ndarray().shape[2] == 3
+    assert count == COUNT
+
+
+def _bare_encode(frames: list[np.ndarray]) -> None:
+    with av.open(io.BytesIO(), "w", format="mp4") as container:
+        stream = container.add_stream(
+            "libx264", rate=Fraction(25), options={"crf": "18", "preset": "veryfast"}
+        )
+        stream.width, stream.height, stream.pix_fmt = SIZE, SIZE, "yuv420p"
+        stream.codec_context.thread_count = 1
+        scaler = VideoReformatter()
+        for i, rgb in enumerate(frames):
+            frame = scaler.reformat(
+                av.VideoFrame.from_ndarray(rgb, "rgb24"),
+                format="yuv420p",
+                dst_colorspace=Colorspace.ITU709,
+                dst_color_range=ColorRange.MPEG,
+                threads=1,
+            )
+            frame.pts, frame.time_base = i, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+if __name__ == "__main__":
+    for name, ratio in media_ratios().items():
+        print(f"{name:14s} {ratio:.3f}x of PyAV's bare loop")

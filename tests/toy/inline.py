@@ -1,0 +1,77 @@
+"""A rebuild of the toy dataset in this process: real selection, feeds, workers, sinks and publish."""
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.pipeline import build_jobs
+from flows.planning import Plan, listed_ids, make_plan
+from flows.recipes import nodes_of
+from infra.jobs import Done, Failed, Job, Work
+from infra.profiles import load_profile
+from storage.catalog import Catalog, Node
+from storage.publish import Version, publish
+from storage.selection import Selection, select
+from storage.sources import list_sources
+from storage.store import Store
+from tasks.stage import Stage
+from tests.toy.stages import Length, Lines, Long
+
+LAPTOP = load_profile("laptop")
+
+
+def toy_stages(scale: float = 1.0, at_least: float = 4.0) -> dict[str, Stage]:
+    stages = (Lines(), Length(Length.Config(scale=scale)), Long(Long.Config(at_least=at_least)))
+    return {s.name: s for s in stages}
+
+
+def write_words(folder: Path, **files: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (folder / f"{name}.txt").write_text(text)
+    return folder
+
+
+@dataclass
+class Ran:
+    catalog: Catalog
+    nodes: list[Node]
+    before: Plan
+    computed: dict[str, int]
+    chosen: dict[str, Selection]
+    version: Version
+
+
+def run_inline(folder: Path, root: Path, stages: dict[str, Stage], batch: int = 3) -> Ran:
+    run = uuid.uuid4().hex[:8]
+    catalog, nodes = Catalog(str(root)), nodes_of(stages)
+    listing = list_sources(str(folder), Store(), "CC0", "signed")
+    catalog.add_sources(listing, run)
+    catalog.record(nodes)
+    log = dict(recipe="toy", profile="laptop", sources=str(folder), flow_run="", git_commit="", message="")
+    catalog.log_run(run=run, event="started", fingerprints=[n.fingerprint for n in nodes], **log)
+    plan = make_plan(catalog, stages, nodes, LAPTOP, listing)
+    jobs, sinks = build_jobs(catalog, stages, nodes, plan.chosen, LAPTOP, run, {}, {})
+    for job in jobs:
+        _run_job(job, batch)
+    chosen = select(catalog, nodes, listed_ids(listing))
+    facts = {"recipe": {n.name: n.made.config for n in nodes}, "git_commit": ""}
+    version = publish(catalog, nodes, chosen, facts)
+    return Ran(catalog, nodes, plan, {n: s.counts["items"] for n, s in sinks.items()}, chosen, version)
+
+
+def _run_job(job: Job, batch: int) -> None:
+    worker = job.make_worker()
+    while works := job.feed.take(batch):
+        job.sink([_outcome(worker, work) for work in works])
+    assert job.feed.closed()
+    job.on_done()
+
+
+def _outcome(worker: Any, work: Work) -> Done | Failed:
+    try:
+        ((item, result),) = worker([work])
+    except ValueError as error:
+        return Failed(work.id, str(error), "traceback", attempts=2)
+    return Done(item, result, seconds=0.25)

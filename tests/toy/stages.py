@@ -1,0 +1,103 @@
+"""Three stages of the three kinds of rows: one into many, one into one, and a threshold."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from storage.rows import Blob
+from storage.splits import split_of
+from tasks.stage import Annotate, Expand, Expanded, Rejected, StageConfig
+
+
+class Lines(Expand):
+    name = "lines"
+
+    class Config(StageConfig):
+        keep_empty: bool = False
+
+    @dataclass(frozen=True)
+    class Input:
+        id: str
+        uri: str
+        speaker: str
+        licence: str
+        consent: str
+
+    @dataclass(frozen=True)
+    class Output:
+        id: str
+        text: str
+        speaker: str
+        licence: str
+        consent: str
+
+    def __call__(self, rows: Sequence[Any]) -> list[Any]:
+        return [self._one(row) for row in rows]
+
+    def _one(self, row: Any) -> Any:
+        with self.store.open(row.uri) as file:
+            lines = file.read().decode().splitlines()
+        if not lines:
+            return Rejected(row.id, "empty", "the file holds no line")
+        return Expanded(row.id, tuple(self._line(row, t) for t in lines))
+
+    def _line(self, row: Any, text: str) -> Any:
+        item = hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+        return self.Output(item, text, row.speaker or row.uri, row.licence, row.consent)
+
+
+class Length(Annotate):
+    name = "length"
+    reads = (Lines,)
+
+    class Config(StageConfig):
+        scale: float = 1.0
+
+    @dataclass(frozen=True)
+    class Input:
+        id: str
+        text: str
+
+    @dataclass(frozen=True)
+    class Output:
+        id: str
+        length: float
+        echo: Blob
+
+    def __call__(self, rows: Sequence[Any]) -> list[Any]:
+        return [self._one(row) for row in rows]
+
+    def _one(self, row: Any) -> Any:
+        if "poison" in row.text:
+            raise ValueError(f"cannot measure {row.text!r}")
+        return self.Output(row.id, len(row.text) * self.config.scale, row.text.encode() * 50)
+
+
+class Long(Annotate):
+    name = "long"
+    reads = (Length, Lines)
+
+    class Config(StageConfig):
+        at_least: float = 4.0
+
+    @dataclass(frozen=True)
+    class Input:
+        id: str
+        length: float
+        speaker: str
+        echo: Blob
+
+    @dataclass(frozen=True)
+    class Output:
+        id: str
+        split: str
+
+    def __call__(self, rows: Sequence[Any]) -> list[Any]:
+        return [self._one(row) for row in rows]
+
+    def _one(self, row: Any) -> Any:
+        assert row.echo, "blobs reach the next stage"
+        if row.length < self.config.at_least:
+            return Rejected(row.id, "short", f"length {row.length} is below {self.config.at_least}")
+        return self.Output(row.id, split_of(row.speaker))

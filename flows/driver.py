@@ -201,7 +201,8 @@ class Rebuild:
         """Tag what was accepted; the version that is there when nothing changed."""
         assert self.plan is not None
         assert self.engine is None or self._finished.is_set()
-        chosen = select(self.catalog, self.nodes, self._listed)
+        # Without an engine nothing was written since the plan looked.
+        chosen = select(self.catalog, self.nodes, self._listed) if self.engine else self.plan.chosen
         self._version = publish(self.catalog, self.nodes, chosen, self._facts())
         return self._version
 

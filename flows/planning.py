@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from infra.profiles import Profile, needs_for
@@ -105,17 +104,19 @@ def _stage_plan(catalog: Catalog, node: Node, mine: Selection, coming: float, ne
         retried=mine.retried,
         held=mine.count(Status.QUARANTINED),
         needs=needs,
-        measured=measure(catalog, node, mine.states),
+        measured=measure(catalog, node, mine),
     )
 
 
-def measure(catalog: Catalog, node: Node, states: Any) -> Measured | None:
+def measure(catalog: Catalog, node: Node, mine: Selection) -> Measured | None:
     """Rows of these settings tell best; rows of earlier settings tell something."""
-    rows = states if states.num_rows else catalog.table(node).select(None, STATE_COLUMNS)
-    rows = rows.filter(pc.is_in(rows["status"], value_set=pa.array([str(Status.OK), str(Status.REJECTED)])))
-    if not rows.num_rows:
+    if mine.states.num_rows:
+        rows, items = mine.states, mine.reused - mine.count(Status.QUARANTINED)
+    else:
+        rows = catalog.table(node).select(None, STATE_COLUMNS)
+        items = pc.count_distinct(rows["parent_id"]).as_py()
+    if not items:
         return None
-    items = pc.count_distinct(rows["parent_id"]).as_py() if node.expands else rows.num_rows
     ok = pc.sum(pc.equal(rows["status"], str(Status.OK))).as_py()
     return Measured(pc.sum(rows["seconds"]).as_py() / items, pc.sum(rows["bytes"]).as_py() / items, ok / items)
 

@@ -61,7 +61,10 @@ def _need(stage: str, name: str, value: Any) -> Any:
         raise ValueError(f"{stage} has an unknown field {name!r}; there are {', '.join(NEEDS_FIELDS)}{close}")
     least = 1 if name == "batch" else 0
     kind: Any = NEEDS_FIELDS[name].type
-    checked = TypeAdapter(kind).validate_python(value)
+    try:
+        checked = TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        raise ValueError(f"{stage}.{name} is {value!r}: {error.errors()[0]['msg']}") from error
     if checked < least or (name == "timeout_s" and not checked):
         raise ValueError(f"{stage}.{name} is {value}, and must be {'at least 1' if least else 'positive'}")
     return checked

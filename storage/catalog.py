@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from storage.fingerprint import Made
 from storage.lock import catalog_lock
@@ -104,10 +105,16 @@ class Catalog:
     def add_sources(self, listing: Listing, run: str) -> int:
         """Write the listed sources that are not in the table yet; how many were new."""
         table = self.table(SOURCES)
-        known = set(table.states(LISTED.fingerprint)["item_id"].to_pylist())
-        verdicts = [(s, Status.OK, None, None) for s in listing.sources]
-        verdicts += [(s, Status.REJECTED, code, reason) for s, code, reason in listing.rejected]
-        fresh = [_source_row(v, run) for v in verdicts if v[0].id not in known]
+        refused = listing.rejected
+        listed = [*listing.sources, *(source for source, _, _ in refused)]
+        ids = pa.array([source.id for source in listed], pa.string())
+        known = table.states(LISTED.fingerprint)["item_id"].combine_chunks()
+        unknown = pc.indices_nonzero(pc.invert(pc.is_in(ids, value_set=known))).to_pylist()
+        first_refused = len(listing.sources)
+        fresh = [
+            _source_row(listed[i], refused[i - first_refused][1:] if i >= first_refused else None, run)
+            for i in unknown
+        ]
         for start in range(0, len(fresh), 100_000):
             table.append(fresh[start : start + 100_000])
         return len(fresh)
@@ -192,7 +199,8 @@ def ledger_row(
     return {**(values or {}), **base, **rest}
 
 
-def _source_row(verdict: tuple[Source, Status, str | None, str | None], run: str) -> dict[str, Any]:
-    source, status, code, reason = verdict
+def _source_row(source: Source, refusal: tuple[str, str] | None, run: str) -> dict[str, Any]:
     values = {k: v for k, v in asdict(source).items() if k != "id"}
+    code, reason = refusal or (None, None)
+    status = Status.REJECTED if refusal else Status.OK
     return ledger_row(SOURCES, source.id, run, status=status, code=code, reason=reason, values=values)

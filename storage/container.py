@@ -7,7 +7,7 @@ refused before memory is taken for them. Every decode of the project starts with
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from errno import EINVAL
 from typing import Any, BinaryIO, cast
 
@@ -21,6 +21,7 @@ FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,flv,asf,mxf,"
     "ogg,wav,w64,aiff,mp3,aac,flac"
 )
+INDEXED = ("mov", "matroska", "avi")
 MAX_PIXELS = 8192 * 8192
 
 
@@ -39,12 +40,26 @@ class MediaError(ValueError):
 class Media:
     """An open file: its first real video stream and its first sound stream, either may be missing."""
 
-    container: InputContainer
-    video: VideoStream | None
-    audio: AudioStream | None
-    cover_art: bool
+    file: BinaryIO
     max_pixels: int
-    _fresh: bool = True
+    container: InputContainer = field(init=False)
+    video: VideoStream | None = field(init=False)
+    audio: AudioStream | None = field(init=False)
+    cover_art: bool = field(init=False)
+    _fresh: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Opens the same file object anew, at its start."""
+        self.container = _open(self.file, self.max_pixels)
+        try:
+            self.video, self.audio, self.cover_art = _streams(self.container, self.max_pixels)
+        except MediaError:
+            self.container.close()
+            raise
+        self._fresh = True
 
     @property
     def zero(self) -> float:
@@ -54,22 +69,45 @@ class Media:
                 return float(stream.start_time * stream.time_base)
         return (self.container.start_time or 0) / 1e6
 
-    def rewind(self, stream: VideoStream | AudioStream, start: float) -> None:
-        """To the last key frame before `start`. A fresh file isn't touched: not every format can seek."""
-        if not self._fresh or start > 0:
-            first = (self.container.start_time or 0) / 1e6
-            # Sound decoders need a packet or two before their output is right.
-            ahead = 0.2 if stream.type == "audio" else 0.0
-            to = max(first, self.zero + start - ahead) if start > 0 else first
-            assert stream.time_base is not None
-            # Truncated towards the past, and one tick further: a rounded-up target skips its own key frame.
-            self.container.seek(int(to / float(stream.time_base)) - 1, stream=stream)
+    def rewind(self, kind: str, start: float) -> Any:
+        """The stream of this kind, placed at or before `start`.
+
+        Only formats with an index are trusted to seek; the others, and damaged ones, are read from the start.
+        """
+        if not self._fresh:
+            self.container.close()
+            self.reopen()
         self._fresh = False
+        stream = self.video if kind == "video" else self.audio
+        assert stream is not None
+        if start > 0 and self.container.format.name.startswith(INDEXED):
+            self._seek(stream, start)
+        return stream
+
+    def _seek(self, stream: VideoStream | AudioStream, start: float) -> None:
+        # Sound decoders need a packet or two before their output is right.
+        ahead = 0.2 if stream.type == "audio" else 0.0
+        # One tick further into the past: a rounded-up target would skip its own key frame.
+        target = int((self.zero + start - ahead) / float(stream.time_base or 1)) - 1
+        try:
+            self.container.seek(max(target, stream.start_time or 0), stream=stream)
+        except av.FFmpegError:
+            self.container.close()
+            self.reopen()
+            self._fresh = False
 
 
 @contextmanager
 def open_media(file: BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Iterator[Media]:
     """Opens a seekable file object (never a path: a path may turn out to be a protocol)."""
+    media = Media(file, max_pixels)
+    try:
+        yield media
+    finally:
+        media.container.close()
+
+
+def _open(file: BinaryIO, max_pixels: int) -> InputContainer:
     file.seek(0)
     head = file.read(65536)
     file.seek(0)
@@ -81,15 +119,16 @@ def open_media(file: BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Iterator[Medi
         if not isinstance(error, av.FFmpegError) and error.errno != EINVAL:
             raise
         raise unreadable(head, error) from error
-    with container:
-        yield _media(cast(InputContainer, container), max_pixels)
+    return cast(InputContainer, container)
 
 
 def _refuse(url: str, *_: Any) -> Any:
     raise MediaError("playlist", f"the file asks to open another one ({url[:200]}); give that file itself")
 
 
-def _media(container: InputContainer, max_pixels: int) -> Media:
+def _streams(
+    container: InputContainer, max_pixels: int
+) -> tuple[VideoStream | None, AudioStream | None, bool]:
     covers = [s for s in container.streams.video if s.disposition & Disposition.attached_pic]
     videos = [s for s in container.streams.video if s not in covers and s.codec_context is not None]
     sounds = [s for s in container.streams.audio if s.codec_context is not None]
@@ -98,8 +137,7 @@ def _media(container: InputContainer, max_pixels: int) -> Media:
             size = f"{stream.width}x{stream.height}"
             raise MediaError("too_large", f"the picture is {size}; at most {max_pixels} pixels are decoded")
         stream.codec_context.options = {"max_pixels": str(max_pixels)}
-    video, sound = next(iter(videos), None), next(iter(sounds), None)
-    return Media(container, video, sound, bool(covers), max_pixels)
+    return next(iter(videos), None), next(iter(sounds), None), bool(covers)
 
 
 def unreadable(head: bytes, error: Exception) -> MediaError:

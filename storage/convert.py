@@ -14,6 +14,10 @@ HDR_TRANSFERS = (16, 18)
 """PQ and HLG, as numbered in H.273."""
 BT709 = {"dst_color_trc": ColorTrc.BT709, "dst_color_primaries": ColorPrimaries.BT709}
 
+MAX_STRETCH = 4.0
+"""No format has longer pixels; a header that says so is broken, and would make the picture enormous."""
+FRONT = ("FL", "FR", "FC", "LFE")
+
 Orientation = tuple[bool, bool, bool]
 UPRIGHT: Orientation = (False, False, False)
 
@@ -34,6 +38,8 @@ def orientation(frame: av.VideoFrame) -> Orientation:
 def display_size(frame: av.VideoFrame, sar: Any, swap: bool) -> tuple[int, int]:
     """(width, height) with square pixels, upright; the longer pixel side keeps its resolution."""
     ratio = float(sar or 1)
+    if not 1 / MAX_STRETCH <= ratio <= MAX_STRETCH:
+        ratio = 1.0
     width, height = (frame.width * ratio, frame.height) if ratio >= 1 else (frame.width, frame.height / ratio)
     size = max(1, round(width)), max(1, round(height))
     return size[::-1] if swap else size
@@ -167,7 +173,12 @@ class AudioConverter:
 
 
 def mix_weights(channels: list[str]) -> np.ndarray:
-    """Weights to mono by channel name: plain average without a centre, else centre first."""
+    """Weights to mono by channel name: plain average without a centre, else centre first.
+
+    Six or eight nameless channels are taken for 5.1 and 7.1, which start with these four.
+    """
+    if len(channels) in (6, 8) and not set(channels) & set(FRONT):
+        channels = [*FRONT, *channels[4:]]
     if "FC" not in channels:
         voiced = [c not in ("LFE", "LFE2") for c in channels]
         return np.array(voiced, np.float32) / max(sum(voiced), 1)

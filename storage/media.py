@@ -55,11 +55,10 @@ class Faults:
         return "; ".join(counts + self.notes)
 
 
-def _frames_of(media: Media, stream: Any, start: float, faults: Faults, threads: int) -> Iterator[Any]:
+def _frames_of(media: Media, kind: str, start: float, faults: Faults, threads: int) -> Iterator[Any]:
     """One stream's frames. A bad packet is counted and skipped; a bad container ends the stream."""
-    if not stream.codec_context.is_open:
-        stream.codec_context.thread_count = threads
-    media.rewind(stream, start)
+    stream = media.rewind(kind, start)
+    stream.codec_context.thread_count = threads
     packets = media.container.demux(stream)
     while True:
         try:
@@ -111,8 +110,8 @@ class VideoFrames:
         zero, rate = self._media.zero, float(self._stream.guessed_rate or 25)
         tick = float(self._stream.time_base or 0)
         last = -np.inf
-        for frame in _frames_of(self._media, self._stream, self._start, self._faults, self._threads):
-            time = frame.pts * tick - zero if frame.pts is not None else max(last, 0.0) + 1 / rate
+        for frame in _frames_of(self._media, "video", self._start, self._faults, self._threads):
+            time = frame.pts * tick - zero if frame.pts is not None else max(last + 1 / rate, 0.0)
             if time <= last:
                 self._note("its timestamps run backwards")
                 continue
@@ -201,7 +200,7 @@ def decode_audio(media: Media, *, rate: int = 16000, span: Span = (0.0, None)) -
         raise MediaError("no_audio", "the file has no sound stream")
     faults = Faults()
     convert = AudioConverter(rate, JITTER_S, MAX_GAP_S)
-    frames = _frames_of(media, media.audio, span[0], faults, 1)
+    frames = _frames_of(media, "audio", span[0], faults, 1)
     origin = media.zero + span[0]
     for frame in frames:
         time = frame.time - origin if frame.pts is not None else None

@@ -153,11 +153,10 @@ def _reject_no_video(media: Media) -> None:
 
 def first_frame(media: Media) -> av.VideoFrame:
     """Decodes until a picture comes: only a frame knows its rotation and whether it is interlaced."""
-    assert media.video is not None
-    media.video.codec_context.thread_count = 1
-    media.rewind(media.video, 0.0)
+    stream = media.rewind("video", 0.0)
+    stream.codec_context.thread_count = 1
     try:
-        for number, packet in enumerate(media.container.demux(media.video)):
+        for number, packet in enumerate(media.container.demux(stream)):
             if frames := _decoded(packet):
                 return frames[0]
             if number > FIRST_PACKETS:
@@ -166,9 +165,7 @@ def first_frame(media: Media) -> av.VideoFrame:
         raise MediaError(
             "undecodable", f"reading stops before the first picture: {error.strerror}"
         ) from error
-    raise MediaError(
-        "undecodable", f"no picture can be decoded from its {media.video.name or 'video'} stream"
-    )
+    raise MediaError("undecodable", f"no picture can be decoded from its {stream.name or 'video'} stream")
 
 
 def _decoded(packet: av.Packet) -> list:
@@ -183,11 +180,9 @@ def _duration(media: Media) -> float:
     assert media.video is not None
     if seconds := declared_seconds(media.video) or (media.container.duration or 0) / 1e6:
         return seconds
-    media.rewind(media.video, 0.0)
-    base = float(media.video.time_base or 0)
-    ends = [
-        (p.pts + (p.duration or 0)) * base for p in media.container.demux(media.video) if p.pts is not None
-    ]
+    stream = media.rewind("video", 0.0)
+    base = float(stream.time_base or 0)
+    ends = [(p.pts + (p.duration or 0)) * base for p in media.container.demux(stream) if p.pts is not None]
     return max(ends, default=media.zero) - media.zero
 
 

@@ -32,8 +32,15 @@ class Api:
     def __call__(self, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.base}{path}", data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read() or "null")
+        for _ in range(10):
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    return json.loads(answer.read() or "null")
+            except urllib.error.HTTPError as error:
+                if error.code != 503:  # the server's SQLite is busy: its clients ask again
+                    raise
+                time.sleep(1)
+        raise TimeoutError(f"{path}: the server stayed busy")
 
     def trigger(self, deployment: str, **parameters: Any) -> str:
         found = self(f"/deployments/name/rebuild/{deployment}")

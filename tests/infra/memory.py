@@ -10,10 +10,13 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from infra.engine import Done, Failed, Work
+from infra.engine import Done, Engine, Failed, Job, Work
 from infra.quietray import cloudpickle
+from infra.resources import Needs, Resources
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+ONE = Needs(cpus=1, timeout_s=30)
 
 
 class MemoryFeed:
@@ -74,6 +77,16 @@ def each(do: Callable[[Any], Any]) -> Callable[[], Callable[[list[Work]], list[t
         return lambda batch: [(work.id, do(work.payload)) for work in batch]
 
     return make
+
+
+def run(
+    resources: Resources, payloads: Iterable[Any], do: Callable[[Any], Any], needs: Needs = ONE, **more: Any
+) -> MemorySink:
+    """One job over the payloads; its sink."""
+    sink = MemorySink()
+    job = Job("stage", needs, each(do), MemoryFeed(works(payloads)), sink)
+    Engine([job], resources, **more).run()
+    return sink
 
 
 def until(true: Callable[[], bool], seconds: float = 20.0) -> None:

@@ -91,10 +91,9 @@ def _array(values: Any, field: pa.Field, n: int, is_blob: bool) -> pa.Array:
 
 
 def _measure(folder: Path) -> dict[str, float]:
-    from flows.planning import listed_ids, make_plan
+    from flows.planning import make_plan
     from flows.recipes import nodes_of
     from storage.publish import publish
-    from storage.selection import select
     from storage.sources import list_sources
     from storage.store import Store
     from tests.toy.inline import LAPTOP, toy_stages
@@ -123,9 +122,8 @@ def _measure(folder: Path) -> dict[str, float]:
     t0 = t
     listing = list_sources(str(folder / "manifest.parquet"), Store())
     catalog.add_sources(listing, "bench")
-    make_plan(catalog, stages, nodes, LAPTOP, listing)
-    chosen = select(catalog, nodes, listed_ids(listing))
-    assert not publish(catalog, nodes, chosen, {"recipe": {}}).new
+    last = make_plan(catalog, stages, nodes, LAPTOP, listing)
+    assert not publish(catalog, nodes, last.chosen, {"recipe": {}}).new
     lap("no-op rebuild", t0)
     seconds["peak MiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return seconds

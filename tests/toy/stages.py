@@ -9,6 +9,8 @@ from storage.rows import Blob
 from storage.splits import split_of
 from tasks.stage import Annotate, Expand, Expanded, Rejected, StageConfig
 
+SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
+
 
 class Lines(Expand):
     name = "lines"
@@ -100,4 +102,4 @@ class Long(Annotate):
         assert row.echo, "blobs reach the next stage"
         if row.length < self.config.at_least:
             return Rejected(row.id, "short", f"length {row.length} is below {self.config.at_least}")
-        return self.Output(row.id, split_of(row.speaker))
+        return self.Output(row.id, split_of(row.speaker, SHARES))

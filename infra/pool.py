@@ -22,8 +22,8 @@ from infra.quietray import ray, ray_errors
 from infra.resources import Room
 from infra.worker import Actor, Answer, Packed
 
-CALL_S = 0.1
-"""Calls of quick items are filled up to this many seconds: Ray's part of it is then about a hundredth."""
+CALL_S = 0.3
+"""Calls of quick items are filled up to this many seconds: Ray takes some milliseconds for each."""
 GRACE_S = 5.0
 """The worker ends itself when it hangs; only if it can't even do that does the driver kill it."""
 UNEXPLAINED = 3

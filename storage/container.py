@@ -21,7 +21,7 @@ FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,flv,asf,mxf,"
     "ogg,wav,w64,aiff,mp3,aac,flac"
 )
-INDEXED = ("mov", "matroska", "avi")
+INDEXED = ("mov", "matroska")
 MAX_PIXELS = 8192 * 8192
 
 

@@ -109,9 +109,12 @@ class VideoFrames:
         """(seconds after zero, frame), times rising, nothing before the span but its last frame."""
         zero, rate = self._media.zero, float(self._stream.guessed_rate or 25)
         tick = float(self._stream.time_base or 0)
+        # AVI has no timestamps but a constant rate; libav's guesses jumble re-ordered frames.
+        constant = self._media.container.format.name == "avi"
         last = -np.inf
         for frame in _frames_of(self._media, "video", self._start, self._faults, self._threads):
-            time = frame.pts * tick - zero if frame.pts is not None else max(last + 1 / rate, 0.0)
+            untimed = frame.pts is None or constant
+            time = max(last + 1 / rate, 0.0) if untimed else frame.pts * tick - zero
             if time <= last:
                 self._note("its timestamps run backwards")
                 continue

@@ -127,7 +127,7 @@ def run_ray_data(n: int, variant: str, tuned: bool) -> dict[str, float]:
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     ray.data.DataContext.get_current().enable_progress_bars = False
     rows = [{"id": w.id, "blob": w.payload[0], "first": 0.0, "last": 0.0} for w in items(n)]
-    data = ray.data.from_items(rows, override_num_blocks=max(n // 10, 1))
+    data: Any = ray.data.from_items(rows, override_num_blocks=max(n // 10, 1))
     sizes = (1, 3, 2) if variant == "sleep" else (1, 2, 1)
     pools = [ActorPoolStrategy(size=k) for k in sizes]
     if not tuned:

@@ -1,0 +1,92 @@
+"""The verdict over made-up scores: every threshold, the wording, and stable splits."""
+
+import dataclasses
+from collections import Counter
+
+import pytest
+from pydantic import ValidationError
+
+from storage.splits import split_of
+from tasks.stage import Rejected
+from tasks.verdict import Verdict, VerdictConfig, VerdictInput, VerdictRow
+
+GOOD = VerdictInput(
+    id="v1",
+    speaker="ann",
+    width=512,
+    height=512,
+    sharpness=100.0,
+    exposure=0.5,
+    dark_share=0.0,
+    bright_share=0.0,
+    frozen_share=0.0,
+    loudness_db=-20.0,
+    silence_share=0.2,
+    clipping_share=0.0,
+    nonfinite_audio=0,
+    damage="",
+)
+SHARES = {"train": 0.9, "val": 0.05, "test": 0.05}
+
+
+def verdict(config=None, **scores):
+    (result,) = Verdict(config)([dataclasses.replace(GOOD, **scores)])
+    return result
+
+
+def test_good_scores_pass_with_a_split_and_a_speaker():
+    assert verdict() == VerdictRow("v1", split_of("ann", SHARES), "ann")
+    assert verdict(speaker="") == VerdictRow("v1", split_of("v1", SHARES), "v1")
+
+
+@pytest.mark.parametrize(
+    ("score", "value", "code"),
+    [
+        ("width", 64, "shorter_side"),
+        ("sharpness", 3.1, "sharpness"),
+        ("sharpness", float("nan"), "sharpness"),
+        ("exposure", 0.05, "exposure"),
+        ("exposure", 0.97, "exposure"),
+        ("dark_share", 0.5, "dark_share"),
+        ("bright_share", 0.5, "bright_share"),
+        ("frozen_share", 1.0, "frozen_share"),
+        ("silence_share", 1.0, "silence_share"),
+        ("loudness_db", -60.0, "loudness_db"),
+        ("clipping_share", 0.2, "clipping_share"),
+        ("nonfinite_audio", 1, "nonfinite_audio"),
+        ("damage", "corrupt video frames: 3", "damage"),
+    ],
+)
+def test_each_score_can_fail_alone(score, value, code):
+    result = verdict(**{score: value})
+    assert isinstance(result, Rejected)
+    assert (result.id, result.code) == ("v1", code)
+
+
+def test_reasons_state_value_and_threshold_and_list_every_failure():
+    assert verdict(sharpness=3.1).reason == "sharpness 3.1 is below 5"
+    result = verdict(damage="cut off", sharpness=3.1, exposure=0.97)
+    assert result.code == "damage"
+    assert result.reason == "damaged: cut off; exposure 0.97 is above 0.92; sharpness 3.1 is below 5"
+
+
+def test_thresholds_are_the_configs():
+    assert isinstance(verdict(VerdictConfig(min_sharpness=1), sharpness=3.1), VerdictRow)
+    assert isinstance(verdict(VerdictConfig(allow_damage=True), damage="cut off"), VerdictRow)
+    mute = {"loudness_db": None, "silence_share": None, "clipping_share": None}
+    assert verdict(**mute).code == "no_audio"
+    assert isinstance(verdict(VerdictConfig(require_audio=False), **mute), VerdictRow)
+
+
+def test_shares_must_sum_to_one():
+    with pytest.raises(ValidationError, match="sum to 1"):
+        VerdictConfig(shares={"train": 0.5, "test": 0.4})
+
+
+def test_splits_have_their_shares_and_depend_on_the_speaker_alone():
+    counts = Counter(split_of(f"speaker {i}", SHARES) for i in range(20000))
+    assert counts["train"] / 20000 == pytest.approx(0.9, abs=0.01)
+    assert counts["val"] / 20000 == pytest.approx(0.05, abs=0.01)
+    assert {split_of("ann", SHARES) for _ in range(3)} == {verdict(id="other").split}
+    # Fixed for ever: a published dataset's test speakers must stay test speakers.
+    assert [split_of(name, SHARES) for name in ("amal", "marek", "omar")] == ["train", "val", "test"]

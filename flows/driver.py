@@ -161,7 +161,8 @@ class Rebuild:
                 if self.error:
                     raise self.error
                 return True
-            if self.engine is not None and self.engine.stats()[stage].finished:
+            live = self.engine.stats().get(stage) if self.engine else None
+            if live and live.finished:
                 return True
         return False
 

@@ -17,24 +17,37 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-quarantine = typer.Typer(help="Items that raised, hung or killed a worker: look at them, try them again.", no_args_is_help=True)
+quarantine = typer.Typer(
+    help="Items that raised, hung or killed a worker: look at them, try them again.", no_args_is_help=True
+)
 app.add_typer(quarantine, name="quarantine")
 
-CatalogOption = Annotated[str, typer.Option("--catalog", "-c", help="Folder or object-store prefix of the tables.")]
+CatalogOption = Annotated[
+    str, typer.Option("--catalog", "-c", help="Folder or object-store prefix of the tables.")
+]
 SourceOption = Annotated[
     str,
-    typer.Option("--source", "-s", help="Folder, file, glob, object-store prefix, or manifest (.csv, .parquet)."),
+    typer.Option(
+        "--source", "-s", help="Folder, file, glob, object-store prefix, or manifest (.csv, .parquet)."
+    ),
 ]
-RecipeOption = Annotated[str, typer.Option("--recipe", "-r", help="What to compute: mini, or your own .toml file.")]
+RecipeOption = Annotated[
+    str, typer.Option("--recipe", "-r", help="What to compute: mini, or your own .toml file.")
+]
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", help="Change one setting, e.g. verdict.min_sharpness=8. Repeatable.")
+    list[str] | None,
+    typer.Option("--set", help="Change one setting, e.g. verdict.min_sharpness=8. Repeatable."),
 ]
 ProfileOption = Annotated[
     str,
-    typer.Option("--profile", "-p", help="Where to compute: laptop, a100x32, h100x8, gpu24g, or file.toml#name."),
+    typer.Option(
+        "--profile", "-p", help="Where to compute: laptop, a100x32, h100x8, gpu24g, or file.toml#name."
+    ),
 ]
 LicenceOption = Annotated[str, typer.Option(help="Licence of sources whose manifest doesn't name one.")]
-ConsentOption = Annotated[str, typer.Option(help="How the people shown agreed, where the manifest doesn't say.")]
+ConsentOption = Annotated[
+    str, typer.Option(help="How the people shown agreed, where the manifest doesn't say.")
+]
 
 CATALOG = str(environment.DATA / "catalog")
 DEMO = environment.DATA / "demo"
@@ -204,8 +217,12 @@ def diff(
 @app.command()
 def gc(
     catalog: CatalogOption = CATALOG,
-    keep: Annotated[int | None, typer.Option(min=1, help="Keep the newest N versions, give up the others.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete; without it, only say what would go.")] = False,
+    keep: Annotated[
+        int | None, typer.Option(min=1, help="Keep the newest N versions, give up the others.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Delete; without it, only say what would go.")
+    ] = False,
 ) -> None:
     """Delete rows and files that no published version and no unfinished rebuild reaches."""
     from flows.view import console, number, size
@@ -218,15 +235,18 @@ def gc(
     for tag in found.versions:
         console.print(f"  version {tag}")
     if not yes:
-        console.print("Nothing deleted; `--yes` deletes this and files that killed writers left." if found.rows or found.versions
-                      else "No unreached rows. `--yes` also removes files that killed writers left.")  # fmt: skip
+        found_any = found.rows or found.versions
+        console.print("Nothing deleted yet." if found_any else "No unreached rows.", end=" ")
+        console.print("`redub gc --yes` deletes, and clears away what killed writers left behind.")
         return
     with tables.lock("gc"):
         console.print(f"Freed {size(collect(tables, found).freed)}.")
 
 
 @quarantine.command("list")
-def quarantine_list(catalog: CatalogOption = CATALOG, recipe: RecipeOption = "mini", set_: SetOption = None) -> None:
+def quarantine_list(
+    catalog: CatalogOption = CATALOG, recipe: RecipeOption = "mini", set_: SetOption = None
+) -> None:
     """What is held, at which stage, and why."""
     from flows.status import show_quarantine
     from storage.quarantine import held
@@ -287,7 +307,10 @@ def doctor(
 def serve(
     port: Annotated[int, typer.Option(help="Port of the Prefect server and its UI.")] = 4200,
     host: Annotated[
-        str, typer.Option(help="Address to listen on. Beyond this machine it needs PREFECT_SERVER_API_AUTH_STRING.")
+        str,
+        typer.Option(
+            help="Address to listen on. Beyond this machine it needs PREFECT_SERVER_API_AUTH_STRING."
+        ),
     ] = "127.0.0.1",
 ) -> None:
     """Prefect server, UI and a worker here, with the deployments of prefect.yaml. Ctrl-C ends both."""
@@ -302,7 +325,9 @@ def _existing(catalog: str) -> Any:
 
     tables = Catalog(catalog)
     if not tables.exists():
-        raise StorageError(f"there is no catalog at {tables.root}; `redub rebuild --catalog {catalog} --source ...` makes one")
+        raise StorageError(
+            f"there is no catalog at {tables.root}; `redub rebuild --catalog {catalog} --source ...` makes one"
+        )
     return tables
 
 

@@ -35,7 +35,9 @@ def examine(recipe: str, profile: str, catalog: str) -> bool:
     good = True
     for finding in _findings(recipe, where, catalog):
         good &= finding.good
-        console.print(f"  {'[green]ok[/]     ' if finding.good else '[red]missing[/]'} {finding.what}", soft_wrap=True)
+        console.print(
+            f"  {'[green]ok[/]     ' if finding.good else '[red]missing[/]'} {finding.what}", soft_wrap=True
+        )
         if finding.remedy:
             console.print(f"          {finding.remedy}", soft_wrap=True)
     console.print("\nReady." if good else "\nNot ready: see above.")
@@ -76,7 +78,9 @@ def _machine(profile: Profile) -> Iterator[Finding]:
     gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
     if profile.gpus:
         good = gpus >= profile.gpus
-        remedy = "" if good else "use --profile laptop, or install the NVIDIA driver (nvidia-smi lists the GPUs)"
+        remedy = (
+            "" if good else "use --profile laptop, or install the NVIDIA driver (nvidia-smi lists the GPUs)"
+        )
         yield Finding(good, f"{gpus} GPUs here, the profile wants {profile.gpus}", remedy)
 
 
@@ -86,7 +90,9 @@ def _cluster(address: str) -> Finding:
     return Finding(
         running,
         f"Ray cluster {address!r}",
-        "" if running else "start one: `ray start --head` here, `ray start --address=HEAD:6379` on the other nodes",
+        ""
+        if running
+        else "start one: `ray start --head` here, `ray start --address=HEAD:6379` on the other nodes",
     )
 
 
@@ -99,7 +105,11 @@ def _place(catalog: Catalog) -> Iterator[Finding]:
         there = there.parent
     free = shutil.disk_usage(there).free
     good = free > WANTED_DISK and os.access(there, os.W_OK)
-    remedy = "" if good else f"free some space, or choose another place with --catalog ({size(WANTED_DISK)} wanted)"
+    remedy = (
+        ""
+        if good
+        else f"free some space, or choose another place with --catalog ({size(WANTED_DISK)} wanted)"
+    )
     yield Finding(good, f"catalog {catalog.root}: {size(free)} free", remedy)
     if (Path(catalog.root) / ".lock").exists():
         try:

@@ -1,9 +1,9 @@
 """One rebuild: list, plan, run the engine, publish. No Prefect in here, so that it can be tested plainly.
 
-    with Rebuild(request) as run:      # takes the catalog's lock
-        run.start()                    # the engine works in its own thread
-        run.wait("quality")            # a stage's last commit is in
-        version = run.publish()
+with Rebuild(request) as run:      # takes the catalog's lock
+    run.start()                    # the engine works in its own thread
+    run.wait("quality")            # a stage's last commit is in
+    version = run.publish()
 """
 
 import os
@@ -11,7 +11,6 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,7 +135,14 @@ class Rebuild:
         busiest = max(s.total for s in plan.stages) or 1
         units = {s.name: max(s.total, 1) / busiest for s in plan.stages}
         jobs, self.sinks = build_jobs(
-            self.catalog, self.stages, self.nodes, plan.chosen, self.request.profile, self.run_id, speeds, units
+            self.catalog,
+            self.stages,
+            self.nodes,
+            plan.chosen,
+            self.request.profile,
+            self.run_id,
+            speeds,
+            units,
         )
         self.engine = Engine(jobs, resources)
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
@@ -255,5 +261,3 @@ def git_commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return described.stdout.strip()
-
-

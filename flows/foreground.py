@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from prefect.states import State
 
@@ -31,7 +31,7 @@ def run_in_foreground(**parameters: Any) -> str | None:
         token = flow_module.on_start.set(on_start)
         try:
             with console.status("Starting ..."):
-                state: State[Any] = flow_module.rebuild(**parameters, return_state=True)
+                state = cast("State[Any]", flow_module.rebuild(**parameters, return_state=True))
         finally:
             flow_module.on_start.reset(token)
     return _conclude(state, shown[0] if shown else None)
@@ -52,7 +52,7 @@ def _conclude(state: State[Any], run: Rebuild | None) -> str | None:
 def _stop_on_ctrl_c(run: Rebuild) -> Iterator[None]:
     """The first Ctrl-C commits what is done and ends; a second one ends at once."""
 
-    def stop(signum: int, frame: FrameType | None) -> None:
+    def stop(_signum: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, before)
         problems.print("\nStopping: committing what is done (Ctrl-C again ends at once) ...")
         run.stop()

@@ -24,7 +24,9 @@ from tasks.stage import Expanded, Rejected, Stage
 class TableFeed:
     """The items of one stage, as its upstream tables grow."""
 
-    def __init__(self, catalog: Catalog, node: Node, upstream: Sequence[Node], chosen: Mapping[str, Selection]):
+    def __init__(
+        self, catalog: Catalog, node: Node, upstream: Sequence[Node], chosen: Mapping[str, Selection]
+    ):
         mine = chosen[node.name]
         rows = mine.todo.select(["item_id", *(f"row_{i}" for i in range(len(upstream)))])
         self.ready: deque[tuple[str, tuple[int, ...]]] = deque(
@@ -188,7 +190,9 @@ def build_jobs(
             Job(
                 name=node.name,
                 needs=needs_for(profile, node.name, stage.needs),
-                make_worker=StageWorker(Catalog(catalog.root, catalog.store), stage, node, [by_name[r] for r in node.reads]),
+                make_worker=StageWorker(
+                    Catalog(catalog.root, catalog.store), stage, node, [by_name[r] for r in node.reads]
+                ),
                 feed=feeds[node.name],
                 sink=sinks[node.name],
                 speed_hint=speeds.get(node.name),

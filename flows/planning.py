@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow.compute as pc
 
@@ -118,7 +117,9 @@ def measure(catalog: Catalog, node: Node, mine: Selection) -> Measured | None:
     if not items:
         return None
     ok = pc.sum(pc.equal(rows["status"], str(Status.OK))).as_py()
-    return Measured(pc.sum(rows["seconds"]).as_py() / items, pc.sum(rows["bytes"]).as_py() / items, ok / items)
+    return Measured(
+        pc.sum(rows["seconds"]).as_py() / items, pc.sum(rows["bytes"]).as_py() / items, ok / items
+    )
 
 
 def _with_workers(plans: list[StagePlan], profile: Profile) -> list[StagePlan]:

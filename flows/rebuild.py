@@ -41,14 +41,20 @@ class Rights(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     licence: str = Field(default="", description="Licence of the sources, for example CC-BY-4.0")
-    consent: str = Field(default="", description="How the people shown agreed, for example 'contract 2026-03'")
+    consent: str = Field(
+        default="", description="How the people shown agreed, for example 'contract 2026-03'"
+    )
 
 
-@flow(name="rebuild", task_runner=ThreadPoolTaskRunner(max_workers=32), validate_parameters=True)
+RUNNER: Any = ThreadPoolTaskRunner(max_workers=32)
+"""A thread per stage, which only waits and reports."""
+
+
+@flow(name="rebuild", task_runner=RUNNER, validate_parameters=True)
 def rebuild(
     sources: str,
     catalog: str = "redub-data/catalog",
-    recipe: Recipe = RECIPES["mini"],  # noqa: B008 - frozen; Prefect makes the form from it
+    recipe: Recipe = RECIPES["mini"],
     recipe_name: str = "mini",
     profile: str = "laptop",
     rights: Rights = Rights(),  # noqa: B008
@@ -88,7 +94,9 @@ def _run(run: Rebuild) -> State[Any] | dict[str, Any]:
     for future in futures:
         future.result()
     if run.stopped:
-        return Cancelled(message="stopped; what was done is committed, and running it again goes on from there")
+        return Cancelled(
+            message="stopped; what was done is committed, and running it again goes on from there"
+        )
     version = _publish_task(run)
     return {"version": version.tag, "new": version.new, "rows": version.manifest["rows"]}
 
@@ -98,7 +106,9 @@ def _stage_task(node: Node) -> Any:
 
     @task(name=node.name, task_run_name=node.name, cache_policy=NO_CACHE, persist_result=False)
     def watch(run: Rebuild) -> None:
-        artifact = create_progress_artifact(0.0, key=f"progress-{node.name}", description=f"{node.name}: starting")
+        artifact = create_progress_artifact(
+            0.0, key=f"progress-{node.name}", description=f"{node.name}: starting"
+        )
         while not run.wait(node.name, PROGRESS_EVERY_S):
             _report(artifact, run, node.name)
         _report(artifact, run, node.name)
@@ -120,13 +130,18 @@ def _report(artifact: Any, run: Rebuild, name: str) -> None:
 def _publish_task(run: Rebuild) -> Version:
     version = run.publish()
     m = version.manifest
-    create_table_artifact([dict(row) for row in m["funnel"]], key="funnel", description=f"Funnel of {m['version']}")
+    create_table_artifact(
+        [dict(row) for row in m["funnel"]], key="funnel", description=f"Funnel of {m['version']}"
+    )
     create_markdown_artifact(lineage_graph(run, m), key="lineage")
     create_markdown_artifact(manifest_page(m), key="manifest")
     if version.new:
         emit_event(
             event="redub.version.published",
-            resource={"prefect.resource.id": f"redub.catalog.{run.catalog.root}", "redub.version": m["version"]},
+            resource={
+                "prefect.resource.id": f"redub.catalog.{run.catalog.root}",
+                "redub.version": m["version"],
+            },
             payload={"rows": m["rows"], "content": m["content"]},
         )
     return version

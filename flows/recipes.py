@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from storage.catalog import LISTED, SOURCES, Node
 from storage.fingerprint import Made
-from tasks.probe import Probe
-from tasks.quality import Quality
+from tasks.probe import Probe, ProbeConfig
+from tasks.quality import Quality, QualityConfig
 from tasks.stage import Expand, Stage
-from tasks.verdict import Verdict
+from tasks.verdict import Verdict, VerdictConfig
 
 STAGES: dict[str, type[Stage]] = {"probe": Probe, "quality": Quality, "verdict": Verdict}
 
@@ -27,9 +27,9 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    probe: Probe.Config = Field(default=Probe.Config(), description="Which sources are fit to be read at all")
-    quality: Quality.Config = Field(default=Quality.Config(), description="How the scores are sampled")
-    verdict: Verdict.Config = Field(default=Verdict.Config(), description="Thresholds over the stored scores")
+    probe: ProbeConfig = Field(default=ProbeConfig(), description="Which sources are fit to be read at all")
+    quality: QualityConfig = Field(default=QualityConfig(), description="How the scores are sampled")
+    verdict: VerdictConfig = Field(default=VerdictConfig(), description="Thresholds over the stored scores")
 
 
 RECIPES: dict[str, Recipe] = {"mini": Recipe()}
@@ -55,7 +55,9 @@ def _read_tree(name: str) -> dict[str, Any]:
         return RECIPES[name].model_dump()
     path = Path(name)
     if path.suffix != ".toml":
-        raise RecipeError(f"there is no recipe {name!r}{_close(name, RECIPES)}; there are: {', '.join(RECIPES)}, or a .toml file")
+        raise RecipeError(
+            f"there is no recipe {name!r}{_close(name, RECIPES)}; there are: {', '.join(RECIPES)}, or a .toml file"
+        )
     try:
         own = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
@@ -70,12 +72,18 @@ def _override(tree: dict[str, Any], text: str) -> None:
     key, equals, value = text.partition("=")
     stage, dot, field = key.strip().partition(".")
     if not equals or not dot:
-        raise RecipeError(f"--set takes stage.field=value (for example verdict.min_sharpness=8), not {text!r}")
+        raise RecipeError(
+            f"--set takes stage.field=value (for example verdict.min_sharpness=8), not {text!r}"
+        )
     if stage not in STAGES:
-        raise RecipeError(f"there is no stage {stage!r}{_close(stage, STAGES)}; there are: {', '.join(STAGES)}")
+        raise RecipeError(
+            f"there is no stage {stage!r}{_close(stage, STAGES)}; there are: {', '.join(STAGES)}"
+        )
     known = STAGES[stage].Config.model_fields
     if field not in known:
-        raise RecipeError(f"{stage} has no setting {field!r}{_close(field, known)}; it has: {', '.join(known)}")
+        raise RecipeError(
+            f"{stage} has no setting {field!r}{_close(field, known)}; it has: {', '.join(known)}"
+        )
     tree[stage][field] = yaml.safe_load(value)
 
 

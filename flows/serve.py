@@ -43,8 +43,12 @@ def serve(host: str, port: int) -> None:
             deploy(env)
         with _process(["worker", "start", "--pool", POOL, "--type", "process"], env) as worker:
             console.print(f"Prefect UI  {base}")
-            console.print("Deployments rebuild/nightly (scheduled) and rebuild/on-demand: run one from the UI, or with")
-            console.print(f"  PREFECT_API_URL={base}/api prefect deployment run rebuild/on-demand", soft_wrap=True)
+            console.print(
+                "Deployments rebuild/nightly (scheduled) and rebuild/on-demand: run one from the UI, or with"
+            )
+            console.print(
+                f"  PREFECT_API_URL={base}/api prefect deployment run rebuild/on-demand", soft_wrap=True
+            )
             console.print("Ctrl-C stops the server and the worker.")
             _until_interrupted(server, worker)
 
@@ -78,7 +82,9 @@ def _command(arguments: list[str]) -> list[str]:
 @contextmanager
 def _process(arguments: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Ended with SIGINT, which lets a worker cancel its runs, and killed if that takes too long."""
-    process = subprocess.Popen(_command(arguments), cwd=ROOT, env=env, stdout=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        _command(arguments), cwd=ROOT, env=env, stdout=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         yield process
     finally:
@@ -94,7 +100,9 @@ def _wait_healthy(url: str, server: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + START_S
     while time.monotonic() < until:
         if server.poll() is not None:
-            raise ServeError(f"the Prefect server ended with status {server.returncode}; is the port in use? (--port)")
+            raise ServeError(
+                f"the Prefect server ended with status {server.returncode}; is the port in use? (--port)"
+            )
         try:
             with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own http address
                 return

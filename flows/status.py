@@ -26,7 +26,13 @@ def _show_runs(catalog: Catalog, runs: list[dict[str, Any]]) -> None:
     busy = _is_busy(catalog)
     for i, run in enumerate(runs[:5]):
         end = run["ended"]
-        state = f"{end['event']} {end['message']}" if end else "running" if busy and i == 0 else "killed; run it again to go on"
+        state = (
+            f"{end['event']} {end['message']}"
+            if end
+            else "running"
+            if busy and i == 0
+            else "killed; run it again to go on"
+        )
         table.add_row(run["run"], when(run["at"]), run["recipe"], run["profile"], escape(state))
     console.print(table)
     console.print()
@@ -63,7 +69,9 @@ def _show_versions(catalog: Catalog) -> None:
     if not known:
         console.print("No version published yet.")
         return
-    table = _table(("version", "left"), ("rows", "right"), ("splits", "left"), ("made", "left"), ("commit", "left"))
+    table = _table(
+        ("version", "left"), ("rows", "right"), ("splits", "left"), ("made", "left"), ("commit", "left")
+    )
     for tag in reversed(known[-8:]):
         m = load_version(catalog, tag)[0].manifest
         splits = ", ".join(f"{k} {v}" for k, v in sorted(m["splits"].items()))
@@ -76,8 +84,12 @@ def show_quarantine(rows: Sequence[dict[str, Any]], root: str) -> None:
         console.print(f"Nothing in quarantine in {root}.", soft_wrap=True)
         return
     for row in rows:
-        console.print(f"[bold]{row['item_id'][:12]}[/]  {row['stage']:<10} [red]{escape(row['reason'] or '')}[/]")
-    console.print(f"\n{len(rows)} held. `redub quarantine show ID` tells more, `redub quarantine retry ID` tries again.")
+        console.print(
+            f"[bold]{row['item_id'][:12]}[/]  {row['stage']:<10} [red]{escape(row['reason'] or '')}[/]"
+        )
+    console.print(
+        f"\n{len(rows)} held. `redub quarantine show ID` tells more, `redub quarantine retry ID` tries again."
+    )
 
 
 def show_held(catalog: Catalog, row: dict[str, Any]) -> None:
@@ -90,4 +102,6 @@ def show_held(catalog: Catalog, row: dict[str, Any]) -> None:
     if row["detail"]:
         console.print()
         console.print(escape(row["detail"].rstrip()), soft_wrap=True)
-    console.print(f"\nTry it again: redub quarantine retry {row['item_id'][:12]} -c {catalog.root}", soft_wrap=True)
+    console.print(
+        f"\nTry it again: redub quarantine retry {row['item_id'][:12]} -c {catalog.root}", soft_wrap=True
+    )

@@ -64,7 +64,9 @@ def show_plan(plan: Plan, profile: str) -> None:
         f"{number(plan.refused_sources)} more refused at the door (duplicates, unreadable)\n"
     )
     left = [("stage", "left")]
-    right = [(n, "right") for n in ("compute", "expected", "reused", "retried", "held", "CPU h", "GPU h", "writes")]
+    right = [
+        (n, "right") for n in ("compute", "expected", "reused", "retried", "held", "CPU h", "GPU h", "writes")
+    ]
     table = _table(*left, *right)
     for s in plan.stages:
         table.add_row(*_plan_row(s))
@@ -90,7 +92,9 @@ def _plan_words(plan: Plan, profile: str) -> None:
         return
     unknown = [s.name for s in plan.stages if s.total and not s.measured]
     if unknown:
-        console.print(f"No measurements yet for {', '.join(unknown)}: their hours show once some rows are done.")
+        console.print(
+            f"No measurements yet for {', '.join(unknown)}: their hours show once some rows are done."
+        )
     slowest = plan.bottleneck
     if slowest:
         rate = slowest.total / (slowest.wall_s or 1.0)
@@ -142,7 +146,9 @@ def _bar(p: StageProgress, width: int = 10) -> Text:
 
 
 def progress_line(stages: list[StageProgress]) -> str:
-    return " | ".join(f"{p.name} {p.done}/{p.expected}" + (f" {p.rate:.1f}/s" if p.rate else "") for p in stages)
+    return " | ".join(
+        f"{p.name} {p.done}/{p.expected}" + (f" {p.rate:.1f}/s" if p.rate else "") for p in stages
+    )
 
 
 # -- versions ------------------------------------------------------------------------------------------
@@ -157,7 +163,9 @@ def show_version(version: Version) -> None:
 
 
 def show_funnel(funnel: list[Mapping[str, Any]]) -> None:
-    table = _table(("stage", "left"), ("", "left"), *((n, "right") for n in ("in", "out", "rejected", "quarantined")))
+    table = _table(
+        ("stage", "left"), ("", "left"), *((n, "right") for n in ("in", "out", "rejected", "quarantined"))
+    )
     widest = max((row["in"] for row in funnel), default=1) or 1
     for row in funnel:
         bar = Text("█" * round(24 * row["out"] / widest), style="cyan") + Text(
@@ -174,11 +182,16 @@ def show_diff(diff: Diff, limit: int = 8) -> None:
         console.print(f"  setting  {name}: {old} -> {new}")
     for stage, fingerprint in b["fingerprints"].items():
         if a["fingerprints"].get(stage) != fingerprint:
-            console.print(f"  stage    {stage}: {a['fingerprints'].get(stage, 'absent')[:8]} -> {fingerprint[:8]}")
+            console.print(
+                f"  stage    {stage}: {a['fingerprints'].get(stage, 'absent')[:8]} -> {fingerprint[:8]}"
+            )
     console.print(f"\n  {number(len(diff.added))} added" + _some(diff.added, limit))
     console.print(f"  {number(len(diff.removed))} removed")
     for reason, count in diff.reasons().most_common(limit):
-        console.print(f"    {count:>6,}  {escape(reason)}" + _some([i for i, r in diff.removed.items() if r == reason], 2))
+        console.print(
+            f"    {count:>6,}  {escape(reason)}"
+            + _some([i for i, r in diff.removed.items() if r == reason], 2)
+        )
     console.print(f"  {number(len(diff.recomputed))} in both, computed anew" + _some(diff.recomputed, limit))
 
 

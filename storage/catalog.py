@@ -1,17 +1,17 @@
 """A catalog: one folder (or object-store prefix) that holds every table of a dataset and its history.
 
-    <catalog>/sources.lance         what was listed, one row per file
-    <catalog>/<stage>.lance         one ledger per stage (table.py)
-    <catalog>/fingerprints.lance    what each fingerprint stands for
-    <catalog>/runs.lance            who rebuilt what, when, and how it ended
-    <catalog>/dataset.lance         the published versions, one tag each (publish.py)
+<catalog>/sources.lance         what was listed, one row per file
+<catalog>/<stage>.lance         one ledger per stage (table.py)
+<catalog>/fingerprints.lance    what each fingerprint stands for
+<catalog>/runs.lance            who rebuilt what, when, and how it ended
+<catalog>/dataset.lance         the published versions, one tag each (publish.py)
 """
 
+import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-import json
 from pathlib import Path
 from typing import Any
 

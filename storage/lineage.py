@@ -71,7 +71,9 @@ def _find(catalog: Catalog, stages: Iterable[str], needle: str) -> set[str]:
     found = {r["item_id"] for r in by_name}
     if not found and len(needle) >= MIN_PREFIX:
         for stage in stages:
-            found |= {r["item_id"] for r in _rows(catalog, stage, f"starts_with(item_id, '{quoted}')", ["item_id"])}
+            found |= {
+                r["item_id"] for r in _rows(catalog, stage, f"starts_with(item_id, '{quoted}')", ["item_id"])
+            }
     if not found:
         raise StorageError(
             f"nothing in {catalog.root} has an id that starts with, or a file that ends with, {needle!r}; "

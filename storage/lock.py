@@ -29,7 +29,9 @@ class CatalogBusy(RuntimeError):
 @contextmanager
 def catalog_lock(root: str, run: str, options: dict[str, str] | None = None) -> Iterator[None]:
     holder = {"run": run, "host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
-    held = _file_lock(Path(root) / ".lock", holder) if "://" not in root else _lease(root, holder, options or {})
+    held = (
+        _file_lock(Path(root) / ".lock", holder) if "://" not in root else _lease(root, holder, options or {})
+    )
     with held:
         yield
 

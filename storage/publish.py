@@ -50,15 +50,12 @@ def publish(
     manifest = _manifest(tag, content, nodes, chosen, members, facts)
     for node in nodes:
         table = catalog.table(node)
-        table.maintain()
-        _set_tag(table.refresh(), tag)
+        _set_tag(table.maintain(), tag)
     _write(catalog, tag, members, manifest)
     return Version(tag, manifest, new=True)
 
 
-def member_table(
-    catalog: Catalog, nodes: Sequence[Node], chosen: Mapping[str, Selection]
-) -> pa.Table:
+def member_table(catalog: Catalog, nodes: Sequence[Node], chosen: Mapping[str, Selection]) -> pa.Table:
     """One row per accepted item: the columns of every stage that speaks about the same items."""
     final = nodes[-1]
     members = chosen[final.name].ok.sort_by("item_id").select(["item_id"])

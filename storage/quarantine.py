@@ -31,9 +31,13 @@ def retry(catalog: Catalog, nodes: Sequence[Node], rows: Sequence[dict[str, Any]
 
 def one(rows: Sequence[dict[str, Any]], item: str) -> dict[str, Any]:
     if not rows:
-        raise StorageError(f"no quarantined item has an id that starts with {item!r}; `redub quarantine list` shows them")
+        raise StorageError(
+            f"no quarantined item has an id that starts with {item!r}; `redub quarantine list` shows them"
+        )
     if len({r["item_id"] for r in rows}) > 1:
-        raise StorageError(f"{len(rows)} quarantined items have ids that start with {item!r}; give more of the id")
+        raise StorageError(
+            f"{len(rows)} quarantined items have ids that start with {item!r}; give more of the id"
+        )
     return rows[0]
 
 

@@ -45,7 +45,9 @@ class Selection:
         return self.entered - self.todo.num_rows
 
 
-def select(catalog: Catalog, nodes: Sequence[Node], source_ids: Iterable[str] | pa.ChunkedArray) -> dict[str, Selection]:
+def select(
+    catalog: Catalog, nodes: Sequence[Node], source_ids: Iterable[str] | pa.ChunkedArray
+) -> dict[str, Selection]:
     """Selections in stage order, `sources` first."""
     wanted = source_ids if isinstance(source_ids, pa.ChunkedArray) else pa.array(source_ids, pa.string())
     states = _within(catalog.table(SOURCES).states(SOURCES.fingerprint), "item_id", wanted)

@@ -122,14 +122,16 @@ class Table:
         values = [row.get(field.name) for row in rows]
         return lance.blob_array(values) if field.name in self.blobs else pa.array(values, field.type)
 
-    def maintain(self, keep: timedelta = KEEP_OLD) -> None:
+    def maintain(self, keep: timedelta = KEEP_OLD) -> lance.LanceDataset:
         """Merge small fragments and drop versions nobody needs; published versions are tagged and stay."""
         self._since_maintained = 0
         dataset = self._writable()
         # Blob tables stop at 1,024 rows a fragment, because merging copies the videos.
         target = 1024 if self.blobs else 1 << 18
         dataset.optimize.compact_files(target_rows_per_fragment=target, num_threads=1)
-        self._writable().cleanup_old_versions(older_than=keep, error_if_tagged_old_versions=False)
+        dataset.checkout_latest()
+        dataset.cleanup_old_versions(older_than=keep, error_if_tagged_old_versions=False)
+        return dataset
 
     # -- reading ---------------------------------------------------------------------------------------
 
@@ -159,7 +161,9 @@ class Table:
         missing = set(ids) - found.keys()
         if missing:  # rows committed after this handle was opened
             if self.dataset.latest_version == self.dataset.version:
-                raise StorageError(f"rows {sorted(missing)[:5]} are gone from {self.uri}; run `redub rebuild`")
+                raise StorageError(
+                    f"rows {sorted(missing)[:5]} are gone from {self.uri}; run `redub rebuild`"
+                )
             self.dataset.checkout_latest()
             return self._rows(ids, columns)
         return found
@@ -297,7 +301,9 @@ def _table_schema(output: type, blobs: Iterable[str]) -> pa.Schema:
     ]
     clash = {f.name for f in own} & set(LEDGER)
     if clash:
-        raise TypeError(f"{output.__qualname__} names {sorted(clash)}, which every table already has; rename it")
+        raise TypeError(
+            f"{output.__qualname__} names {sorted(clash)}, which every table already has; rename it"
+        )
     return pa.schema(ledger + own)
 
 
@@ -320,5 +326,7 @@ def _evolve(dataset: lance.LanceDataset, wanted: pa.Schema) -> lance.LanceDatase
 
 def _plain(field: pa.Field) -> Any:
     """A column's type for comparing; a blob reads back as its descriptor."""
-    is_lance_blob = isinstance(field.type, lance.blob.BlobType) or b"lance-encoding:blob" in (field.metadata or {})
+    is_lance_blob = isinstance(field.type, lance.blob.BlobType) or b"lance-encoding:blob" in (
+        field.metadata or {}
+    )
     return "blob" if is_lance_blob else field.type

@@ -5,6 +5,6 @@ import tempfile
 
 os.environ.setdefault("PREFECT_HOME", tempfile.mkdtemp(prefix="redub-prefect-"))
 
-from flows import environment  # noqa: E402
+from flows import environment
 
 environment.prepare()

@@ -106,7 +106,11 @@ def _hurt(driver: subprocess.Popen[str], victim: str, chance: random.Random) -> 
         if victim == "driver" and "planned" in line and chance.random() < 0.2:
             break
     time.sleep(chance.uniform(0.0, 4.0))
-    targets = {"driver": lambda: [driver.pid], "worker": lambda: _workers(driver), "ray": lambda: _ray(driver)}
+    targets = {
+        "driver": lambda: [driver.pid],
+        "worker": lambda: _workers(driver),
+        "ray": lambda: _ray(driver),
+    }
     found = targets[victim]()
     if found:
         _kill(chance.choice(found))
@@ -133,7 +137,9 @@ def _descendants(root: int) -> list[tuple[int, str]]:
         if entry.name.isdigit():
             try:
                 stat = (entry / "stat").read_text()
-                names[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ").split(" --")[0].strip()
+                names[int(entry.name)] = (
+                    (entry / "cmdline").read_text().replace("\0", " ").split(" --")[0].strip()
+                )
             except (FileNotFoundError, ProcessLookupError):
                 continue
             parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])

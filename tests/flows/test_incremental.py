@@ -90,7 +90,7 @@ def test_a_moved_file_is_the_same_items(words: Path) -> None:
 
 def test_a_plan_says_it_all_before_and_writes_nothing(words: Path) -> None:
     first = rebuild(words).before
-    assert [(s.compute, s.arriving) for s in first.stages][0] == (4, 0)
+    assert (first.stages[0].compute, first.stages[0].arriving) == (4, 0)
     write_words(words, e="epsilon")
     catalog = rebuild(words, at_least=6).before
     assert [(s.name, s.compute, s.reused, s.held) for s in catalog.stages] == [
@@ -185,7 +185,9 @@ def test_a_version_never_changes(words: Path) -> None:
     assert load_version(ran.catalog, "v1")[1].to_table().equals(before)
 
 
-def test_a_publish_that_was_killed_half_way_is_done_again(words: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_publish_that_was_killed_half_way_is_done_again(
+    words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as broken:
         broken.setattr("storage.publish._write", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):

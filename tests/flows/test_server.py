@@ -53,7 +53,9 @@ class Api:
         return state["type"], state["message"] or ""
 
     def wait(self, run: str, *wanted: str, seconds: float = 120) -> tuple[str, str]:
-        return _until(lambda: s if (s := self.state(run))[0] in wanted else None, seconds, lambda: self.state(run))
+        return _until(
+            lambda: s if (s := self.state(run))[0] in wanted else None, seconds, lambda: self.state(run)
+        )
 
     def artifacts(self, run: str) -> dict[str, Any]:
         found = self("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
@@ -86,7 +88,11 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_deployments_have_a_schedule_and_a_typed_form(api: Api) -> None:
     nightly = api("/deployments/name/rebuild/nightly")
-    assert nightly["schedules"][0]["schedule"] == {"cron": "0 2 * * *", "timezone": "Europe/Berlin", "day_or": True}
+    assert nightly["schedules"][0]["schedule"] == {
+        "cron": "0 2 * * *",
+        "timezone": "Europe/Berlin",
+        "day_or": True,
+    }
     assert nightly["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
     form = json.dumps(nightly["parameter_openapi_schema"])
     assert "min_sharpness" in form
@@ -105,7 +111,9 @@ def test_a_triggered_run_publishes_and_leaves_its_artifacts(api: Api, corpus: Pa
     assert api.wait(run, "COMPLETED", "FAILED", "CRASHED")[0] == "COMPLETED"
     assert tags(Catalog(str(catalog))) == ["v1"]
     made = api.artifacts(run)
-    assert {"funnel", "lineage", "manifest", "progress-probe", "progress-quality", "progress-verdict"} <= set(made)
+    assert {"funnel", "lineage", "manifest", "progress-probe", "progress-quality", "progress-verdict"} <= set(
+        made
+    )
     assert made["progress-verdict"]["data"] == 100.0
     assert "```mermaid" in made["lineage"]["data"]
     flow_run = api(f"/flow_runs/{run}")["name"]
@@ -120,7 +128,9 @@ def test_cancel_stops_ray_and_the_next_run_goes_on(api: Api, corpus: Path, tmp_p
     _until(lambda: _rows(catalog) > 5, 120, lambda: (api.state(first), _rows(catalog)))
 
     second = api.trigger("on-demand", **where)
-    assert api.wait(second, "CANCELLED", "COMPLETED", seconds=60)[0] == "CANCELLED", "one at a time per deployment"
+    assert api.wait(second, "CANCELLED", "COMPLETED", seconds=60)[0] == "CANCELLED", (
+        "one at a time per deployment"
+    )
     nightly = api.trigger("nightly", **where)
     state, message = api.wait(nightly, "CANCELLED", "COMPLETED", "FAILED", seconds=90)
     assert state == "CANCELLED"
@@ -136,7 +146,9 @@ def test_cancel_stops_ray_and_the_next_run_goes_on(api: Api, corpus: Path, tmp_p
     assert api.wait(third, "COMPLETED", "FAILED", "CRASHED", seconds=240)[0] == "COMPLETED"
     assert tags(catalog) == ["v1"]
     rows = catalog.table(_quality()).select(None, ["run", "key"])
-    assert rows["run"].to_pylist().count(_first_run(catalog)) == kept, "what the first run did was not done again"
+    assert rows["run"].to_pylist().count(_first_run(catalog)) == kept, (
+        "what the first run did was not done again"
+    )
     assert len(set(rows["key"].to_pylist())) == rows.num_rows == MANY
 
 

@@ -140,7 +140,11 @@ def run_ray_data(n: int, variant: str, folder: Path, tuned: bool) -> float:
     names = [{"id": f"{i:06d}", "uri": f"/videos/{i:06d}.mp4"} for i in range(n)]
     data: Any = ray.data.from_items(names, override_num_blocks=n // BATCH)
     for stage, workers in zip(CHAIN, BEST_SPLIT[variant], strict=True):
-        pool = ActorPoolStrategy(size=workers) if tuned else ActorPoolStrategy(min_size=1, max_size=SLOTS[variant] - 2)
+        pool = (
+            ActorPoolStrategy(size=workers)
+            if tuned
+            else ActorPoolStrategy(min_size=1, max_size=SLOTS[variant] - 2)
+        )
         how = {"compute": pool, "batch_size": BATCH, "batch_format": "pyarrow", "num_cpus": 1}
         data = data.map_batches(RayDataStage, fn_constructor_args=(stage, variant), **how)
     uri = str(folder / "ray_data.lance")

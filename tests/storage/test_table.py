@@ -176,7 +176,7 @@ def test_looking_at_a_table_that_is_not_there_makes_none(table: Table) -> None:
 
 def test_a_nearly_full_disk_stops_before_writing(table: Table) -> None:
     table.append(rows(0, 1))
-    with pytest.raises(StorageError, match="is full.*run the same command again"):
+    with pytest.raises(StorageError, match=r"is full.*run the same command again"):
         check_space(table.uri, 1 << 60)
 
 

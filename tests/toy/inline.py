@@ -49,7 +49,14 @@ def run_inline(folder: Path, root: Path, stages: dict[str, Stage], batch: int = 
     listing = list_sources(str(folder), Store(), "CC0", "signed")
     catalog.add_sources(listing, run)
     catalog.record(nodes)
-    log = dict(recipe="toy", profile="laptop", sources=str(folder), flow_run="", git_commit="", message="")
+    log = {
+        "recipe": "toy",
+        "profile": "laptop",
+        "sources": str(folder),
+        "flow_run": "",
+        "git_commit": "",
+        "message": "",
+    }
     catalog.log_run(run=run, event="started", fingerprints=[n.fingerprint for n in nodes], **log)
     plan = make_plan(catalog, stages, nodes, LAPTOP, listing)
     jobs, sinks = build_jobs(catalog, stages, nodes, plan.chosen, LAPTOP, run, {}, {})

@@ -235,9 +235,8 @@ def gc(
     for tag in found.versions:
         console.print(f"  version {tag}")
     if not yes:
-        found_any = found.rows or found.versions
-        console.print("Nothing deleted yet." if found_any else "No unreached rows.", end=" ")
-        console.print("`redub gc --yes` deletes, and clears away what killed writers left behind.")
+        console.print("Nothing deleted yet." if found.rows or found.versions else "No unreached rows.")
+        console.print("`redub gc --yes` deletes, and clears away what killed writers left.")
         return
     with tables.lock("gc"):
         console.print(f"Freed {size(collect(tables, found).freed)}.")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import fsspec
+from rich.markup import escape
+from rich.table import Table
 
 from flows.driver import check_profile
 from flows.recipes import load_recipe, nodes_of, stages_of
@@ -33,13 +35,13 @@ def examine(recipe: str, profile: str, catalog: str) -> bool:
     check_profile(where)
     console.print(f"Recipe [bold]{recipe}[/] on profile [bold]{where.name}[/]\n")
     good = True
+    table = Table.grid(padding=(0, 2))
     for finding in _findings(recipe, where, catalog):
         good &= finding.good
-        console.print(
-            f"  {'[green]ok[/]     ' if finding.good else '[red]missing[/]'} {finding.what}", soft_wrap=True
-        )
+        table.add_row("[green]ok[/]" if finding.good else "[red]missing[/]", escape(finding.what))
         if finding.remedy:
-            console.print(f"          {finding.remedy}", soft_wrap=True)
+            table.add_row("", escape(finding.remedy))
+    console.print(table)
     console.print("\nReady." if good else "\nNot ready: see above.")
     return good
 

@@ -10,7 +10,6 @@ from storage.catalog import LISTED, Catalog
 from storage.lineage import stage_order, trace
 from storage.lock import CatalogBusy
 from storage.publish import load_version, tags
-from storage.table import open_dataset
 
 
 def show_status(catalog: Catalog) -> None:
@@ -51,7 +50,7 @@ def _show_rows(catalog: Catalog, current: set[str]) -> None:
     columns = ("ok", "rejected", "quarantined", "older")
     table = _table(("stage", "left"), *((c, "right") for c in columns))
     for stage in stage_order(catalog):
-        dataset = open_dataset(catalog.uri(stage), catalog.store.options)
+        dataset = catalog.open(stage)
         if dataset is None:
             continue
         counts = dict.fromkeys(columns, 0)

@@ -156,9 +156,12 @@ def progress_line(stages: list[StageProgress]) -> str:
 
 def show_version(version: Version) -> None:
     m = version.manifest
-    state = "published" if version.new else "unchanged: nothing new to publish, still"
-    console.print(f"\nDataset [bold]{m['version']}[/] {state}, {number(m['rows'])} rows ", end="")
-    console.print("(" + ", ".join(f"{k} {v}" for k, v in sorted(m["splits"].items())) + ")\n")
+    state = "published" if version.new else "is up to date"
+    splits = ", ".join(f"{k} {v}" for k, v in sorted(m["splits"].items()))
+    console.print(
+        f"\nDataset [bold]{m['version']}[/] {state}, {number(m['rows'])} rows" + f" ({splits})" * bool(splits)
+    )
+    console.print()
     show_funnel(m["funnel"])
 
 

@@ -43,9 +43,11 @@ def _join(address: str) -> None:
 
 
 def _start_here(profile: Profile) -> None:
-    """Many processes share the machine, so each computes with one thread."""
+    """Many processes share the machine, so each computes with one thread. A head that died here does not
+    come back, as one in a large cluster may: ten seconds of waiting for it are enough."""
     for name in THREADS:
         os.environ.setdefault(name, "1")
+    os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "10")
     options: dict[str, Any] = {}
     if len(tempfile.gettempdir()) > LONGEST_TEMP:
         options["_temp_dir"] = f"/tmp/ray-{os.getuid()}"  # noqa: S108 - short is what matters; owned by us

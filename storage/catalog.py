@@ -81,16 +81,19 @@ class Catalog:
         self.root = root if "://" in root else str(Path(root).expanduser().resolve())
         self.store = store or Store()
         self._tables: dict[str, Table] = {}
-        self._records: dict[str, Any] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Catalog, (self.root, self.store)
 
     def exists(self) -> bool:
-        return open_dataset(self.uri("sources"), self.store.options) is not None
+        return self.open("sources") is not None
 
     def uri(self, name: str) -> str:
         return f"{self.root}/{name}.lance"
+
+    def open(self, name: str, version: str | None = None) -> Any:
+        """A table as Lance sees it, at a published version if one is named; None when it isn't there."""
+        return open_dataset(self.uri(name), self.store.options, version)
 
     def table(self, node: Node) -> Table:
         if node.name not in self._tables:
@@ -98,7 +101,7 @@ class Catalog:
         return self._tables[node.name]
 
     def lock(self, run: str) -> AbstractContextManager[None]:
-        return catalog_lock(self.root, run, self.store.options)
+        return catalog_lock(self.root, run, self.store)
 
     # -- sources ---------------------------------------------------------------------------------------
 
@@ -160,13 +163,13 @@ class Catalog:
         schema = pa.schema(
             [f.with_metadata(PRIMARY_KEY) if f.name == "key" else f for f in schema_of(row_type)]
         )
-        dataset = open_dataset(self.uri(name), self.store.options)
+        dataset = self.open(name)
         if dataset is None:
             dataset = create_dataset(self.uri(name), schema, self.store.options)
         insert_new(dataset, pa.Table.from_pylist([asdict(r) for r in rows], schema=schema), "key")
 
     def _read(self, name: str) -> list[dict[str, Any]]:
-        dataset = open_dataset(self.uri(name), self.store.options)
+        dataset = self.open(name)
         return [] if dataset is None else dataset.to_table().to_pylist()
 
 

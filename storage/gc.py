@@ -9,12 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import fsspec
-
 from storage.catalog import Catalog
 from storage.lineage import stage_order
 from storage.publish import load_version, tags
-from storage.table import open_dataset
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ def find_garbage(catalog: Catalog, keep_versions: int | None = None) -> Garbage:
     reached = _reached(catalog, [t for t in known if t not in dropped])
     counts = {}
     for stage in stage_order(catalog)[1:]:
-        dataset = open_dataset(catalog.uri(stage), catalog.store.options)
+        dataset = catalog.open(stage)
         if dataset is not None:
             counts[stage] = dataset.count_rows(_unreached(reached))
     return Garbage({s: n for s, n in counts.items() if n}, tuple(dropped))
@@ -46,10 +43,10 @@ def collect(catalog: Catalog, garbage: Garbage) -> Garbage:
         _drop_tag(catalog, tag)
     reached = _reached(catalog, tags(catalog))
     for stage in stage_order(catalog):
-        dataset = open_dataset(catalog.uri(stage), catalog.store.options)
+        dataset = catalog.open(stage)
         if dataset is not None:
             _sweep(dataset, _unreached(reached) if stage in garbage.rows else None)
-    dataset = open_dataset(catalog.uri("dataset"), catalog.store.options)
+    dataset = catalog.open("dataset")
     if dataset is not None:
         _sweep(dataset, None)
     return Garbage(garbage.rows, garbage.versions, max(0, before - _size(catalog)))
@@ -69,7 +66,7 @@ def _unreached(reached: set[str]) -> str:
 def _drop_tag(catalog: Catalog, tag: str) -> None:
     """The dataset's own tag first: from then on the version is gone, whatever else remains."""
     for name in ("dataset", *stage_order(catalog)):
-        dataset = open_dataset(catalog.uri(name), catalog.store.options)
+        dataset = catalog.open(name)
         if dataset is not None and tag in dataset.tags.list():
             dataset.tags.delete(tag)
 
@@ -85,5 +82,5 @@ def _sweep(dataset: Any, where: str | None) -> None:
 
 
 def _size(catalog: Catalog) -> int:
-    fs, path = fsspec.core.url_to_fs(catalog.root, **(catalog.store.options if "://" in catalog.root else {}))
+    fs, path = catalog.store.filesystem(catalog.root)
     return int(fs.du(path, total=True))

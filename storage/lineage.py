@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from storage.catalog import LISTED, Catalog
 from storage.fingerprint import Made
 from storage.publish import load_version, tags
-from storage.table import LEDGER, StorageError, open_dataset
+from storage.table import LEDGER, StorageError
 
 MIN_PREFIX = 4
 TRACED = [c for c in LEDGER if c != "key"]
@@ -98,7 +98,7 @@ def _any_of(column: str, ids: Iterable[str]) -> str:
 
 
 def _rows(catalog: Catalog, stage: str, where: str, columns: list[str]) -> list[dict[str, Any]]:
-    dataset = open_dataset(catalog.uri(stage), catalog.store.options)
+    dataset = catalog.open(stage)
     return [] if dataset is None else dataset.to_table(columns=columns, filter=where).to_pylist()
 
 
@@ -152,7 +152,7 @@ def _why_gone(catalog: Catalog, fingerprints: Mapping[str, str], gone: set[str])
     reasons = dict.fromkeys(sorted(gone), "its source is no longer listed")
     for stage, fingerprint in fingerprints.items():
         where = f"fingerprint = '{fingerprint}' AND status != 'ok'"
-        dataset = open_dataset(catalog.uri(stage), catalog.store.options)
+        dataset = catalog.open(stage)
         rows = dataset.to_table(columns=["item_id", "status", "code", "reason"], filter=where)
         rows = rows.filter(pc.is_in(rows["item_id"], value_set=_strings(gone)))
         for row in rows.to_pylist():

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import fsspec
+from storage.store import Store
 
 LEASE_S = 60.0
 
@@ -27,10 +27,12 @@ class CatalogBusy(RuntimeError):
 
 
 @contextmanager
-def catalog_lock(root: str, run: str, options: dict[str, str] | None = None) -> Iterator[None]:
+def catalog_lock(root: str, run: str, store: Store | None = None) -> Iterator[None]:
     holder = {"run": run, "host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
     held = (
-        _file_lock(Path(root) / ".lock", holder) if "://" not in root else _lease(root, holder, options or {})
+        _file_lock(Path(root) / ".lock", holder)
+        if "://" not in root
+        else _lease(root, holder, store or Store())
     )
     with held:
         yield
@@ -52,9 +54,9 @@ def _file_lock(path: Path, holder: dict[str, Any]) -> Iterator[None]:
 
 
 @contextmanager
-def _lease(root: str, holder: dict[str, Any], options: dict[str, str]) -> Iterator[None]:
+def _lease(root: str, holder: dict[str, Any], store: Store) -> Iterator[None]:
     """Write, wait, look: of two that write at once, the later one's text stays and the other gives way."""
-    fs, path = fsspec.core.url_to_fs(f"{root}/.lease", **options)
+    fs, path = store.filesystem(f"{root}/.lease")
     mine = holder | {"token": uuid.uuid4().hex}
     held = _read_lease(fs, path)
     if held and held["renewed"] > time.time() - LEASE_S:

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 
 from storage.catalog import Catalog, Node
 from storage.selection import Selection
-from storage.table import StorageError, check_space, open_dataset, storage_error
+from storage.table import StorageError, check_space, storage_error
 
 MANIFEST = b"redub.manifest"
 
@@ -139,7 +139,7 @@ def _write(catalog: Catalog, tag: str, members: pa.Table, manifest: Mapping[str,
         dataset = lance.write_dataset(
             data,
             uri,
-            mode="create" if open_dataset(uri, catalog.store.options) is None else "overwrite",
+            mode="create" if catalog.open("dataset") is None else "overwrite",
             data_storage_version="2.2",
             enable_stable_row_ids=True,
             storage_options=catalog.store.options or None,
@@ -160,7 +160,7 @@ def _set_tag(dataset: lance.LanceDataset, tag: str) -> None:
 
 def tags(catalog: Catalog) -> list[str]:
     """Oldest first."""
-    dataset = open_dataset(catalog.uri("dataset"), catalog.store.options)
+    dataset = catalog.open("dataset")
     return sorted(dataset.tags.list(), key=lambda t: int(t[1:])) if dataset is not None else []
 
 
@@ -175,5 +175,5 @@ def load_version(catalog: Catalog, tag: str) -> tuple[Version, lance.LanceDatase
     if tag not in known:
         have = f"it has {', '.join(known)}" if known else "it has none; `redub rebuild` publishes one"
         raise StorageError(f"{catalog.root} has no version {tag!r}; {have}")
-    dataset = open_dataset(catalog.uri("dataset"), catalog.store.options, version=tag)
+    dataset = catalog.open("dataset", version=tag)
     return Version(tag, json.loads(dataset.schema.metadata[MANIFEST])), dataset

@@ -16,8 +16,6 @@ from glob import glob, has_magic
 from operator import attrgetter
 from typing import Any
 
-import fsspec
-
 from storage.duplicates import reject_duplicates, reject_repeats
 from storage.listing import Listing, Source, SourceError, add_local, make_source, reject
 from storage.manifest import list_manifest
@@ -133,7 +131,7 @@ def _is_folder(entry: os.DirEntry) -> bool:
 
 def _list_prefix(spec: str, store: Store, licence: str, consent: str, listing: Listing) -> None:
     """Through fsspec, whose `find` sees a bucket as a folder tree."""
-    fs, path = fsspec.core.url_to_fs(spec, **store.options)
+    fs, path = store.filesystem(spec)
     found: dict[str, Any] = {}
     for match in fs.glob(path) if has_magic(path) else [path]:
         found |= fs.find(match, detail=True)

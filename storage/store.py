@@ -1,26 +1,42 @@
 """Where bytes live: one way to open a local path or an object-store URI, with its options."""
 
 from dataclasses import dataclass, field
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import fsspec
 
 
 @dataclass(frozen=True)
 class Store:
-    """Handed to every worker, so it must pickle; `options` are fsspec's (credentials, endpoint)."""
+    """Handed to every worker, so it must pickle.
+
+    `options` are Lance's (`aws_endpoint`, `aws_region`, ...); the ones that fsspec's S3 driver spells
+    otherwise are translated. Without any, both read the usual environment (AWS_*, GOOGLE_*, AZURE_*).
+    """
 
     options: dict[str, str] = field(default_factory=dict)
 
+    def filesystem(self, uri: str) -> tuple[Any, str]:
+        """fsspec's file system for a uri, and the path on it."""
+        return fsspec.core.url_to_fs(uri, **(_s3_options(self.options) if uri.startswith("s3://") else {}))
+
     def open(self, uri: str) -> BinaryIO:
         """A seekable binary file. A plain path is local; `s3://...`, `gs://...` need their fsspec driver."""
-        fs, path = fsspec.core.url_to_fs(uri, **(self.options if "://" in uri else {}))
+        fs, path = self.filesystem(uri)
         return cast(BinaryIO, fs.open(path, "rb"))
 
     def stat(self, uri: str) -> tuple[int, int]:
         """(bytes, time of change in ns): cheap evidence that a file is still the one that was listed."""
-        fs, path = fsspec.core.url_to_fs(uri, **(self.options if "://" in uri else {}))
+        fs, path = self.filesystem(uri)
         return size_and_mtime(fs.info(path))
+
+
+def _s3_options(options: dict[str, str]) -> dict[str, Any]:
+    client = {"aws_endpoint": "endpoint_url", "aws_region": "region_name"}
+    own = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "aws_session_token": "token"}
+    known: dict[str, Any] = {new: options[old] for old, new in own.items() if old in options}
+    known["client_kwargs"] = {new: options[old] for old, new in client.items() if old in options}
+    return known
 
 
 def size_and_mtime(info: dict) -> tuple[int, int]:

@@ -1,31 +1,35 @@
 """How much decode_video and encode_video cost over PyAV's bare loop doing the same work.
 
-    python tests/perf/bench_media.py
+    python -m tests.perf media
 
 Both sides run interleaved in one process and the best of several runs counts, so that a busy machine
-slows both. Every ratio should be at most 1.1.
+slows both.
 """
 
 import io
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from storage.encode import encode_video
 from storage.media import decode_video, open_media
+from tests.perf.line import Line, Say
 
 ROUNDS = 7
 SIZE, COUNT = 512, 40
+
+
+def lines(say: Say) -> list[Line]:
+    say(f"decode and encode {COUNT} frames, {ROUNDS} times")
+    return [
+        Line(f"{name} over PyAV's bare loop", ratio, "x", at_most=1.1)
+        for name, ratio in media_ratios().items()
+    ]
 
 
 def media_ratios(rounds: int = ROUNDS) -> dict[str, float]:
@@ -37,7 +41,7 @@ def media_ratios(rounds: int = ROUNDS) -> dict[str, float]:
         file.flush()
         pairs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
             "decode": (lambda: _ours(file.name, None), lambda: _bare(file.name, SIZE)),
-            "decode_scaled": (lambda: _ours(file.name, 256), lambda: _bare(file.name, 256)),
+            "decode, scaled": (lambda: _ours(file.name, 256), lambda: _bare(file.name, 256)),
             "encode": (lambda: encode_video(None, frames, 25), lambda: _bare_encode(frames)),
         }
         return {name: _ratio(ours, bare, rounds) for name, (ours, bare) in pairs.items()}
@@ -99,8 +103,3 @@ def _bare_encode(frames: list[np.ndarray]) -> None:
             frame.pts, frame.time_base = i, Fraction(1, 25)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-
-
-if __name__ == "__main__":
-    for name, ratio in media_ratios().items():
-        print(f"{name:14s} {ratio:.3f}x of PyAV's bare loop")

@@ -59,13 +59,26 @@ def run_inline(folder: Path, root: Path, stages: dict[str, Stage], batch: int = 
     }
     catalog.log_run(run=run, event="started", fingerprints=[n.fingerprint for n in nodes], **log)
     plan = make_plan(catalog, stages, nodes, LAPTOP, listing)
-    jobs, sinks = build_jobs(catalog, stages, nodes, plan.chosen, LAPTOP, run, {}, {})
-    for job in jobs:
-        _run_job(job, batch)
+    computed = run_jobs(catalog, stages, nodes, plan.chosen, run, batch)
     chosen = select(catalog, nodes, listed_ids(listing))
     facts = {"recipe": {n.name: n.made.config for n in nodes}, "git_commit": ""}
     version = publish(catalog, nodes, chosen, facts)
-    return Ran(catalog, nodes, plan, {n: s.counts["items"] for n, s in sinks.items()}, chosen, version)
+    return Ran(catalog, nodes, plan, computed, chosen, version)
+
+
+def run_jobs(
+    catalog: Catalog,
+    stages: dict[str, Stage],
+    nodes: list[Node],
+    chosen: dict[str, Selection],
+    run: str,
+    batch: int = 3,
+) -> dict[str, int]:
+    """Items that each stage computed."""
+    jobs, sinks = build_jobs(catalog, stages, nodes, chosen, LAPTOP, run, {}, {})
+    for job in jobs:
+        _run_job(job, batch)
+    return {name: sink.counts["items"] for name, sink in sinks.items()}
 
 
 def _run_job(job: Job, batch: int) -> None:

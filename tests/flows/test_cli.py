@@ -1,0 +1,139 @@
+"""The command as a person meets it: what it says, how wide, and what a typo or a Ctrl-C does."""
+
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from flows.democorpus import make_corpus
+from storage.catalog import Catalog
+from storage.publish import load_version, tags
+
+ITEMS = 12
+
+
+def redub(*arguments: object, cwd: Path, check: bool = True) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "flows", *map(str, arguments)],
+        cwd=cwd, capture_output=True, text=True, timeout=200, env={**os.environ, "COLUMNS": "80"},
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said, said
+    assert (done.returncode == 0) == check, said
+    return said
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a corpus and two published versions of it."""
+    folder = tmp_path_factory.mktemp("cli")
+    make_corpus(folder / "videos", ITEMS)
+    first = redub("rebuild", "--source", "videos", cwd=folder)
+    assert "Dataset v1 published" in first
+    assert re.search(r"sources .* 12 ", first)
+    return folder
+
+
+def test_a_threshold_makes_a_second_version_and_diff_says_why(place: Path) -> None:
+    _, rows = load_version(Catalog(str(place / "redub-data/catalog")), "v1")
+    middle = statistics.median(rows.to_table()["quality_sharpness"].to_pylist())
+    said = redub("rebuild", "--source", "videos", "--set", f"verdict.min_sharpness={middle:.3f}", cwd=place)
+    assert "Dataset v2 published" in said
+    diff = redub("diff", "v1", "v2", cwd=place)
+    assert re.search(rf"setting +verdict.min_sharpness: [\d.]+ -> {middle:.3f}", diff)
+    assert re.search(r"\d removed\n +\d +verdict: rejected, sharpness", diff)
+
+
+def test_plan_of_a_finished_catalog_has_nothing_to_compute(place: Path) -> None:
+    assert "Nothing to compute: every row is there." in redub("plan", "--source", "videos", cwd=place)
+
+
+def test_plan_of_a_raised_setting_names_costs_and_the_bottleneck(place: Path) -> None:
+    said = redub("plan", "--source", "videos", "--set", "quality.sample_fps=9", cwd=place)
+    assert "first bottleneck is quality" in said
+    assert re.search(r"^quality +\d+ +0 +0 +0 +0 +[\d.]+ +- +\d+ kB", said, re.M), said
+
+
+def test_plan_writes_nothing(place: Path, tmp_path: Path) -> None:
+    said = redub("plan", "--source", place / "videos", "-c", tmp_path / "new", cwd=place)
+    assert "No measurements yet for probe, quality, verdict" in said
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("status",),
+        ("trace", "00.mp4"),
+        ("trace", "empty"),
+        ("quarantine", "list"),
+        ("gc",),
+        ("doctor",),
+        ("--help",),
+    ],
+)
+def test_everything_fits_80_columns(place: Path, command: tuple[str, ...]) -> None:
+    said = redub(*command, cwd=place, check=command != ("trace", "empty"))
+    wide = [
+        line
+        for line in said.splitlines()
+        if len(line) > 80 and "/" not in line and not line.startswith("redub:")
+    ]
+    assert not wide, wide
+
+
+def test_trace_says_what_made_an_item_and_why_another_was_rejected(place: Path) -> None:
+    made = redub("trace", "00.mp4", cwd=place)
+    assert "In versions: v1" in made
+    assert "settings sample_fps=" in made.replace("\n", " ")
+    bad = next(f.name for f in (place / "videos").iterdir() if f.stat().st_size == 0)
+    assert "0 bytes" in redub("trace", bad, cwd=place)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("rebuild", "--source", "videos", "--recipe", "mimi"), "did you mean 'mini'"),
+        (
+            ("rebuild", "--source", "videos", "--profile", "laptp"),
+            "there are laptop, a100x32, h100x8, gpu24g",
+        ),
+        (("rebuild", "--source", "videos", "--set", "verdict.sharpness=3"), "did you mean"),
+        (("rebuild", "--source", "videos", "--set", "verdict.min_sharpness=high"), "verdict.min_sharpness"),
+        (("rebuild", "--source", "nowhere"), "nothing at nowhere"),
+        (("rebuild", "--sorce", "videos"), "--source"),
+        (("status", "-c", "nowhere"), "there is no catalog at"),
+        (("diff", "v1", "v9"), "has no version 'v9'"),
+        (("quarantine", "show", "ffff"), "`redub quarantine list` shows them"),
+        (("serve", "--host", "0.0.0.0"), "PREFECT_SERVER_API_AUTH_STRING"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_exists(place: Path, arguments: tuple[str, ...], said: str) -> None:
+    assert said in " ".join(redub(*arguments, cwd=place, check=False).split())
+
+
+def test_ctrl_c_commits_what_is_done_and_the_same_command_goes_on(place: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "flows", "rebuild", "-s", str(place / "videos"), "-c", str(tmp_path / "c"),
+               "--set", "quality.sample_fps=25", "--set", "quality.max_side=1024"]  # fmt: skip
+    running = subprocess.Popen(
+        command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    probe = tmp_path / "c" / "probe.lance"
+    until = time.monotonic() + 60
+    while not probe.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    said, _ = running.communicate(timeout=60)
+    assert "Traceback" not in said
+    assert running.returncode == 130, said
+    assert "running it again goes on from there" in said
+    catalog = Catalog(str(tmp_path / "c"))
+    assert catalog.runs()[0]["ended"]["event"] == "stopped"
+    redub(*command[3:], cwd=place)
+    assert tags(catalog) == ["v1"]

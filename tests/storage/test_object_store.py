@@ -1,0 +1,81 @@
+"""A catalog and its sources on S3, spoken to a real server on loopback (moto)."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows.planning import listed_ids
+from flows.recipes import nodes_of
+from storage.catalog import SOURCES, Catalog
+from storage.gc import collect, find_garbage
+from storage.lock import CatalogBusy
+from storage.publish import load_version, publish
+from storage.selection import select
+from storage.sources import list_sources
+from storage.store import Store
+from tests.toy.inline import run_jobs, toy_stages
+
+pytest.importorskip("moto")
+s3fs = pytest.importorskip("s3fs")
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[Store]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    env = {**os.environ, "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
+    endpoint = f"http://127.0.0.1:{port}"
+    options = {
+        "aws_endpoint": endpoint, "aws_region": "us-east-1", "allow_http": "true",
+        "aws_access_key_id": "id", "aws_secret_access_key": "secret",
+    }  # fmt: skip
+    try:
+        _wait(port)
+        store = Store(options)
+        store.filesystem("s3://bucket")[0].call_s3("create_bucket", Bucket="bucket")
+        yield store
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _wait(port: int) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.2)
+    pytest.fail("moto did not start")
+
+
+def test_a_whole_rebuild_with_sources_and_catalog_on_s3(store: Store) -> None:
+    fs, _ = store.filesystem("s3://bucket")
+    fs.pipe_file("bucket/words/a.txt", b"alpha\nbeta\nno")
+    fs.pipe_file("bucket/words/b.txt", b"gamma")
+    catalog, stages = Catalog("s3://bucket/catalog", store), toy_stages()
+    nodes = nodes_of(stages)
+    listing = list_sources("s3://bucket/words", store, "CC0", "signed")
+    with catalog.lock("first"):
+        with pytest.raises(CatalogBusy, match="is being rebuilt by run first"), catalog.lock("second"):
+            pass
+        catalog.add_sources(listing, "first")
+        catalog.record(nodes)
+        run_jobs(catalog, stages, nodes, select(catalog, nodes, listed_ids(listing)), "first")
+        version = publish(catalog, nodes, select(catalog, nodes, listed_ids(listing)), {"recipe": {}})
+    assert version.manifest["rows"] == 3
+    assert sorted(load_version(catalog, "v1")[1].to_table()["lines_text"].to_pylist()) == ["alpha", "beta", "gamma"]
+    with catalog.lock("third"):  # the first one's lease is gone
+        collect(catalog, find_garbage(catalog))
+    assert not any(s.todo.num_rows for s in select(catalog, nodes, listed_ids(listing)).values())
+    assert catalog.table(SOURCES).states(SOURCES.fingerprint).num_rows == 2
+    assert not Path("s3:").exists()

@@ -158,9 +158,11 @@ def _rebuild(
     from flows.driver import check_profile
     from flows.recipes import load_recipe
     from infra.profiles import load_profile
+    from storage.sources import check_spec
 
     what = load_recipe(recipe, set_ or [])  # before Prefect starts: a typo should not cost ten seconds
     check_profile(load_profile(profile))
+    check_spec(source)
     from flows.foreground import run_in_foreground
 
     version = run_in_foreground(

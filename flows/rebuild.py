@@ -85,7 +85,11 @@ def rebuild(
 
 
 def _run(run: Rebuild) -> State[Any] | dict[str, Any]:
-    run.prepare()
+    plan = run.prepare()
+    todo = ", ".join(f"{s.name} {s.total}" for s in plan.stages)
+    get_run_logger().info(
+        "run %s: %d sources, %d new; to compute: %s", run.run_id, plan.sources, plan.new_sources, todo
+    )
     show = on_start.get()
     if show:
         show(run)
@@ -98,6 +102,7 @@ def _run(run: Rebuild) -> State[Any] | dict[str, Any]:
             message="stopped; what was done is committed, and running it again goes on from there"
         )
     version = _publish_task(run)
+    get_run_logger().info("%s, %s", version, "published" if version.new else "nothing new to publish")
     return {"version": version.tag, "new": version.new, "rows": version.manifest["rows"]}
 
 

@@ -176,6 +176,9 @@ def show_funnel(funnel: list[Mapping[str, Any]]) -> None:
         )
         table.add_row(row["stage"], bar, *(number(row[k]) for k in ("in", "out", "rejected", "quarantined")))
     console.print(table)
+    held = sum(row["quarantined"] for row in funnel)
+    if held:
+        console.print(f"\n[red]{number(held)} items are in quarantine[/]: `redub quarantine list` says why.")
 
 
 def show_diff(diff: Diff, limit: int = 8) -> None:

@@ -42,10 +42,8 @@ class Profile(BaseModel):
     for this run."""
     object_store_mb: int = Field(default=256, ge=80)
     """Shared memory for results on their way to a table. Default: enough for seconds of them."""
-    catalog: str = "redub-data"
-    """Folder or object-store prefix of all tables. Default: a folder where you are."""
     storage_options: dict[str, str] = {}
-    """Passed to the object store (region, endpoint). Keep secrets in the environment. Default: none."""
+    """Passed to the object store (aws_region, aws_endpoint). Keep secrets in the environment. Default: none."""
     needs: dict[str, dict[str, Any]] = {}
     """Per stage, fields of `Needs` that differ here from the stage's own. Default: none differ."""
 

@@ -17,8 +17,10 @@ class SourceError(ValueError):
     """The whole listing is impossible: nothing there, or a manifest that cannot be read."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Source:
+    """Not frozen: a manifest makes a million of them, and freezing costs seconds."""
+
     id: str
     uri: str
     size: int
@@ -26,22 +28,6 @@ class Source:
     licence: str
     consent: str
     speaker: str
-
-
-class _Draft:
-    """Becomes a Source once it is filled: a frozen __init__ takes seconds for a million rows."""
-
-    def __init__(  # one by one: unpacking a tuple costs as much again
-        self, id: str, uri: str, size: int, mtime_ns: int, licence: str, consent: str, speaker: str
-    ) -> None:
-        self.id = id
-        self.uri = uri
-        self.size = size
-        self.mtime_ns = mtime_ns
-        self.licence = licence
-        self.consent = consent
-        self.speaker = speaker
-        self.__class__ = Source  # type: ignore[assignment]
 
 
 Rejection = tuple[Source, str, str]
@@ -64,8 +50,7 @@ def make_sources(columns: Sequence[pa.ChunkedArray]) -> list[Source]:
     keys = pc.cast(pc.binary_join_element_wise(*texts, "\0"), pa.binary())
     ids = [blake2b(key, digest_size=10).hexdigest() for key in keys.to_pylist()]
     uris, sizes, times = (column.to_pylist() for column in columns[:3])
-    drafts = map(_Draft, ids, uris, sizes, times, *map(_shared, columns[3:]))
-    return list(drafts)  # type: ignore[arg-type]
+    return list(map(Source, ids, uris, sizes, times, *map(_shared, columns[3:])))
 
 
 def _shared(column: pa.ChunkedArray) -> list[str]:

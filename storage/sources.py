@@ -21,7 +21,7 @@ from storage.listing import Listing, Source, SourceError, add_local, make_source
 from storage.manifest import list_manifest
 from storage.store import Store, size_and_mtime
 
-__all__ = ["Listing", "Source", "SourceError", "list_sources", "make_source"]
+__all__ = ["Listing", "Source", "SourceError", "check_spec", "list_sources", "make_source"]
 
 MANIFEST = "manifest.csv"
 ACCEPTED = "a folder, a file, a glob, an object-store prefix, or a .csv/.parquet manifest with a `uri` column"
@@ -69,6 +69,13 @@ def _collect(spec: str, store: Store, licence: str, consent: str, listing: Listi
 
 def _missing(spec: str) -> SourceError:
     return SourceError(f"nothing at {spec}: give {ACCEPTED}")
+
+
+def check_spec(spec: str) -> None:
+    """A typo in a local path is told at once, before anything that takes seconds is started."""
+    path = os.path.expanduser(spec)
+    if "://" not in spec and not has_magic(path) and not os.path.lexists(path):
+        raise _missing(spec)
 
 
 def _require(spec: str, store: Store) -> None:

@@ -31,7 +31,7 @@ def main() -> int:
     if unknown := set(chosen) - set(PARTS):
         parser.error(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
     with tempfile.TemporaryDirectory() as home:
-        os.environ["PREFECT_HOME"] = home
+        os.environ |= {"PREFECT_HOME": home, "RAY_BACKEND_LOG_LEVEL": "fatal"}
         environment.prepare()
         lines = {part: measure(part) for part in PARTS if part in (chosen or PARTS)}
     console.print(table(lines))
@@ -50,7 +50,7 @@ def measure(part: str) -> list[Line]:
 
 
 def table(parts: dict[str, list[Line]]) -> Table:
-    drawn = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    drawn = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     for name, justify in (
         ("", "left"),
         ("measured", "left"),
@@ -59,7 +59,7 @@ def table(parts: dict[str, list[Line]]) -> Table:
         ("", "left"),
     ):
         drawn.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    drawn.add_column("", style="bright_black")
+    drawn.add_column("", style="bright_black", no_wrap=True)
     for part, lines in parts.items():
         for i, line in enumerate(lines):
             state = "" if not line.target else "[red]missed[/]" if line.missed else "[green]ok[/]"

@@ -27,8 +27,7 @@ SIZE, COUNT = 512, 40
 def lines(say: Say) -> list[Line]:
     say(f"decode and encode {COUNT} frames, {ROUNDS} times")
     return [
-        Line(f"{name} over PyAV's bare loop", ratio, "x", at_most=1.1)
-        for name, ratio in media_ratios().items()
+        Line(f"{name}, over bare PyAV", ratio, "x", at_most=1.1) for name, ratio in media_ratios().items()
     ]
 
 

@@ -34,7 +34,7 @@ def lines(say: Say) -> list[Line]:
     made = []
     for name in ("plan", "no-op rebuild"):
         made.append(Line(f"{name}, 1,000,000 items", whole[name], " s", at_most=10.0))
-        note = f"{half[name]:.1f} s for half"
+        note = f"{half[name]:.1f} s half"
         made.append(
             Line(f"{name}, a million over half", whole[name] / half[name], "x", at_most=2.3, note=note)
         )

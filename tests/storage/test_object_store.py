@@ -73,7 +73,11 @@ def test_a_whole_rebuild_with_sources_and_catalog_on_s3(store: Store) -> None:
         run_jobs(catalog, stages, nodes, select(catalog, nodes, listed_ids(listing)), "first")
         version = publish(catalog, nodes, select(catalog, nodes, listed_ids(listing)), {"recipe": {}})
     assert version.manifest["rows"] == 3
-    assert sorted(load_version(catalog, "v1")[1].to_table()["lines_text"].to_pylist()) == ["alpha", "beta", "gamma"]
+    assert sorted(load_version(catalog, "v1")[1].to_table()["lines_text"].to_pylist()) == [
+        "alpha",
+        "beta",
+        "gamma",
+    ]
     with catalog.lock("third"):  # the first one's lease is gone
         collect(catalog, find_garbage(catalog))
     assert not any(s.todo.num_rows for s in select(catalog, nodes, listed_ids(listing)).values())

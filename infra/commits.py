@@ -15,7 +15,7 @@ from infra.worker import Packed
 
 COST = 40.0
 """Times a commit's duration that lie between two: commits take a fortieth of a job's time at most."""
-HURRY_COST = 10.0
+HURRY_COST = 4.0
 AGE = 100.0
 """A hundredth of the run's age may be lost in a crash, so a run makes some hundred commits, not thousands."""
 FIRST_S, SHORTEST_S, LONGEST_S = 0.25, 1.0, 30.0
@@ -96,7 +96,7 @@ class Committer:
         self._job.sink([_opened(outcome) for outcome in batch])
         self._last = time.monotonic()
         took = self._last - start
-        self._cost_s = took if not self._commits else 0.7 * self._cost_s + 0.3 * took
+        self._cost_s = took if not self._commits else 0.7 * self._cost_s + 0.3 * min(took, 2 * self._cost_s)
         self._commits += 1
 
 

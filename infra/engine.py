@@ -39,6 +39,8 @@ __all__ = [
 TICK_S = 0.05
 """The longest the loop sleeps: feeds are looked at this often."""
 RESPLIT_S = 1.0
+HOLD_S = 5.0
+"""So long after the first answer the split waits for those of later stages."""
 
 
 class Engine:
@@ -63,6 +65,7 @@ class Engine:
         self._stop = threading.Event()
         self._resplit_at = self._snapshot_at = 0.0
         self._crew_was: list[int] = []
+        self._began: float | None = None
         self._snapshot: dict[str, Stats] = {}
 
     def stop(self) -> None:
@@ -111,7 +114,7 @@ class Engine:
         self._resplit_at = now + RESPLIT_S
         loads = [stage.load(now, self._turn_s) for stage in self._stages]
         current = {stage.job.name: len(stage.pool.staying) for stage in self._stages}
-        counts = split(loads, self._resources, current)
+        counts = split(loads, self._resources, current, self._unsure(loads, now))
         for stage in self._stages:
             stage.pool.fit(counts[stage.job.name])
         room = Room(self._resources)
@@ -121,6 +124,13 @@ class Engine:
         for stage in self._stages:
             stage.pool.grow(counts[stage.job.name], room)
         self._crew_was = self._crew()
+
+    def _unsure(self, loads: list[Any], now: float) -> bool:
+        """Some stage's first answer is still to come: a split made without it would soon be undone."""
+        if self._began is None and any(stage.done or stage.failed for stage in self._stages):
+            self._began = now
+        unmeasured = any(s.speed is None and s.live and not s.finished for s in loads)
+        return unmeasured and (self._began is None or now < self._began + HOLD_S)
 
     def _collect(self, timeout: float) -> None:
         heads = {m.head: (s, m) for s in self._stages for m in s.pool.members if m.head is not None}

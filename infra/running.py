@@ -71,6 +71,7 @@ class Running:
             in_flight=in_flight,
             turn_over=now - self.manned_at > turn_s or now - self.busy_at > idle_s,
             waited_s=now - self.unmanned_at,
+            setup_s=self.pool.setup_s,
         )
 
     def stats(self, now: float) -> Stats:

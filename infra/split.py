@@ -38,14 +38,20 @@ class StageLoad:
     """It had its workers for a whole turn, or they have nothing to do."""
     waited_s: float = 0.0
     """How long it has had no worker."""
+    setup_s: float = 0.0
+    """What starting a worker took."""
 
 
-def split(stages: Sequence[StageLoad], resources: Resources, current: Mapping[str, int]) -> dict[str, int]:
+def split(
+    stages: Sequence[StageLoad], resources: Resources, current: Mapping[str, int], hold: bool = False
+) -> dict[str, int]:
     """Workers per stage. `stages` are in order: a stage feeds on those before it."""
     floors = _floors(stages, resources, current)
     todo = _todo(stages)
     loads = [s for s in stages if floors[s.name]]
     held = {s.name: max(1, current.get(s.name, 0)) for s in loads}
+    if hold and _fits(loads, resources, held):
+        return {s.name: held.get(s.name, 0) for s in stages}
     kept = _grow(loads, todo, resources, held)
     fresh = _grow(loads, todo, resources, {s.name: 1 for s in loads})
     assert fresh is not None, "floors were granted only where they fit"
@@ -81,6 +87,16 @@ def _todo(stages: Sequence[StageLoad]) -> dict[str, float]:
     return todo
 
 
+def _fits(loads: Sequence[StageLoad], resources: Resources, counts: Mapping[str, int]) -> bool:
+    room = Room(resources)
+    return all(room.take(s.needs) for s in loads for _ in range(counts[s.name]))
+
+
+def _worth(s: StageLoad, todo: Mapping[str, float], workers: int) -> bool:
+    """A worker that is started now is set up before the others are done."""
+    return _pace_of(s, todo, workers) * s.setup_s < 1.0
+
+
 def _most(s: StageLoad, todo: Mapping[str, float]) -> int:
     """No more workers than there are batches."""
     return math.ceil(todo[s.name] * s.source_units / s.needs.batch - 1e-9)
@@ -105,7 +121,11 @@ def _grow(
     by_size = sorted(loads, key=lambda s: -s.needs.gpus)  # large ones first pack best
     if not all(room.take(s.needs) for s in by_size for _ in range(grown[s.name])):
         return None
-    growing = [s for s in loads if s.speed is not None and grown[s.name] < _most(s, todo)]
+    growing = [
+        s
+        for s in loads
+        if s.speed is not None and grown[s.name] < _most(s, todo) and _worth(s, todo, grown[s.name])
+    ]
     slowest = math.inf
     while growing:
         s = min(growing, key=lambda s: _pace_of(s, todo, grown[s.name]))
@@ -116,6 +136,6 @@ def _grow(
         grown[s.name] += fits
         if not fits:
             slowest = min(slowest, pace)
-        if not fits or grown[s.name] >= _most(s, todo):
+        if not fits or grown[s.name] >= _most(s, todo) or not _worth(s, todo, grown[s.name]):
             growing.remove(s)
     return grown

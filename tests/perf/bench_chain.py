@@ -129,10 +129,10 @@ def _lines(variant: str, runs: dict[str, dict[str, float]]) -> list[Line]:
     """The ideal is a target only where the split, and not this machine's cores, sets the pace."""
     made = []
     for name, run in runs.items():
-        note = f"{run['wall_s']:.0f} s, {run['cpu_s']:.0f} s CPU"
+        note = f"{run['wall_s']:.0f} s, CPU {run['cpu_s']:.0f} s"
         at_least = 0.9 if variant == "sleep" and name.startswith("redub") else None
         made.append(Line(f"{variant}: {name}, of ideal", run["ratio"], at_least=at_least, note=note))
-    for ours, theirs, at_least in (("redub", "Ray Data", 1.0), ("redub known", "Ray Data tuned", None)):
+    for ours, theirs, at_least in (("redub", "Ray Data", 1.0), ("redub known", "Ray tuned", None)):
         ratio = runs[ours]["ratio"] / runs[theirs]["ratio"]
         made.append(Line(f"{variant}: {ours} / {theirs}", ratio, "x", at_least=at_least))
     return made
@@ -251,7 +251,7 @@ def chain_runs(variant: str, n: int, say: Say) -> dict[str, dict[str, float]]:
             "redub": lambda folder: run_redub(n, variant, resources, folder),
             "redub known": lambda folder: run_redub(n, variant, resources, folder, known=True),
             "Ray Data": lambda folder: run_ray_data(n, variant, folder, tuned=False),
-            "Ray Data tuned": lambda folder: run_ray_data(n, variant, folder, tuned=True),
+            "Ray tuned": lambda folder: run_ray_data(n, variant, folder, tuned=True),
         }
         for name, run in runs.items():
             say(f"{n:,} items through {name}, {variant}")

@@ -91,15 +91,16 @@ def demo(
     console.print(f"{items} sources in {folder}")
     version = _rebuild(str(folder), catalog, recipe, set_, profile, "", "")
     sheet = _sheet(catalog, version, DEMO / "sheet.png")
-    at = "" if catalog == CATALOG else f" -c {catalog}"
-    console.print(f"\nLook at   {sheet}", soft_wrap=True)
+    console.print(f"\nLook at {sheet}, then try, each with -c {catalog}:\n", soft_wrap=True)
     for command, what in (
-        (f"redub status{at}", "what is in the catalog"),
-        (f"redub trace NAME{at}", "what made an item, or why it was rejected"),
-        (f"redub quarantine list{at}", "what failed, and how to try again"),
-        ("redub serve", "the Prefect UI: runs, progress, schedules"),
+        ("redub status", "what is in the catalog"),
+        ("redub trace bad_frozen.mp4", "what made an item, or why it was rejected"),
+        ("redub quarantine list", "what failed, and how to try again"),
     ):
-        console.print(f"Try       {command:<48} {what}", soft_wrap=True)
+        console.print(f"  {command:<27} {what}", soft_wrap=True)
+    console.print(
+        f"  {'redub serve':<27} (without -c) the Prefect UI: runs, progress, schedules", soft_wrap=True
+    )
 
 
 @app.command()
@@ -158,11 +159,14 @@ def _rebuild(
     from flows.driver import check_profile
     from flows.recipes import load_recipe
     from infra.profiles import load_profile
+    from storage.catalog import Catalog
     from storage.sources import check_spec
 
     what = load_recipe(recipe, set_ or [])  # before Prefect starts: a typo should not cost ten seconds
     check_profile(load_profile(profile))
     check_spec(source)
+    with Catalog(catalog).lock("start"):
+        pass  # a catalog that is busy says so now, not after Prefect has started
     from flows.foreground import run_in_foreground
 
     version = run_in_foreground(

@@ -17,6 +17,7 @@ import numpy as np
 
 from flows.demoface import FPS, NAMES, RATE, Speaker, draw, make_speaker, speak
 from storage.encode import encode_video
+from storage.listing import SourceError
 
 VERSION = 1
 MARKER = ".redub-demo.json"
@@ -61,7 +62,11 @@ def _holds(folder: Path, made: dict) -> bool:
     marker = folder / MARKER
     if marker.is_file() and json.loads(marker.read_text()) == made:
         return True
-    raise FileExistsError(f"{folder} is not empty and holds no such demo corpus; give an empty or new folder")
+    if marker.is_file():
+        raise SourceError(
+            f"{folder} holds a demo of other settings ({marker.read_text()}); remove it, or use the same --items"
+        )
+    raise SourceError(f"{folder} is not empty and holds no demo; give an empty or new folder")
 
 
 def _write(folder: Path, n: int, seed: int) -> None:

@@ -11,7 +11,7 @@ import fsspec
 from rich.markup import escape
 from rich.table import Table
 
-from flows.driver import check_profile
+from flows.driver import check_needs
 from flows.recipes import load_recipe, nodes_of, stages_of
 from flows.view import console, size
 from infra.profiles import Profile, load_profile
@@ -32,7 +32,7 @@ class Finding:
 def examine(recipe: str, profile: str, catalog: str) -> bool:
     """Print what was looked at, good or not; True when nothing is missing."""
     where = load_profile(profile)
-    check_profile(where)
+    check_needs(where)
     console.print(f"Recipe [bold]{recipe}[/] on profile [bold]{where.name}[/]\n")
     good = True
     table = Table.grid(padding=(0, 2))

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from flows.pipeline import TableSink, build_jobs
+from flows.pipeline import TableSink, build_jobs, check_inputs
 from flows.planning import Plan, listed_ids, make_plan
 from flows.recipes import STAGES, Recipe, nodes_of, stages_of
 from infra.cluster import start as start_cluster
@@ -67,7 +67,17 @@ class StageProgress:
 
 
 def check_profile(profile: Profile) -> None:
-    """A profile may override the needs of stages that exist, and of no others."""
+    """A profile can be run on this machine, and names no stage that doesn't exist."""
+    here = os.cpu_count() or 1
+    if not profile.ray_address and (profile.cpus or 0) > here:
+        raise ProfileError(
+            f"profile {profile.name!r} is for {profile.cpus:.0f} CPUs and this machine has {here}; use laptop, or "
+            "your own file (`redub doctor` says what a profile lacks here)"
+        )
+    check_needs(profile)
+
+
+def check_needs(profile: Profile) -> None:
     unknown = sorted(set(profile.needs) - set(STAGES))
     if unknown:
         raise ProfileError(
@@ -82,6 +92,7 @@ class Rebuild:
         self.run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
         self.stages = stages_of(request.recipe)
         self.nodes = nodes_of(self.stages)
+        check_inputs(self.stages, self.nodes)
         self.catalog = Catalog(request.catalog, Store(dict(request.profile.storage_options)))
         self.engine: Engine | None = None
         self.sinks: dict[str, TableSink] = {}
@@ -231,7 +242,7 @@ class Rebuild:
         if error is not None:
             self._log("failed", f"{type(error).__name__}: {error}")
         elif self.stopped:
-            self._log("stopped", "stopped on request")
+            self._log("stopped")
         else:
             self._log("finished", self._version.tag if self._version else "")
 

@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import Any, cast
 
@@ -44,7 +45,7 @@ def _conclude(state: State[Any], run: Rebuild | None) -> str | None:
     result = state.result(raise_on_failure=True)
     assert run is not None
     version, _ = load_version(run.catalog, result["version"])
-    show_version(type(version)(version.tag, version.manifest, result["new"]))
+    show_version(replace(version, new=result["new"]), run.request.catalog)
     return version.tag
 
 
@@ -74,7 +75,8 @@ def _lines_where_no_terminal(run: Rebuild) -> Iterator[None]:
 
     def talk() -> None:
         while not done.wait(LINE_EVERY_S):
-            console.print(progress_line(run.progress()), soft_wrap=True)
+            if line := progress_line(run.progress()):
+                console.print(line, soft_wrap=True)
 
     thread = threading.Thread(target=talk, daemon=True)
     thread.start()

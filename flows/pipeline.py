@@ -127,6 +127,13 @@ def input_columns(stage: Stage, upstream: Sequence[Node]) -> list[list[str]]:
     return columns
 
 
+def check_inputs(stages: Mapping[str, Stage], nodes: Sequence[Node]) -> None:
+    """A misspelt field of an Input is told before anything is started."""
+    by_name = {SOURCES.name: SOURCES, **{n.name: n for n in nodes}}
+    for node in nodes:
+        input_columns(stages[node.name], [by_name[r] for r in node.reads])
+
+
 @dataclass
 class TableSink:
     """Outcomes to rows. Rows of one upstream item are committed together or not at all."""

@@ -25,13 +25,7 @@ def _show_runs(catalog: Catalog, runs: list[dict[str, Any]]) -> None:
     busy = _is_busy(catalog)
     for i, run in enumerate(runs[:5]):
         end = run["ended"]
-        state = (
-            f"{end['event']} {end['message']}"
-            if end
-            else "running"
-            if busy and i == 0
-            else "killed; run it again to go on"
-        )
+        state = f"{end['event']} {end['message']}" if end else "running" if busy and i == 0 else "killed"
         table.add_row(run["run"], when(run["at"]), run["recipe"], run["profile"], escape(state))
     console.print(table)
     console.print()

@@ -119,7 +119,7 @@ def live_progress(run: Rebuild) -> Iterator[None]:
 
 def _progress_table(stages: list[StageProgress]) -> Group:
     left = [("stage", "left"), ("", "left")]
-    right = [(n, "right") for n in ("done", "ok", "rejected", "quarant.", "rate", "left", "workers")]
+    right = [(n, "right") for n in ("done", "ok", "rejected", "held", "rate", "left", "workers")]
     table = _table(*left, *right)
     for p in stages:
         eta = "" if p.finished else duration(p.eta_s) if p.eta_s else "..."
@@ -147,14 +147,16 @@ def _bar(p: StageProgress, width: int = 10) -> Text:
 
 def progress_line(stages: list[StageProgress]) -> str:
     return " | ".join(
-        f"{p.name} {p.done}/{p.expected}" + (f" {p.rate:.1f}/s" if p.rate else "") for p in stages
+        f"{p.name} {p.done}/{p.expected}" + (f" {p.rate:.1f}/s" if p.rate else "")
+        for p in stages
+        if p.expected
     )
 
 
 # -- versions ------------------------------------------------------------------------------------------
 
 
-def show_version(version: Version) -> None:
+def show_version(version: Version, catalog: str) -> None:
     m = version.manifest
     state = "published" if version.new else "is up to date"
     splits = ", ".join(f"{k} {v}" for k, v in sorted(m["splits"].items()))
@@ -163,6 +165,12 @@ def show_version(version: Version) -> None:
     )
     console.print()
     show_funnel(m["funnel"])
+    held = sum(row["quarantined"] for row in m["funnel"])
+    if held:
+        console.print(
+            f"\n[red]In quarantine: {number(held)}.[/] Why: redub quarantine list -c {catalog}",
+            soft_wrap=True,
+        )
 
 
 def show_funnel(funnel: list[Mapping[str, Any]]) -> None:
@@ -176,9 +184,6 @@ def show_funnel(funnel: list[Mapping[str, Any]]) -> None:
         )
         table.add_row(row["stage"], bar, *(number(row[k]) for k in ("in", "out", "rejected", "quarantined")))
     console.print(table)
-    held = sum(row["quarantined"] for row in funnel)
-    if held:
-        console.print(f"\n[red]{number(held)} items are in quarantine[/]: `redub quarantine list` says why.")
 
 
 def show_diff(diff: Diff, limit: int = 8) -> None:
@@ -211,8 +216,9 @@ def _some(ids: Any, limit: int) -> str:
 def show_trace(trace: Trace, history: bool) -> None:
     for uri in trace.uris:
         console.print(f"[bold]{escape(uri)}[/]", soft_wrap=True)
-    tree = Tree(f"ids {' -> '.join(trace.ids)}" if len(trace.ids) < 4 else f"{len(trace.ids)} ids")
     shown = [s for s in trace.steps if s.current or history]
+    ids = list(dict.fromkeys(s.row["item_id"] for s in shown))
+    tree = Tree(f"ids {' -> '.join(ids)}" if len(ids) < 4 else f"{len(ids)} ids")
     for step in shown:
         _add_step(tree, step)
     console.print(tree)
@@ -235,7 +241,7 @@ def _add_step(tree: Tree, step: Step) -> None:
     made = step.made
     code = f"code {made.version}, " if made else ""
     branch.add(f"{code}fingerprint {row['fingerprint']}, {row['seconds']:.2f} s, {when(row['written_at'])}")
-    branch.add(f"run {row['run']}" + (f", try {row['revision'] + 1}" if row["revision"] else ""))
+    branch.add(f"run {row['run']}" + (f", try {row['revision'] // 2 + 1}" if row["revision"] else ""))
     if made and made.config:
         branch.add("settings " + escape(", ".join(f"{k}={v}" for k, v in made.config.items())))
     if made and made.weights:

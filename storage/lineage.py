@@ -77,7 +77,7 @@ def _find(catalog: Catalog, stages: Iterable[str], needle: str) -> set[str]:
     if not found:
         raise StorageError(
             f"nothing in {catalog.root} has an id that starts with, or a file that ends with, {needle!r}; "
-            f"give at least {MIN_PREFIX} characters of an id, or a file's name (`redub status` lists what is there)"
+            f"give at least {MIN_PREFIX} characters of an id, or the end of a file's name"
         )
     return found
 

@@ -42,6 +42,11 @@ def publish(
 ) -> Version:
     """Tag what the last node accepted; when that is what the newest version holds, nothing is written."""
     content = _content_digest(nodes, chosen)
+    if not chosen[nodes[-1].name].ok.num_rows:
+        raise StorageError(
+            f"no item was accepted, so no version is published; see `redub status -c {catalog.root}`, and "
+            "`redub trace NAME` for the reasons of one file"
+        )
     newest = latest_version(catalog)
     if newest and newest.manifest["content"] == content:
         return newest

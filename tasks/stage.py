@@ -24,7 +24,7 @@ from storage.store import Store
 class StageConfig(BaseModel):
     """What to compute. Every field enters the fingerprint; where to compute it belongs in a profile."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True)

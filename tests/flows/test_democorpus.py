@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.democorpus import BROKEN, MARKER, make_corpus
+from storage.listing import SourceError
 from storage.sources import list_sources
 from storage.store import Store
 from tasks.probe import Probe
@@ -69,7 +70,7 @@ def test_it_is_deterministic_idempotent_and_never_overwrites(tmp_path):
     assert contents(make_corpus(tmp_path / "b", n=6, seed=3)) == contents(first)
     other = contents(make_corpus(tmp_path / "c", n=6, seed=4))
     assert other["amal_00.mp4"] != contents(first)["amal_00.mp4"]
-    with pytest.raises(FileExistsError, match="holds no such demo corpus"):
+    with pytest.raises(SourceError, match="holds a demo of other settings"):
         make_corpus(tmp_path / "a", n=7, seed=3)
     assert (first / MARKER).exists()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b", "c"]

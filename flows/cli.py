@@ -118,7 +118,7 @@ def plan(
     *compute*: ready now. *expected*: what earlier stages will send on, going by the past. *reused*: done
     with the same code, settings and weights. *held*: in quarantine. Hours come from measured seconds.
     """
-    from flows.driver import check_profile
+    from flows.driver import check_needs
     from flows.planning import make_plan
     from flows.recipes import load_recipe, nodes_of, stages_of
     from flows.view import show_plan
@@ -128,7 +128,7 @@ def plan(
     from storage.store import Store
 
     where = load_profile(profile)
-    check_profile(where)
+    check_needs(where)  # not whether it fits here: a plan for another machine is a good question
     stages = stages_of(load_recipe(recipe, set_ or []))
     tables = Catalog(catalog, Store(dict(where.storage_options)))
     listing = list_sources(source, tables.store, licence, consent)

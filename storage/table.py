@@ -319,9 +319,19 @@ def _evolve(dataset: lance.LanceDataset, wanted: pa.Schema) -> lance.LanceDatase
     missing = [f for f in wanted if f.name not in have]
     if missing:
         logging.getLogger(__name__).info("adding %s to %s", [f.name for f in missing], dataset.uri)
-        dataset.add_columns(pa.schema(missing))
-        dataset.checkout_latest()
+        _add_columns(dataset, missing)
     return dataset
+
+
+def _add_columns(dataset: lance.LanceDataset, missing: list[pa.Field]) -> None:
+    """Of two writers that add the same columns at once, Lance lets one through; the other then has them."""
+    try:
+        dataset.add_columns(pa.schema(missing))
+    except (OSError, ValueError):
+        dataset.checkout_latest()
+        if not {f.name for f in missing} <= set(dataset.schema.names):
+            raise
+    dataset.checkout_latest()
 
 
 def _plain(field: pa.Field) -> Any:

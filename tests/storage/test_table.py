@@ -106,6 +106,34 @@ def test_adding_a_column_rewrites_no_video(table: Table) -> None:
     assert newer.read([0, 20], ["caption"]) == [{"caption": None}, {"caption": "a hand"}]
 
 
+@dataclass(frozen=True)
+class Noted:
+    id: str
+    sharpness: float
+    poster: Blob
+    note: str | None
+
+
+def _write_with_note(uri: str, barrier: Any, i: int) -> None:
+    table = Table(uri, Noted)
+    barrier.wait()
+    table.append([row(i) | {"note": f"by {i}"}])
+
+
+def test_writers_that_add_the_same_column_at_once_both_succeed(table: Table) -> None:
+    table.append(rows(0, 2))
+    context = mp.get_context("spawn")
+    barrier = context.Barrier(3)
+    writers = [context.Process(target=_write_with_note, args=(table.uri, barrier, i)) for i in (10, 11, 12)]
+    for w in writers:
+        w.start()
+    for w in writers:
+        w.join()
+    assert [w.exitcode for w in writers] == [0, 0, 0]
+    notes = Table(table.uri, Noted).select("note IS NOT NULL", ["note"])["note"].to_pylist()
+    assert sorted(notes) == ["by 10", "by 11", "by 12"]
+
+
 def test_a_column_that_changes_its_type_is_refused_by_name(table: Table) -> None:
     table.append(rows(0, 2))
 

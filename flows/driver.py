@@ -198,7 +198,7 @@ class Rebuild:
     def _stage_progress(self, planned: Any, live: Stats | None) -> StageProgress:
         counts = self.sinks[planned.name].counts if planned.name in self.sinks else {}
         done = counts.get("items", 0)
-        known = done + (live.in_flight + live.queued if live else 0)
+        known = live.done + live.failed + live.in_flight + live.queued if live else 0
         ended = live is None or live.finished
         return StageProgress(
             planned.name,

@@ -98,8 +98,9 @@ def _plan_words(plan: Plan, profile: str) -> None:
     slowest = plan.bottleneck
     if slowest:
         rate = slowest.total / (slowest.wall_s or 1.0)
+        workers = "1 worker" if slowest.workers == 1 else f"{slowest.workers} workers"
         console.print(
-            f"On profile {profile} the first bottleneck is [bold]{slowest.name}[/]: {slowest.workers} workers, "
+            f"On profile {profile} the first bottleneck is [bold]{slowest.name}[/]: {workers}, "
             f"{rate:.1f} items/s together, about {duration(slowest.wall_s)}."
         )
 

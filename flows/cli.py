@@ -161,11 +161,13 @@ def _rebuild(
     from infra.profiles import load_profile
     from storage.catalog import Catalog
     from storage.sources import check_spec
+    from storage.store import Store
 
     what = load_recipe(recipe, set_ or [])  # before Prefect starts: a typo should not cost ten seconds
-    check_profile(load_profile(profile))
+    where = load_profile(profile)
+    check_profile(where)
     check_spec(source)
-    with Catalog(catalog).lock("start"):
+    with Catalog(catalog, Store(dict(where.storage_options))).lock("start"):
         pass  # a catalog that is busy says so now, not after Prefect has started
     from flows.foreground import run_in_foreground
 

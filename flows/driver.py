@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -131,7 +131,7 @@ class Rebuild:
         self.catalog.record(self.nodes)
         self._log("started")
         plan = make_plan(self.catalog, self.stages, self.nodes, self.request.profile, listing)
-        self.plan = Plan(plan.stages, plan.sources, new, plan.refused_sources, plan.chosen)
+        self.plan = replace(plan, new_sources=new)
         self._listed = listed_ids(listing)
         return self.plan
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow.compute as pc
 
@@ -138,7 +138,7 @@ def _with_workers(plans: list[StagePlan], profile: Profile) -> list[StagePlan]:
         for p in plans
     ]
     workers = split(loads, _resources(profile), {})
-    return [StagePlan(**{**p.__dict__, "workers": workers.get(p.name, 0)}) for p in plans]
+    return [replace(p, workers=workers.get(p.name, 0)) for p in plans]
 
 
 def _resources(profile: Profile) -> Resources:

@@ -13,7 +13,7 @@ import av
 
 from infra.resources import Needs
 from storage.convert import HDR_TRANSFERS, display_size, orientation
-from storage.listing import change_since
+from storage.listing import Source, change_since
 from storage.media import Media, MediaError, declared_seconds, open_media
 from tasks.stage import Expand, Expanded, Rejected, StageConfig
 
@@ -32,17 +32,6 @@ class ProbeConfig(StageConfig):
     """Larger files are not read at all."""
     need_audio: bool = False
     """Reject files without a sound track here; otherwise the verdict decides."""
-
-
-@dataclass(frozen=True)
-class SourceRow:
-    id: str
-    uri: str
-    size: int
-    mtime_ns: int
-    licence: str
-    consent: str
-    speaker: str
 
 
 @dataclass(frozen=True)
@@ -80,14 +69,14 @@ class Probe(Expand):
     name = "probe"
     needs = Needs(cpus=0.5, batch=4, timeout_s=120)
     Config = ProbeConfig
-    Input = SourceRow
+    Input = Source
     Output = ProbeRow
     config: ProbeConfig
 
-    def __call__(self, rows: Sequence[SourceRow]) -> list[Expanded | Rejected]:
+    def __call__(self, rows: Sequence[Source]) -> list[Expanded | Rejected]:
         return [self._one(row) for row in rows]
 
-    def _one(self, row: SourceRow) -> Expanded | Rejected:
+    def _one(self, row: Source) -> Expanded | Rejected:
         try:
             self._check_unchanged(row)
             self._check_size(row)
@@ -102,14 +91,14 @@ class Probe(Expand):
             return Rejected(row.id, "unreadable", "permission denied; make the file readable and run again")
         except MediaError as error:
             return Rejected(row.id, error.code, str(error))
-        source = {name: getattr(row, name) for name in SourceRow.__dataclass_fields__}
+        source = {name: getattr(row, name) for name in Source.__dataclass_fields__}
         return Expanded(row.id, (ProbeRow(**(source | {"id": content} | found)),))
 
-    def _check_unchanged(self, row: SourceRow) -> None:
+    def _check_unchanged(self, row: Source) -> None:
         if how := change_since(self.store, row.uri, row.size, row.mtime_ns):
             raise MediaError("changed", f"the file changed while it was read ({how}); run again")
 
-    def _check_size(self, row: SourceRow) -> None:
+    def _check_size(self, row: Source) -> None:
         if row.size == 0:
             raise MediaError("empty", "the file has no content (0 bytes)")
         if row.size > self.config.max_bytes:

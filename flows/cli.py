@@ -91,16 +91,14 @@ def demo(
     console.print(f"{items} sources in {folder}")
     version = _rebuild(str(folder), catalog, recipe, set_, profile, "", "")
     sheet = _sheet(catalog, version, DEMO / "sheet.png")
-    console.print(f"\nLook at {sheet}, then try, each with -c {catalog}:\n", soft_wrap=True)
+    console.print(f"\nLook at {sheet}, then try, each with -c {catalog}:\n")
     for command, what in (
         ("redub status", "what is in the catalog"),
         ("redub trace bad_frozen.mp4", "what made an item, or why it was rejected"),
         ("redub quarantine list", "what failed, and how to try again"),
     ):
         console.print(f"  {command:<27} {what}", soft_wrap=True)
-    console.print(
-        f"  {'redub serve':<27} (without -c) the Prefect UI: runs, progress, schedules", soft_wrap=True
-    )
+    console.print("  redub serve                 the Prefect UI: runs, schedules (needs no -c)")
 
 
 @app.command()

@@ -1,0 +1,84 @@
+"""What every face back-end answers with, and the few measures that all of them share.
+
+Pixels are those of the picture that was given, x to the right and y down; left and right are as seen in
+the picture. Back-ends know faces by different points; the five here are common to all, so whatever is
+measured from them (the crop, the size) does not depend on the back-end.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Face:
+    """Found by a detector: where about a face is."""
+
+    box: tuple[float, float, float, float]
+    """x, y, width, height."""
+    score: float
+    """0..1."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One face in one picture, by its landmarks."""
+
+    points_K2: np.ndarray
+    """float32, in the back-end's own order."""
+    five_52: np.ndarray
+    """Left eye, right eye, nose tip, left and right corner of the mouth: the order of ArcFace's template."""
+    yaw: float
+    """Degrees; positive when the face looks to the right of the picture."""
+    pitch: float
+    """Positive when it looks up."""
+    roll: float
+    """Positive when its top leans to the right of the picture (clockwise)."""
+    opening: float
+    """Gap between the inner lips, as a share of `size`."""
+    width: float
+    """Distance of the corners of the mouth, as a share of `size`."""
+    score: float
+    """0..1 that there is a face here at all."""
+
+    @property
+    def size(self) -> float:
+        return face_size(self.five_52)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Half-way between the eyes and the mouth."""
+        x, y = face_centre(self.five_52)
+        return float(x), float(y)
+
+
+class FaceBackend(Protocol):
+    """Finds faces in a whole picture, and the landmarks of one face near a box. One object a process."""
+
+    def detect(self, rgb_HWC: np.ndarray) -> list[Face]: ...
+
+    def shape(self, rgb_HWC: np.ndarray, box: tuple[float, float, float, float]) -> Shape | None:
+        """The face near `box` (any box of its last place will do); None when there is none."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Embedder(Protocol):
+    """Who it is: a unit vector that stays the same across pose, light and mouth."""
+
+    def embed(self, rgb_HWC: np.ndarray, five_52: np.ndarray) -> np.ndarray: ...
+
+
+def face_size(five_52: np.ndarray) -> float:
+    """About the height from brow to chin: twice the way from eyes to mouth, which turning the head keeps.
+
+    Nodding shortens it, the distance of the eyes does not, so the longer of the two counts.
+    """
+    eyes, mouth = five_52[:2].mean(0), five_52[3:].mean(0)
+    return float(max(2 * np.linalg.norm(mouth - eyes), 2 * np.linalg.norm(five_52[1] - five_52[0])))
+
+
+def face_centre(five_52: np.ndarray) -> np.ndarray:
+    return (five_52[:2].mean(0) + five_52[3:].mean(0)) / 2

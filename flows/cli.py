@@ -76,22 +76,27 @@ def main() -> None:
 @app.command()
 def demo(
     catalog: CatalogOption = str(DEMO / "catalog"),
-    items: Annotated[int, typer.Option(help="How many little videos to make.")] = 40,
+    people: Annotated[int, typer.Option(min=1, help="How many people of the procedural world.")] = 8,
+    takes: Annotated[int, typer.Option(min=1, help="Videos of each.")] = 3,
     set_: SetOption = None,
     recipe: RecipeOption = "mini",
     profile: ProfileOption = "laptop",
 ) -> None:
-    """Make some little talking videos, a few of them broken, and run a whole rebuild on them."""
-    from flows.democorpus import make_corpus
+    """Render some talking people, spoil a few of the videos, and run a whole rebuild on them."""
+    from flows.democorpus import finish_corpus, name_of
+    from flows.recipes import load_world
     from flows.view import console
+    from flows.world import render_takes
 
     folder = DEMO / "videos"
-    with console.status(f"Making {items} videos with sound in {folder}, some of them broken on purpose ..."):
-        make_corpus(folder, items)
-    console.print(f"{items} sources in {folder}")
+    console.print(f"Rendering {people * takes} videos of {people} people into {folder} ...")
+    lines = render_takes(f"world:people={people},takes={takes}", DEMO, load_world(), profile, name_of)
+    if lines is None:
+        raise typer.Exit(130)
+    finish_corpus(folder, lines)
     version = _rebuild(str(folder), catalog, recipe, set_, profile, "", "")
-    sheet = _sheet(catalog, version, DEMO / "sheet.png")
-    console.print(f"\nLook at {sheet}, then try, each with -c {catalog}:\n")
+    seen = _sheet(catalog, version, DEMO)
+    console.print(f"\nLook at {seen}, then try, each with -c {catalog}:\n")
     for command, what in (
         ("redub status", "what is in the catalog"),
         ("redub trace bad_frozen.mp4", "what made an item, or why it was rejected"),
@@ -99,6 +104,40 @@ def demo(
     ):
         console.print(f"  {command:<27} {what}", soft_wrap=True)
     console.print("  redub serve                 the Prefect UI: runs, schedules (needs no -c)")
+
+
+@app.command()
+def render(
+    out: Annotated[Path, typer.Argument(help="Folder for the videos, their truth and a manifest.")],
+    takes: Annotated[
+        str,
+        typer.Option(
+            "--takes", "-t",
+            help="`world:people=8,takes=3,seed=0`, or a glob of take.json files that Unreal Engine, Blender "
+            "or the like have written (the format: tasks/studio.py).",
+        ),
+    ] = "world:people=8,takes=3",
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="Render every take of the world with other speech, too.")
+    ] = False,
+    set_: SetOption = None,
+    profile: ProfileOption = "laptop",
+) -> None:  # fmt: skip
+    """Make videos whose truth is known, and aligned pairs in which only the lips differ.
+
+    OUT/videos with its manifest is then a source: `redub rebuild --source OUT/videos`. OUT/truth says what
+    is true of every frame, OUT/dubs holds the other halves of the pairs.
+    """
+    from flows.recipes import load_world
+    from flows.view import console
+    from flows.world import render_takes, write_manifest
+
+    recipe = load_world([*(set_ or []), *(["render.pairs=true"] if pairs else [])])
+    lines = render_takes(takes, out, recipe, profile)
+    if lines is None:
+        raise typer.Exit(130)
+    write_manifest(out / "videos", lines)
+    console.print(f"{len(lines)} videos in {out / 'videos'}; next: `redub rebuild --source {out / 'videos'}`")
 
 
 @app.command()
@@ -122,7 +161,7 @@ def plan(
     from flows.view import show_plan
     from infra.profiles import load_profile
     from storage.catalog import Catalog
-    from storage.sources import list_sources
+    from storage.sources import check_rights, list_sources
     from storage.store import Store
 
     where = load_profile(profile)
@@ -130,6 +169,7 @@ def plan(
     stages = stages_of(load_recipe(recipe, set_ or []))
     tables = Catalog(catalog, Store(dict(where.storage_options)))
     listing = list_sources(source, tables.store, licence, consent)
+    check_rights(listing)
     show_plan(make_plan(tables, stages, nodes_of(stages), where, listing), where.name)
 
 

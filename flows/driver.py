@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from flows.pipeline import TableSink, build_jobs, check_inputs
 from flows.planning import Plan, listed_ids, make_plan
-from flows.recipes import STAGES, Recipe, nodes_of, stages_of
+from flows.recipes import STAGES, Stages, nodes_of, stages_of
 from infra.cluster import start as start_cluster
 from infra.engine import Engine
 from infra.jobs import Stats
@@ -27,7 +27,7 @@ from infra.profiles import Profile, ProfileError
 from storage.catalog import Catalog
 from storage.publish import Version, publish
 from storage.selection import select
-from storage.sources import list_sources
+from storage.sources import check_rights, list_sources
 from storage.store import Store
 
 
@@ -37,7 +37,7 @@ class Request:
 
     sources: str
     catalog: str
-    recipe: Recipe
+    recipe: Stages
     recipe_name: str
     profile: Profile
     licence: str = ""
@@ -127,6 +127,7 @@ class Rebuild:
         listing = list_sources(
             self.request.sources, self.catalog.store, self.request.licence, self.request.consent
         )
+        check_rights(listing)
         new = self.catalog.add_sources(listing, self.run_id)
         self.catalog.record(self.nodes)
         self._log("started")

@@ -18,15 +18,21 @@ from storage.catalog import SOURCES, Catalog, Node, ledger_row
 from storage.rows import row_fields
 from storage.selection import Selection
 from storage.table import Follower, Status, Table
-from tasks.stage import Expanded, Rejected, Stage
+from tasks.stage import Collective, Expanded, Rejected, Stage
 
 
 class TableFeed:
     """The items of one stage, as its upstream tables grow."""
 
     def __init__(
-        self, catalog: Catalog, node: Node, upstream: Sequence[Node], chosen: Mapping[str, Selection]
+        self,
+        catalog: Catalog,
+        node: Node,
+        upstream: Sequence[Node],
+        chosen: Mapping[str, Selection],
+        collective: bool = False,
     ):
+        self.collective = collective
         mine = chosen[node.name]
         rows = mine.todo.select(["item_id", *(f"row_{i}" for i in range(len(upstream)))])
         self.ready: deque[tuple[str, tuple[int, ...]]] = deque(
@@ -72,12 +78,11 @@ class TableFeed:
         self.live.discard(name)
 
     def take(self, n: int) -> list[Work]:
-        self._poll()
-        return [Work(*self.ready.popleft()) for _ in range(min(n, len(self.ready)))]
+        return [Work(*self.ready.popleft()) for _ in range(min(n, self.waiting()))]
 
     def waiting(self) -> int:
         self._poll()
-        return len(self.ready)
+        return 0 if self.collective and self.live else len(self.ready)
 
     def closed(self) -> bool:
         return not self.live and not self.news.is_set() and not self.ready
@@ -98,8 +103,16 @@ class StageWorker:
         return self.run
 
     def run(self, works: list[Work]) -> list[tuple[str, Any]]:
-        results = self.stage(self._load(works))  # type: ignore[operator]
+        known = (self._known(),) if isinstance(self.stage, Collective) else ()
+        results = self.stage(self._load(works), *known)  # type: ignore[operator]
         return [(r.id, r) for r in results]
+
+    def _known(self) -> list[Any]:
+        table = self.catalog.table(self.node)
+        columns = [c for c in row_fields(self.node.output) if c != "id" and c not in table.blobs]
+        accepted = f"fingerprint = '{self.node.fingerprint}' AND status = '{Status.OK}'"
+        found = table.select(accepted, ["item_id", *columns]).drop_columns("_rowid").to_pylist()
+        return [self.node.output(id=row.pop("item_id"), **row) for row in found]
 
     def _load(self, works: list[Work]) -> list[Any]:
         rows: list[dict[str, Any]] = [{"id": w.id} for w in works]
@@ -187,7 +200,12 @@ def build_jobs(
 ) -> tuple[list[Job], dict[str, TableSink]]:
     """One engine job per stage, wired: a commit upstream wakes the feeds downstream."""
     by_name = {SOURCES.name: SOURCES, **{n.name: n for n in nodes}}
-    feeds = {n.name: TableFeed(catalog, n, [by_name[r] for r in n.reads], chosen) for n in nodes}
+    feeds = {
+        n.name: TableFeed(
+            catalog, n, [by_name[r] for r in n.reads], chosen, isinstance(stages[n.name], Collective)
+        )
+        for n in nodes
+    }
     jobs, sinks = [], {}
     for node in nodes:
         below = [feeds[n.name] for n in nodes if node.name in n.reads]

@@ -7,32 +7,65 @@ import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from storage.catalog import LISTED, SOURCES, Node
 from storage.fingerprint import Made
+from tasks.ingest import Ingest, IngestConfig
 from tasks.probe import Probe, ProbeConfig
 from tasks.quality import Quality, QualityConfig
+from tasks.render import Render, RenderConfig
+from tasks.speakers import Speakers, SpeakersConfig
 from tasks.stage import Expand, Stage
 from tasks.verdict import Verdict, VerdictConfig
 
-STAGES: dict[str, type[Stage]] = {"probe": Probe, "quality": Quality, "verdict": Verdict}
+STAGES: dict[str, type[Stage]] = {
+    "render": Render,
+    "probe": Probe,
+    "ingest": Ingest,
+    "quality": Quality,
+    "speakers": Speakers,
+    "verdict": Verdict,
+}
 
 
-class Recipe(BaseModel):
-    """What to compute. Every value here is part of the fingerprints."""
+class Stages(BaseModel):
+    """One config per stage, named as in STAGES. Every value here is part of the fingerprints."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+
+R = TypeVar("R", bound=Stages)
+
+
+class WorldRecipe(Stages):
+    """Takes to videos: the procedural world, or what a studio's renderer has written."""
+
+    render: RenderConfig = Field(default=RenderConfig(), description="How the takes of the world vary")
+
+
+class Recipe(Stages):
+    """Videos to a dataset version."""
+
     probe: ProbeConfig = Field(default=ProbeConfig(), description="Which sources are fit to be read at all")
+    ingest: IngestConfig = Field(default=IngestConfig(), description="How clips are cut around faces")
     quality: QualityConfig = Field(default=QualityConfig(), description="How the scores are sampled")
+    speakers: SpeakersConfig = Field(default=SpeakersConfig(), description="Who is the same person as whom")
     verdict: VerdictConfig = Field(default=VerdictConfig(), description="Thresholds over the stored scores")
 
 
-RECIPES: dict[str, Recipe] = {"mini": Recipe()}
+FULL = IngestConfig(
+    size=512,
+    min_face_px=64.0,
+    face="mediapipe",
+    face_model="face_landmarker.task",
+    identity_model="",
+)
+
+RECIPES: dict[str, Recipe] = {"mini": Recipe(), "full": Recipe(ingest=FULL)}
 
 
 class RecipeError(ValueError):
@@ -41,11 +74,19 @@ class RecipeError(ValueError):
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     """A built-in recipe or a .toml file (optionally `base = "mini"`), with `stage.field=value` on top."""
-    tree = _read_tree(name)
+    return _build(Recipe, name, _read_tree(name), overrides)
+
+
+def load_world(overrides: Sequence[str] = ()) -> WorldRecipe:
+    """How takes are rendered, with `render.field=value` on top."""
+    return _build(WorldRecipe, "world", WorldRecipe().model_dump(), overrides)
+
+
+def _build(kind: type[R], name: str, tree: dict[str, Any], overrides: Sequence[str]) -> R:
     for text in overrides:
         _override(tree, text)
     try:
-        return Recipe.model_validate(tree)
+        return kind.model_validate(tree)
     except ValidationError as error:
         raise RecipeError(_explain(name, error)) from None
 
@@ -75,9 +116,9 @@ def _override(tree: dict[str, Any], text: str) -> None:
         raise RecipeError(
             f"--set takes stage.field=value (for example verdict.min_sharpness=8), not {text!r}"
         )
-    if stage not in STAGES:
+    if stage not in tree:
         raise RecipeError(
-            f"there is no stage {stage!r}{_close(stage, STAGES)}; there are: {', '.join(STAGES)}"
+            f"there is no stage {stage!r}{_close(stage, tree)} here; there are: {', '.join(tree)}"
         )
     known = STAGES[stage].Config.model_fields
     if field not in known:
@@ -100,8 +141,8 @@ def _explain(name: str, error: ValidationError) -> str:
 # -- the graph that a recipe stands for ----------------------------------------------------------------
 
 
-def stages_of(recipe: Recipe) -> dict[str, Stage]:
-    return {name: cls(getattr(recipe, name)) for name, cls in STAGES.items()}
+def stages_of(recipe: Stages) -> dict[str, Stage]:
+    return {name: STAGES[name](getattr(recipe, name)) for name in type(recipe).model_fields}
 
 
 def nodes_of(stages: Mapping[str, Stage]) -> list[Node]:

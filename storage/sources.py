@@ -20,11 +20,13 @@ from storage.duplicates import reject_duplicates, reject_repeats
 from storage.listing import Listing, Source, SourceError, add_local, make_source, reject
 from storage.manifest import list_manifest
 from storage.store import Store, size_and_mtime
+from storage.takes import WORLD, list_takes
 
-__all__ = ["Listing", "Source", "SourceError", "check_spec", "list_sources", "make_source"]
+__all__ = ["Listing", "Source", "SourceError", "check_rights", "check_spec", "list_sources", "make_source"]
 
 MANIFEST = "manifest.csv"
 ACCEPTED = "a folder, a file, a glob, an object-store prefix, or a .csv/.parquet manifest with a `uri` column"
+RIGHTS = "columns `licence` and `consent` in a manifest, or --licence TEXT --consent TEXT for those without"
 
 
 def list_sources(
@@ -45,6 +47,20 @@ def list_sources(
     return listing
 
 
+def check_rights(listing: Listing) -> None:
+    """Nothing enters a dataset of faces unless somebody said that it may, in whatever words."""
+    bare = [source for source in listing.sources if not (source.licence and source.consent)]
+    if not bare:
+        return
+    if len(bare) == len(listing.sources):
+        raise SourceError(f"none of the {len(bare)} sources says its licence and its consent: give {RIGHTS}")
+    for source in bare:
+        lacking = "licence" if not source.licence else "consent"
+        listing.rejected.append((source, f"no_{lacking}", f"its {lacking} is not given: use {RIGHTS}"))
+    refused = {source.id for source in bare}
+    listing.sources = [source for source in listing.sources if source.id not in refused]
+
+
 @contextmanager
 def _no_collection() -> Iterator[None]:
     """Millions of new objects, none of them in a cycle: the collector would walk them all, many times."""
@@ -58,7 +74,9 @@ def _no_collection() -> Iterator[None]:
 
 
 def _collect(spec: str, store: Store, licence: str, consent: str, listing: Listing) -> None:
-    if spec.endswith((".csv", ".parquet")):
+    if spec.startswith(WORLD):
+        listing.sources += list_takes(spec)
+    elif spec.endswith((".csv", ".parquet")):
         _require(spec, store)
         list_manifest(spec, store, licence, consent, listing)
     elif "://" in spec:
@@ -74,6 +92,8 @@ def _missing(spec: str) -> SourceError:
 def check_spec(spec: str) -> None:
     """A typo in a local path is told at once, before anything that takes seconds is started."""
     path = os.path.expanduser(spec)
+    if spec.startswith(WORLD):
+        return
     if "://" not in spec and not has_magic(path) and not os.path.lexists(path):
         raise _missing(spec)
 

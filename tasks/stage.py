@@ -1,8 +1,9 @@
 """The contract of a stage: rows in, rows out, and nothing about who runs it or where it is stored.
 
-A stage is a class with a frozen Config, a typed Input and a typed Output. It comes in three shapes:
+A stage is a class with a frozen Config, a typed Input and a typed Output. It comes in four shapes:
 
 - Annotate: one row in, one row out, same id (quality scores of a source).
+- Collective: like Annotate, but a row's result depends on all of them (who is the same person as whom).
 - Expand: one row in, many rows out, each with an id of its own (a source into clips).
 - Reduce: all rows in, one artifact out (a dataset version, a contact sheet, a training).
 
@@ -72,6 +73,20 @@ class Stage:
 
 class Annotate(Stage):
     def __call__(self, rows: Sequence[Any]) -> list[Any]:
+        raise NotImplementedError(f"{type(self).__name__}.__call__")
+
+
+class Collective(Stage):
+    """Waits until everything before it is done, then answers all new rows in one batch.
+
+    What it answered in earlier runs stays as it is and is handed in as `known`, so that a dataset can grow
+    without rows changing under those who read them. To decide anew, change its Config or its version.
+    """
+
+    needs = Needs(batch=10_000_000)
+
+    def __call__(self, rows: Sequence[Any], known: Sequence[Any]) -> list[Any]:
+        """`known`: Outputs of earlier runs, without their blobs."""
         raise NotImplementedError(f"{type(self).__name__}.__call__")
 
 

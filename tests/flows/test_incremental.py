@@ -1,6 +1,9 @@
 """What is recomputed when something changes, and what is not."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,8 +12,9 @@ from storage.gc import collect, find_garbage
 from storage.publish import load_version, tags
 from storage.selection import select
 from storage.table import StorageError
+from tasks.stage import Collective, Stage
 from tests.toy.inline import Ran, run_inline, toy_stages, write_words
-from tests.toy.stages import Length
+from tests.toy.stages import Length, Lines, Long
 
 
 @pytest.fixture
@@ -227,3 +231,41 @@ def _dying(step: object) -> object:
         return _outcome(worker, work)  # type: ignore[arg-type]
 
     return outcome
+
+
+class Ordinal(Collective):
+    """Numbers the lines in order, going on from the highest number given so far."""
+
+    name = "ordinal"
+    reads = (Lines,)
+
+    @dataclass(frozen=True)
+    class Input:
+        id: str
+        text: str
+
+    @dataclass(frozen=True)
+    class Output:
+        id: str
+        number: int
+
+    def __call__(self, rows: Sequence[Any], known: Sequence[Any]) -> list[Any]:
+        first = 1 + max((row.number for row in known), default=-1)
+        order = sorted(rows, key=lambda row: row.text)
+        return [self.Output(row.id, first + order.index(row)) for row in rows]
+
+
+def test_a_collective_stage_sees_all_at_once_and_keeps_what_it_said(words: Path) -> None:
+    lines, ordinal, long = Lines(), Ordinal(), Long(Long.Config(at_least=0))
+    stages: dict[str, Stage] = {s.name: s for s in (lines, Length(), ordinal, long)}
+
+    def numbers(ran: Ran) -> dict[str, int]:
+        _, rows = load_version(ran.catalog, ran.version.tag)
+        table = rows.to_table()
+        return dict(zip(table["lines_text"].to_pylist(), table["ordinal_number"].to_pylist(), strict=True))
+
+    first = numbers(run_inline(words, words.parent / "catalog", stages, batch=100))
+    assert first == {"alpha": 0, "beta": 1, "delta": 2, "gamma": 3, "no": 4, "yes": 6}, "poison is held at length"
+    write_words(words, e="aaa\nzzz")
+    again = numbers(run_inline(words, words.parent / "catalog", stages, batch=100))
+    assert again == first | {"aaa": 7, "zzz": 8}

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage.sources import SourceError, list_sources, make_source
+from storage.sources import SourceError, check_rights, list_sources, make_source
 from storage.store import Store
+from storage.takes import Take
 
 STORE = Store()
 
@@ -184,3 +185,28 @@ def test_a_large_manifest_lists_in_seconds(tmp_path):
     listing = list_sources(str(tmp_path / "m.parquet"), STORE)
     assert len(listing.sources) == n
     assert time.process_time() - start < 1.5
+
+
+def test_rights_must_be_given_for_every_source(tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.mp4").write_bytes(name.encode())
+    with pytest.raises(SourceError, match=r"none of the 2 sources says its licence .* --licence TEXT"):
+        check_rights(list_sources(str(tmp_path), STORE, licence="CC0"))
+    (tmp_path / "manifest.csv").write_text("uri,licence,consent\na.mp4,CC0,signed\nb.mp4,CC0,\n")
+    listing = list_sources(str(tmp_path), STORE)
+    check_rights(listing)
+    assert [Path(s.uri).name for s in listing.sources] == ["a.mp4"]
+    assert [code for _, code, _ in listing.rejected] == ["no_consent"]
+    told = list_sources(str(tmp_path), STORE, consent="contract 7")
+    check_rights(told)
+    assert [s.consent for s in told.sources] == ["signed", "contract 7"]
+
+
+def test_takes_of_the_world_are_listed_by_number():
+    listing = list_sources("world:people=2,takes=3,seed=5", STORE)
+    assert [s.uri for s in listing.sources] == [f"world:5/{p}/{t}" for p in range(2) for t in range(3)]
+    assert len({s.speaker for s in listing.sources}) == 2
+    assert Take.parse(listing.sources[-1].uri) == Take(5, 1, 2)
+    check_rights(listing)
+    with pytest.raises(SourceError, match="people=NUMBER"):
+        list_sources("world:persons=2", STORE)

@@ -1,0 +1,142 @@
+"""Who is the same person as whom, across all sources: by the manifest, else by their faces.
+
+A pair is made of two utterances of one speaker, and a speaker must never be in two splits, so every clip
+needs a name. Where the manifest gives one it stands. Elsewhere the faces of one track are one person, and
+tracks whose faces are alike enough are put together. Names given once are kept: a new clip joins the
+person it resembles or becomes a new one, and nobody's rows change because a video was added.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Literal
+
+import numpy as np
+
+from infra.resources import Needs
+from tasks.ingest import Ingest
+from tasks.stage import Collective, StageConfig
+
+How = Literal["named", "matched", "new", "source"]
+
+
+class SpeakersConfig(StageConfig):
+    same: float = 0.6
+    """Cosine between a track's mean face and a person's from which on they are the same."""
+
+
+@dataclass(frozen=True)
+class SpeakersInput:
+    id: str
+    uri: str
+    track: int
+    named_speaker: str
+    embedding: list[float] | None
+
+
+@dataclass(frozen=True)
+class SpeakerRow:
+    id: str
+    speaker: str
+    how: str
+    """named: by the manifest; matched, new: by the face; source: no face vector, so one person a track."""
+    likeness: float | None
+    """Cosine to the mean face of this speaker; a low one beside a manifest's name is a name to check."""
+    face: bytes | None
+    """The clip's face vector as float16, by which later clips are compared."""
+
+
+class Speakers(Collective):
+    name = "speakers"
+    reads = (Ingest,)
+    needs = Needs(cpus=0.1, batch=10_000_000, timeout_s=3600)
+    Config = SpeakersConfig
+    Input = SpeakersInput
+    Output = SpeakerRow
+    config: SpeakersConfig
+
+    def __call__(self, rows: Sequence[SpeakersInput], known: Sequence[SpeakerRow]) -> list[SpeakerRow]:
+        people = People(self.config.same)
+        for row in known:
+            if row.face is not None:
+                people.add(row.speaker, [np.frombuffer(row.face, np.float16).astype(np.float32)])
+        named: dict[str, tuple[str, How]] = {}
+        for track in _tracks(rows):
+            faces = [np.asarray(row.embedding, np.float32) for row in track if row.embedding is not None]
+            speaker, how = _who(track[0], faces, people)
+            people.add(speaker, faces)
+            named |= {row.id: (speaker, how) for row in track}
+        return [_row(row, *named[row.id], people) for row in rows]
+
+
+class People:
+    """Speakers and their mean faces, in arrays so that comparing with all of them is one product."""
+
+    def __init__(self, same: float) -> None:
+        self._same = same
+        self._place: dict[str, int] = {}
+        self._names: list[str] = []
+        self._sums_PD = np.zeros((0, 0), np.float32)
+
+    def add(self, speaker: str, faces: list[np.ndarray]) -> None:
+        if not faces:
+            return
+        if speaker not in self._place:
+            self._place[speaker] = len(self._place)
+            self._names.append(speaker)
+            self._reserve(len(self._place), len(faces[0]))
+        self._sums_PD[self._place[speaker]] += np.sum(faces, axis=0)
+
+    def _reserve(self, count: int, dims: int) -> None:
+        if count > len(self._sums_PD):
+            grown = np.zeros((2 * count, dims), np.float32)
+            grown[: len(self._sums_PD)] = self._sums_PD.reshape(-1, dims)
+            self._sums_PD = grown
+
+    def nearest(self, faces: list[np.ndarray]) -> str | None:
+        """The speaker these faces belong to; None when nobody is alike enough."""
+        count = len(self._place)
+        if not count:
+            return None
+        sums_PD = self._sums_PD[:count]
+        norms_P = np.linalg.norm(sums_PD, axis=1) + 1e-9
+        cosines_P = sums_PD @ _unit(np.sum(faces, axis=0)) / norms_P
+        best = int(np.argmax(cosines_P))
+        return self._names[best] if cosines_P[best] >= self._same else None
+
+    def likeness(self, speaker: str, face: np.ndarray) -> float:
+        return float(_unit(self._sums_PD[self._place[speaker]]) @ _unit(face))
+
+
+def _tracks(rows: Iterable[SpeakersInput]) -> list[list[SpeakersInput]]:
+    """Clips that follow one face through one source. Named ones first, since others may resemble them."""
+    tracks: dict[tuple[str, int], list[SpeakersInput]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.id):
+        tracks[row.uri, row.track].append(row)
+    return sorted(tracks.values(), key=lambda track: (not track[0].named_speaker, track[0].id))
+
+
+def _who(row: SpeakersInput, faces: list[np.ndarray], people: People) -> tuple[str, How]:
+    if row.named_speaker:
+        return row.named_speaker, "named"
+    if not faces:
+        return f"{_short(row.uri)}-{row.track}", "source"
+    if near := people.nearest(faces):
+        return near, "matched"
+    return f"person-{_short(row.id)}", "new"
+
+
+def _row(row: SpeakersInput, speaker: str, how: How, people: People) -> SpeakerRow:
+    if row.embedding is None:
+        return SpeakerRow(row.id, speaker, how, None, None)
+    face = np.asarray(row.embedding, np.float32)
+    return SpeakerRow(row.id, speaker, how, people.likeness(speaker, face), face.astype(np.float16).tobytes())
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / (np.linalg.norm(vector) + 1e-9)
+
+
+def _short(text: str) -> str:
+    return blake2b(text.encode(), digest_size=4).hexdigest()

@@ -58,6 +58,7 @@ def main() -> None:
     environment.prepare()
     from infra.jobs import EngineError
     from infra.profiles import ProfileError
+    from models.references import ModelError
     from storage.lock import CatalogBusy
     from storage.sources import SourceError
     from storage.table import StorageError
@@ -66,7 +67,15 @@ def main() -> None:
 
     try:
         app()
-    except (RecipeError, ProfileError, SourceError, StorageError, CatalogBusy, EngineError) as error:
+    except (
+        RecipeError,
+        ModelError,
+        ProfileError,
+        SourceError,
+        StorageError,
+        CatalogBusy,
+        EngineError,
+    ) as error:
         from flows.view import problems
 
         problems.print(f"[red]redub:[/] {error}", markup=True, soft_wrap=True)

@@ -12,11 +12,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.driver import check_needs
-from flows.recipes import load_recipe, nodes_of, stages_of
+from flows.recipes import load_recipe, stages_of
 from flows.view import console, size
 from infra.profiles import Profile, load_profile
+from models.references import ModelError
 from storage.catalog import Catalog
 from storage.lock import CatalogBusy
+from tasks.stage import Stage
 
 LIBRARIES = ("av", "ray", "prefect", "pylance", "pyarrow", "pydantic", "fsspec")
 WANTED_DISK = 2 << 30
@@ -50,10 +52,17 @@ def _findings(recipe: str, profile: Profile, catalog: str) -> Iterator[Finding]:
     yield from _libraries()
     yield from _machine(profile)
     yield from _place(Catalog(catalog))
-    stages = stages_of(load_recipe(recipe))
-    for node in nodes_of(stages):
-        weights = ", ".join(f"{k} {v[:12]}" for k, v in node.made.weights.items()) or "no weights needed"
-        yield Finding(True, f"stage {node.name}: code {node.made.version}, {weights}")
+    for stage in stages_of(load_recipe(recipe)).values():
+        yield _stage(stage)
+
+
+def _stage(stage: Stage) -> Finding:
+    try:
+        found = stage.weights()
+    except ModelError as error:
+        return Finding(False, f"stage {stage.name}: weights", str(error))
+    weights = ", ".join(f"{k} {v[:12]}" for k, v in found.items()) or "no weights needed"
+    return Finding(True, f"stage {stage.name}: code {stage.version}, {weights}")
 
 
 def _libraries() -> Iterator[Finding]:

@@ -1,14 +1,89 @@
-"""Runs reducing stages over a published version: its rows in, one artifact out."""
+"""Looking: a version's members, or any stage's rows, on a picture (PNG) and as clips side by side (mp4)."""
 
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from flows.pipeline import input_columns
 from flows.recipes import RECIPES, nodes_of, stages_of
+from flows.show import MOVING, STILL, Shown, blobs, own_values, rows_to_show
 from storage.catalog import Catalog
+from storage.media import MediaError
+from storage.mosaic import mosaic
 from storage.publish import load_version
-from storage.table import Table
+from storage.sheet import contact_sheet, stills
+from storage.table import Status, Table
 from tasks.sheet import Sheet
 from tasks.stage import Reduce
+
+COLUMNS, WIDTH = 5, 320
+"""Cards in a row, and pixels they are wide at least: room for a file's name."""
+PLAYING = 25
+"""Clips in a mosaic at most: as many fit a screen, and as many decoders run at once."""
+
+
+@dataclass(frozen=True)
+class Written:
+    shown: int
+    sheet: Path
+    mosaic: Path | None
+    """None when none of the rows has a video."""
+
+
+def stage_sheet(
+    catalog: Catalog,
+    stage: str,
+    sheet_path: Path,
+    mosaic_path: Path,
+    *,
+    only: str = "ok",
+    limit: int = 60,
+    columns: Sequence[str] = (),
+) -> Written:
+    """Show a stage's rows of the newest rebuild: `only` ok, rejected or quarantined; captions tell why, or
+    the stage's own `columns` (all that fit, if none is named)."""
+    shown = rows_to_show(catalog, stage, only, limit)
+    said = _said(catalog, stage, shown, only, columns)
+    captions = [f"{item.name}\n{text}" for item, text in zip(shown, said, strict=True)]
+    pictures = _pictures(catalog, shown)
+    sheet_path.write_bytes(contact_sheet(list(zip(pictures, captions, strict=True)), COLUMNS, WIDTH))
+    # A clip's card is narrow: the code, or the first of the values, must do.
+    videos = zip(blobs(catalog, shown[:PLAYING], MOVING), shown, said, strict=False)
+    playing = [(v, f"{item.name}\n{re.split('[:,]', text)[0]}") for v, item, text in videos if v is not None]
+    if not playing:
+        return Written(len(shown), sheet_path, None)
+    mosaic_path.write_bytes(mosaic(playing, COLUMNS, heard=0))
+    return Written(len(shown), sheet_path, mosaic_path)
+
+
+def _said(
+    catalog: Catalog, stage: str, shown: Sequence[Shown], only: str, columns: Sequence[str]
+) -> list[str]:
+    if only == Status.OK:
+        return own_values(catalog, stage, shown, columns)
+    return [f"{item.row['code'] or 'raised'}: {item.row['reason']}" for item in shown]
+
+
+def _pictures(catalog: Catalog, shown: Sequence[Shown]) -> list[bytes | None]:
+    """Posters; where no stage has one, stills of the nearest video, or of the source's own file."""
+    posters = blobs(catalog, shown, STILL)
+    return [poster or _stills(catalog, item) for item, poster in zip(shown, posters, strict=True)]
+
+
+def _stills(catalog: Catalog, item: Shown) -> bytes | None:
+    """None for what has no picture to show, which may be the very reason why it was rejected."""
+    (video,) = blobs(catalog, [item], MOVING)
+    uri = item.fact(("uri",))
+    if video is None and uri is None:
+        return None
+    try:
+        with io.BytesIO(video) if video is not None else catalog.store.open(uri) as file:
+            return stills(file)
+    except (MediaError, OSError):
+        return None
 
 
 def version_sheet(catalog: Catalog, tag: str) -> bytes:

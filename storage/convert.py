@@ -1,4 +1,4 @@
-"""From libav's decoded frames to arrays: upright square-pixel RGB, and mono sound without holes.
+"""From libav's decoded frames to arrays: upright square-pixel RGB, planes, and mono sound without holes.
 
 Split from media.py, which decides *which* frames are wanted; this says what becomes of one.
 """
@@ -8,7 +8,16 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc, Interpolation, VideoReformatter
+from av.video.reformatter import (
+    ColorPrimaries,
+    ColorRange,
+    Colorspace,
+    ColorTrc,
+    Interpolation,
+    VideoReformatter,
+)
+
+from storage.crop import Orientation, Picture, recolouring, rgb_matrix
 
 HDR_TRANSFERS = (16, 18)
 """PQ and HLG, as numbered in H.273."""
@@ -18,7 +27,10 @@ MAX_STRETCH = 4.0
 """No format has longer pixels; a header that says so is broken, and would make the picture enormous."""
 FRONT = ("FL", "FR", "FC", "LFE")
 
-Orientation = tuple[bool, bool, bool]
+PLANAR = {f"yuv{letter}{kind}p" for letter in ("", "j") for kind in (410, 411, 420, 422, 440, 444)}
+MAX_KEPT_PIXELS = 4096 * 2304
+"""A face tracker keeps a second of pictures; larger ones are halved so that they fit into its memory."""
+UNTAGGED = 2
 UPRIGHT: Orientation = (False, False, False)
 
 
@@ -107,8 +119,54 @@ class FrameConverter:
 
 def _colorspace(frame: av.VideoFrame) -> int | None:
     """Untagged video is BT.709 from 720 lines on, by custom of every player; libav would say BT.601."""
-    untagged = frame.colorspace == 2
+    untagged = frame.colorspace == UNTAGGED
     return int(Colorspace.ITU709) if untagged and frame.height >= 720 else None
+
+
+class PictureConverter:
+    """One per stream. Most video is 8-bit planar YUV already and is passed on without being touched."""
+
+    def __init__(self, sar: Any) -> None:
+        self._sar = sar
+        self._scaler = VideoReformatter()
+        self._last: Picture | None = None
+        self._source: av.VideoFrame | None = None
+
+    def __call__(self, frame: av.VideoFrame) -> Picture:
+        """The same object for the same frame, so that whoever looks at it can tell a repetition."""
+        if self._last is None or self._source is not frame:
+            self._source, self._last = frame, self._convert(frame)
+        return self._last
+
+    def _convert(self, frame: av.VideoFrame) -> Picture:
+        oriented = orientation(frame)
+        size = display_size(frame, self._sar, oriented[0])
+        halvings = 0
+        while frame.width * frame.height >> (2 * halvings) > MAX_KEPT_PIXELS:
+            halvings += 1
+        hdr = frame.color_trc in HDR_TRANSFERS
+        if frame.format.name in PLANAR and not hdr and not halvings:
+            full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+            rgb_34 = rgb_matrix(_colorspace(frame) or int(frame.colorspace), full)
+            same = np.allclose(rgb_34, rgb_matrix(1, False))
+            return Picture(frame, size, oriented, rgb_34, None if same else recolouring(rgb_34))
+        planar = self._scaler.reformat(
+            frame,
+            width=max(2, frame.width >> halvings),
+            height=max(2, frame.height >> halvings),
+            format="yuv420p" if len(frame.format.components) > 1 and _subsampled(frame) else "yuv444p",
+            src_colorspace=_colorspace(frame),
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+            interpolation=Interpolation.AREA if halvings else Interpolation.BICUBIC,
+            threads=1,
+            **(BT709 if hdr else {}),
+        )
+        return Picture(planar, size, oriented, rgb_matrix(1, False), None)
+
+
+def _subsampled(frame: av.VideoFrame) -> bool:
+    return frame.format.chroma_width(2) == 1
 
 
 class AudioConverter:
@@ -120,7 +178,7 @@ class AudioConverter:
         self._resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
         self._source: int | None = None
         self._at = 0
-        self._over = 1.0
+        self.over = 1.0
         self._pieces: list[np.ndarray] = []
         self.nonfinite = 0
 
@@ -142,11 +200,16 @@ class AudioConverter:
             self._resample(mono)
         return ""
 
+    def take(self) -> np.ndarray:
+        """What is ready, not yet divided by `over`; it is forgotten here."""
+        samples = np.concatenate(self._pieces) if self._pieces else np.zeros(0, np.float32)
+        self._pieces = []
+        return samples
+
     def finish(self) -> np.ndarray:
         if self._source is not None and self._at:
             self._pieces += [out.to_ndarray()[0] for out in self._resampler.resample(None)]
-        samples = np.concatenate(self._pieces) if self._pieces else np.zeros(0, np.float32)
-        return samples / np.float32(self._over)
+        return self.take() / np.float32(self.over)
 
     def _mono(self, frame: av.AudioFrame) -> np.ndarray:
         """Speech sits in the centre, which therefore keeps its level; the bass channel holds none."""
@@ -160,7 +223,7 @@ class AudioConverter:
         mono = mix_weights([c.name for c in frame.layout.channels]) @ samples
         peak = np.abs(samples).max(initial=0.0)
         # Only what mixing added is taken back at the end; a source that was too loud stays as it is.
-        self._over = max(self._over, float(np.abs(mono).max(initial=0.0)) / max(float(peak), 1.0))
+        self.over = max(self.over, float(np.abs(mono).max(initial=0.0)) / max(float(peak), 1.0))
         return mono
 
     def _resample(self, mono: np.ndarray) -> None:

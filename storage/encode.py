@@ -18,6 +18,7 @@ BT709 = 1
 """As H.273 numbers it, for matrix, transfer and primaries alike."""
 FULL_RANGE = 2
 AUDIO_CHUNK = 1024
+FLAC_CHUNK = 4096
 
 
 def encode_video(
@@ -32,30 +33,66 @@ def encode_video(
     threads: int = 1,
 ) -> bytes:
     """RGB uint8 frames and mono float sound to MP4: into `file`, or returned when `file` is None."""
-    buffer = io.BytesIO()
-    target: Any = str(file) if isinstance(file, Path) else file or buffer
-    options = {"crf": str(crf), "preset": preset}
-    with av.open(target, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-        stream: Any = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options)
-        sound = _Sound(container, audio, rate) if audio is not None else None
-        scaler = VideoReformatter()
-        index = -1
-        for index, rgb in enumerate(frames):
-            if index == 0:
-                _describe(stream, rgb, threads)
-            container.mux(stream.encode(_to_yuv(scaler, rgb, index, stream)))
-            if sound:
-                sound.write_until((index + 1) / fps)
-        if index < 0:
+    writer = VideoWriter(file, fps, codec, crf, preset, threads, rate if audio is not None else None)
+    scaler = VideoReformatter()
+    for rgb in frames:
+        writer.write(_to_yuv(scaler, rgb))
+    return writer.finish(audio)
+
+
+class VideoWriter:
+    """One MP4 that is written as its frames come; its sound, which is small, comes at the end."""
+
+    def __init__(
+        self,
+        file: str | Path | BinaryIO | None,
+        fps: float,
+        codec: str = "libx264",
+        crf: int = 18,
+        preset: str = "veryfast",
+        threads: int = 1,
+        rate: int | None = None,
+    ) -> None:
+        self._buffer = io.BytesIO()
+        target: Any = str(file) if isinstance(file, Path) else file or self._buffer
+        # Pictures wait in the muxer until their sound is there, however long that takes.
+        options = {"fflags": "+bitexact", "max_interleave_delta": "0"}
+        self._container = av.open(target, "w", format="mp4", options=options)
+        self._stream: Any = self._container.add_stream(
+            codec,
+            rate=Fraction(fps).limit_denominator(1001),
+            options={"crf": str(crf), "preset": preset},
+        )
+        self._threads, self._rate = threads, rate
+        self._sound = self._container.add_stream("aac", rate=rate, layout="mono") if rate else None
+        self.frames = 0
+
+    def write(self, frame: av.VideoFrame) -> None:
+        """The next frame, yuv420p in BT.709 of limited range."""
+        if self.frames == 0:
+            _describe(self._stream, frame.width, frame.height, self._threads)
+        frame.pts, frame.time_base = self.frames, 1 / self._stream.codec_context.framerate
+        self.frames += 1
+        self._container.mux(self._stream.encode(frame))
+
+    def finish(self, audio: np.ndarray | None = None) -> bytes:
+        """Closes the file; its bytes, where no file was given."""
+        if self.frames == 0:
             raise ValueError("encode_video got no frames; a video needs at least one")
-        container.mux(stream.encode(None))
-        if sound:
-            sound.finish()
-    return buffer.getvalue()
+        if self._sound is not None:
+            assert audio is not None
+            assert self._rate
+            _write_sound(self._container, self._sound, audio, self._rate)
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+        return self._buffer.getvalue()
+
+    def drop(self) -> None:
+        """Frees what it holds: nobody wants this video."""
+        self._container.close()
 
 
-def _describe(stream: Any, rgb: np.ndarray, threads: int) -> None:
-    height, width = rgb.shape[:2]
+def _describe(stream: Any, width: int, height: int, threads: int) -> None:
     if height % 2 or width % 2:
         raise ValueError(f"H.264 4:2:0 needs an even size, not {width}x{height}; crop or scale by one pixel")
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
@@ -65,45 +102,47 @@ def _describe(stream: Any, rgb: np.ndarray, threads: int) -> None:
     context.colorspace = context.color_primaries = context.color_trc = BT709
 
 
-def _to_yuv(scaler: VideoReformatter, rgb: np.ndarray, index: int, stream: Any) -> av.VideoFrame:
-    frame = scaler.reformat(
+def _to_yuv(scaler: VideoReformatter, rgb: np.ndarray) -> av.VideoFrame:
+    return scaler.reformat(
         av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb), "rgb24"),
         format="yuv420p",
         dst_colorspace=Colorspace.ITU709,
         dst_color_range=ColorRange.MPEG,
         threads=1,
     )
-    frame.pts, frame.time_base = index, 1 / stream.codec_context.framerate
+
+
+def _write_sound(container: Any, stream: Any, audio: np.ndarray, rate: int) -> None:
+    samples = _checked(audio)
+    stream.codec_context.bit_rate = 96000
+    for at in range(0, len(samples), AUDIO_CHUNK):
+        container.mux(stream.encode(_sound_frame(samples[at : at + AUDIO_CHUNK], rate, at)))
+    container.mux(stream.encode(None))
+
+
+def encode_flac(audio: np.ndarray, rate: int) -> bytes:
+    """Mono sound, 16 bits, exactly as long as it is."""
+    buffer = io.BytesIO()
+    pcm = np.round(_checked(audio) * 32767).astype(np.int16)
+    with av.open(buffer, "w", format="flac", options={"fflags": "+bitexact"}) as container:
+        stream: Any = container.add_stream("flac", rate=rate, layout="mono")
+        for at in range(0, len(pcm), FLAC_CHUNK):
+            container.mux(stream.encode(_sound_frame(pcm[at : at + FLAC_CHUNK], rate, at, "s16")))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+def _checked(audio: np.ndarray) -> np.ndarray:
+    samples = np.clip(np.asarray(audio, np.float32), -1.0, 1.0)
+    if samples.ndim != 1 or not np.isfinite(samples).all():
+        raise ValueError("sound must be one row of finite samples: mix it to mono and replace NaN first")
+    return samples
+
+
+def _sound_frame(samples: np.ndarray, rate: int, at: int, kind: str = "fltp") -> av.AudioFrame:
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), kind, "mono")
+    frame.sample_rate, frame.pts, frame.time_base = rate, at, Fraction(1, rate)
     return frame
-
-
-class _Sound:
-    """The sound track, written a little at a time so that it lies beside its pictures in the file."""
-
-    def __init__(self, container: Any, samples: np.ndarray, rate: int) -> None:
-        self._container, self._rate, self._at = container, rate, 0
-        self._samples = np.clip(np.asarray(samples, np.float32), -1.0, 1.0)
-        if self._samples.ndim != 1 or not np.isfinite(self._samples).all():
-            raise ValueError("sound must be one row of finite samples: mix it to mono and replace NaN first")
-        self._stream = container.add_stream("aac", rate=rate, layout="mono")
-        self._stream.codec_context.bit_rate = 96000
-
-    def write_until(self, seconds: float) -> None:
-        until = min(round(seconds * self._rate), len(self._samples))
-        while self._at + AUDIO_CHUNK <= until:
-            self._write(AUDIO_CHUNK)
-
-    def finish(self) -> None:
-        while self._at < len(self._samples):
-            self._write(AUDIO_CHUNK)
-        self._container.mux(self._stream.encode(None))
-
-    def _write(self, count: int) -> None:
-        chunk = self._samples[None, self._at : self._at + count]
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(chunk), "fltp", "mono")
-        frame.sample_rate, frame.pts, frame.time_base = self._rate, self._at, Fraction(1, self._rate)
-        self._at += chunk.shape[1]
-        self._container.mux(self._stream.encode(frame))
 
 
 def encode_jpeg(rgb: np.ndarray, quality: int = 85) -> bytes:

@@ -10,27 +10,32 @@ with the picture. Zero is the start of the picture; frames and samples are both 
 Damage is an answer: what can be decoded is returned, with one sentence on what could not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import av
+import av.filter
 import numpy as np
 from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
 from storage.container import MAX_PIXELS, Media, MediaError, open_media, why
-from storage.convert import AudioConverter, FrameConverter
+from storage.convert import AudioConverter, FrameConverter, PictureConverter
+from storage.crop import Picture
 
 __all__ = [
     "MAX_PIXELS",
     "Audio",
+    "Faults",
     "Media",
     "MediaError",
     "VideoFrames",
     "declared_seconds",
     "decode_audio",
+    "decode_pictures",
     "decode_video",
+    "frames_of",
     "open_media",
 ]
 
@@ -50,12 +55,25 @@ class Faults:
     notes: list[str] = field(default_factory=list)
 
     def text(self, what: str) -> str:
-        counts = [f"corrupt {what} frames: {self.corrupt}"] if self.corrupt else []
-        counts += [f"undecodable {what} packets: {self.undecodable}"] if self.undecodable else []
-        return "; ".join(counts + self.notes)
+        return self.since((0, 0, 0), what)
+
+    def mark(self) -> "Mark":
+        """How much has gone wrong so far: what lies between two marks belongs to the span between them."""
+        return self.corrupt, self.undecodable, len(self.notes)
+
+    def since(self, before: "Mark", what: str, until: "Mark | None" = None) -> str:
+        now = until or self.mark()
+        corrupt, undecodable = now[0] - before[0], now[1] - before[1]
+        counts = [f"corrupt {what} frames: {corrupt}"] if corrupt else []
+        counts += [f"undecodable {what} packets: {undecodable}"] if undecodable else []
+        return "; ".join(counts + self.notes[before[2] : now[2]])
 
 
-def _frames_of(media: Media, kind: str, start: float, faults: Faults, threads: int) -> Iterator[Any]:
+Mark = tuple[int, int, int]
+T = TypeVar("T")
+
+
+def frames_of(media: Media, kind: str, start: float, faults: Faults, threads: int) -> Iterator[Any]:
     """One stream's frames. A bad packet is counted and skipped; a bad container ends the stream."""
     stream = media.rewind(kind, start)
     stream.codec_context.thread_count = threads
@@ -76,28 +94,34 @@ def _frames_of(media: Media, kind: str, start: float, faults: Faults, threads: i
         yield from decoded
 
 
-class VideoFrames:
-    """RGB uint8 arrays, once; a frame shown longer than 1/fps is the same array again, so don't write to it.
+class VideoFrames(Generic[T]):
+    """RGB arrays or pictures, once; a frame shown longer than 1/fps is the same one again: don't write to it.
 
     `time` is the last frame's time, `end` where the decoded picture ends (both seconds after zero),
     and `damage` is complete when the iteration is.
     """
 
     def __init__(
-        self, media: Media, fps: float | None, convert: FrameConverter, span: Span, threads: int
+        self,
+        media: Media,
+        fps: float | None,
+        convert: Callable[[av.VideoFrame], T],
+        span: Span,
+        threads: int,
+        weave: bool = True,
     ) -> None:
         assert media.video is not None
         self._media, self._stream, self._fps, self._convert = media, media.video, fps, convert
         self._start, self._stop = span[0], float("inf") if span[1] is None else span[1]
-        self._threads = threads
-        self._faults = Faults()
+        self._threads, self._weave = threads, weave
+        self.faults = Faults()
         self.time = self.end = 0.0
 
     @property
     def damage(self) -> str:
-        return self._faults.text("video")
+        return self.faults.text("video")
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[T]:
         timed = self._timed()
         for time, frame in self._resampled(timed) if self._fps else timed:
             if time >= self._stop:
@@ -108,12 +132,14 @@ class VideoFrames:
     def _timed(self) -> Iterator[tuple[float, av.VideoFrame]]:
         """(seconds after zero, frame), times rising, nothing before the span but its last frame."""
         zero, rate = self._media.zero, float(self._stream.guessed_rate or 25)
-        tick = float(self._stream.time_base or 0)
+        base = self._stream.time_base
         # AVI has no timestamps but a constant rate; libav's guesses jumble re-ordered frames.
         constant = self._media.container.format.name == "avi"
         last = -np.inf
-        for frame in _frames_of(self._media, "video", self._start, self._faults, self._threads):
+        frames = frames_of(self._media, "video", self._start, self.faults, self._threads)
+        for frame in frames if self._weave else progressive(frames, self._stream):
             untimed = frame.pts is None or constant
+            tick = float(frame.time_base or base or 0)  # a filter may count in finer ticks than the file
             time = max(last + 1 / rate, 0.0) if untimed else frame.pts * tick - zero
             if time <= last:
                 self._note("its timestamps run backwards")
@@ -124,7 +150,7 @@ class VideoFrames:
             last = time
             self.end = time + min(frame.duration * tick or 1 / rate, 1.0)
             if self._fps or time >= self._start - 1e-6:
-                self._faults.corrupt += bool(frame.is_corrupt and time >= self._start)
+                self.faults.corrupt += bool(frame.is_corrupt and time >= self._start)
                 yield time, frame
             if time >= self._stop:
                 return
@@ -149,8 +175,42 @@ class VideoFrames:
             k += 1
 
     def _note(self, text: str) -> None:
-        if text not in self._faults.notes:
-            self._faults.notes.append(text)
+        if text not in self.faults.notes:
+            self.faults.notes.append(text)
+
+
+def progressive(frames: Iterator[av.VideoFrame], stream: VideoStream) -> Iterator[av.VideoFrame]:
+    """Interlaced frames hold two moments, line by line: from the first one on, the second is worked out."""
+    graph: av.filter.Graph | None = None
+    for frame in frames:
+        if graph is None and frame.interlaced_frame:
+            graph = _deinterlacer(frame, stream)
+        if graph is None:
+            yield frame
+            continue
+        graph.vpush(frame)
+        yield from _pulled(graph)
+    if graph is not None:
+        graph.vpush(None)
+        yield from _pulled(graph)
+
+
+def _deinterlacer(frame: av.VideoFrame, stream: VideoStream) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    graph.threads = 1
+    size = {"width": frame.width, "height": frame.height}
+    source = graph.add_buffer(format=frame.format, time_base=frame.time_base or stream.time_base, **size)
+    graph.link_nodes(source, graph.add("bwdif", "mode=send_frame:deint=interlaced"), graph.add("buffersink"))
+    graph.configure()
+    return graph
+
+
+def _pulled(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
+    while True:
+        try:
+            yield graph.vpull()
+        except (av.BlockingIOError, av.EOFError):
+            return
 
 
 def declared_seconds(stream: VideoStream | AudioStream) -> float | None:
@@ -172,7 +232,7 @@ def decode_video(
     size: int | tuple[int, int] | None = None,
     span: Span = (0.0, None),
     threads: int = 1,
-) -> VideoFrames:
+) -> VideoFrames[np.ndarray]:
     """Upright frames with square pixels: every one, or resampled to a constant `fps`.
 
     `size` is (width, height) as given, or one number that the longer side is shrunk to. `span` is in
@@ -181,6 +241,14 @@ def decode_video(
     if media.video is None:
         raise MediaError("no_video", "the file has no video stream")
     return VideoFrames(media, fps, FrameConverter(size, media.video.sample_aspect_ratio), span, threads)
+
+
+def decode_pictures(media: Media, *, fps: float) -> VideoFrames[Picture]:
+    """Frames as they were coded, without interlacing, at a constant `fps`: what crops are taken from."""
+    if media.video is None:
+        raise MediaError("no_video", "the file has no video stream")
+    convert = PictureConverter(media.video.sample_aspect_ratio)
+    return VideoFrames(media, fps, convert, (0.0, None), threads=1, weave=False)
 
 
 @dataclass(frozen=True)
@@ -203,7 +271,7 @@ def decode_audio(media: Media, *, rate: int = 16000, span: Span = (0.0, None)) -
         raise MediaError("no_audio", "the file has no sound stream")
     faults = Faults()
     convert = AudioConverter(rate, JITTER_S, MAX_GAP_S)
-    frames = _frames_of(media, "audio", span[0], faults, 1)
+    frames = frames_of(media, "audio", span[0], faults, 1)
     origin = media.zero + span[0]
     for frame in frames:
         time = frame.time - origin if frame.pts is not None else None

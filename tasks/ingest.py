@@ -4,13 +4,28 @@ One decode pass a source. Its shots are found as it goes, the faces in them are 
 a steady square around it is scaled and encoded, with the sound of the same span.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Literal
 
 from infra.resources import Needs
+from models.faces import load_face, load_identity
+from models.faces.face import Embedder, FaceBackend
+from models.references import digest
+from storage.crop import thumbnail
+from storage.listing import change_since
+from storage.media import MediaError, decode_pictures, open_media
 from storage.rows import Blob
+from storage.sound import SoundReader
+from storage.store import Store
+from tasks.footage.clip import Look
+from tasks.footage.shots import ShotDetector
+from tasks.footage.spans import Cutter, Moment, Rules, Tally, reason
+from tasks.footage.tracks import Tracker
 from tasks.probe import Probe
-from tasks.stage import Expand, StageConfig
+from tasks.stage import Expand, Expanded, Rejected, StageConfig
 
 
 class IngestConfig(StageConfig):
@@ -85,11 +100,118 @@ class ClipRow:
     """JPEG: three frames side by side."""
 
 
+@dataclass(frozen=True)
+class IngestInput:
+    id: str
+    uri: str
+    size: int
+    mtime_ns: int
+    licence: str
+    consent: str
+    speaker: str
+    duration_s: float
+
+
 class Ingest(Expand):
     name = "ingest"
     reads = (Probe,)
     needs = Needs(cpus=1, batch=1, timeout_s=3600, memory_gb=1.5)
     Config = IngestConfig
+    Input = IngestInput
     Output = ClipRow
     config: IngestConfig
-    Input: Any
+    face: FaceBackend
+    identity: Embedder | None
+    tracker_s: float = 0.0
+    """CPU seconds spent inside the face models so far."""
+
+    def weights(self) -> dict[str, str]:
+        references = [self.config.face_model, self.config.identity_model]
+        return {reference: digest(reference) for reference in references if reference}
+
+    def setup(self, store: Store) -> None:
+        super().setup(store)
+        self.face = load_face(self.config.face, self.config.face_model)
+        self.identity = load_identity(self.config.identity_model)
+
+    def __call__(self, rows: Sequence[IngestInput]) -> list[Expanded | Rejected]:
+        return [self._one(row) for row in rows]
+
+    def _one(self, row: IngestInput) -> Expanded | Rejected:
+        tally = Tally()
+        try:
+            self._check_unchanged(row)
+            clips = tuple(self.clips(row, tally))
+            self._check_unchanged(row)
+        except MediaError as error:
+            return Rejected(row.id, error.code, str(error))
+        if clips:
+            return Expanded(row.id, clips)
+        return Rejected(row.id, *reason(tally, self._rules(), self.config.fps))
+
+    def clips(self, row: IngestInput, tally: Tally) -> Iterator[ClipRow]:
+        """One by one: what the source gives is held by nobody here."""
+        with ExitStack() as stack:
+            cutter, moments = self._opened(row, tally, stack)
+            for moment, cut in moments:
+                cutter.tracker.step(moment.frame, moment.picture, cut)
+                yield from (self._row(row, clip) for clip in cutter.push(moment))
+            cutter.tracker.end()
+            yield from (self._row(row, clip) for clip in cutter.flush())
+            self.tracker_s += cutter.tracker.seconds
+        if not tally.frames:
+            damage = cutter.faults.text("video") or "empty"
+            raise MediaError("undecodable", f"no frame can be decoded ({damage})")
+
+    def _opened(self, row: IngestInput, tally: Tally, stack: ExitStack) -> tuple[Cutter, Iterator]:
+        media = stack.enter_context(open_media(stack.enter_context(self.store.open(row.uri))))
+        pictures = decode_pictures(media, fps=self.config.fps)
+        sound = None
+        if media.audio is not None:
+            beside = stack.enter_context(open_media(stack.enter_context(self.store.open(row.uri))))
+            sound = SoundReader(beside)
+        config = self.config
+        look = Look(config.size, config.fps, config.crf, config.preset, sound is not None)
+        tracker = Tracker(self.face, self.identity, config.detect_every, config.min_face_px)
+        cutter = Cutter(self._rules(), look, tracker, pictures.faults, sound, tally)
+        return cutter, _moments(pictures)
+
+    def _rules(self) -> Rules:
+        c = self.config
+        frames = round(c.min_seconds * c.fps), round(c.max_seconds * c.fps)
+        return Rules(c.faces, *frames, c.margin, c.min_face_px)
+
+    def _row(self, row: IngestInput, clip: dict[str, Any]) -> ClipRow:
+        shared = clip.pop("shared")
+        key = f"{row.id} {clip['start_s']:.3f} {clip['frames']}" + (f" {clip['track']}" if shared else "")
+        return ClipRow(
+            id=blake2b(key.encode(), digest_size=10).hexdigest(),
+            uri=row.uri,
+            licence=row.licence,
+            consent=row.consent,
+            named_speaker=row.speaker,
+            **clip,
+        )
+
+    def _check_unchanged(self, row: IngestInput) -> None:
+        try:
+            how = change_since(self.store, row.uri, row.size, row.mtime_ns)
+        except FileNotFoundError:
+            raise MediaError("gone", "the file has been deleted or moved since it was listed") from None
+        if how:
+            raise MediaError("changed", f"the file changed since it was probed ({how}); run again")
+
+
+def _moments(pictures: Any) -> Iterator[tuple[Moment, bool]]:
+    """Frames in order, each with its shot: a few frames late, because a cut shows by what follows it."""
+    detector: ShotDetector = ShotDetector()
+    last, shot = None, 0
+    for frame, picture in enumerate(pictures):
+        again, last = picture is last, picture
+        thumb = None if again else thumbnail(picture)
+        for item, cut, change in detector.push((frame, picture, pictures.faults.mark()), thumb, again):
+            shot += cut
+            yield Moment(*item[:2], shot, change, item[2]), cut
+    for item, cut, change in detector.flush():
+        shot += cut
+        yield Moment(*item[:2], shot, change, item[2]), cut

@@ -13,21 +13,13 @@ from typing import Any
 import numpy as np
 
 from infra.resources import Needs
-from models.world.direct import make_scene
-from models.world.head import Part
-from models.world.occluders import KINDS
-from models.world.people import Person, make_person
-from models.world.render import Rendered, face_mask, render
-from models.world.scene import Scene
-from models.world.speech import Speech, speak
-from models.world.voice import synthesise
 from storage.encode import encode_jpeg, encode_video
 from storage.listing import Source
 from storage.rows import Blob
 from storage.takes import WORLD, Take
 from tasks.stage import Expand, Expanded, Rejected, StageConfig
 from tasks.studio import StudioError, read_take
-from tasks.truth import SPEECH, Truth
+from tasks.truth import Truth
 
 FPS = 25
 
@@ -68,7 +60,7 @@ class RenderRow:
     occluder: str
     """What is in front of the face, as a person would call it; empty for nothing."""
     covered_share: float | None
-    """Share of frames in which it hides some of the mouth; None if unknown."""
+    """Share of frames in which it hides some of the lips; None if unknown."""
     sung: bool
     words: str
     """What is said, phone by phone; empty if unknown."""
@@ -81,9 +73,11 @@ class RenderRow:
 
 
 @dataclass(frozen=True)
-class Spoken:
-    speech: Speech
-    sound: np.ndarray
+class Half:
+    """One half of a take, from whatever renderer."""
+
+    video: bytes
+    truth: Truth
 
 
 class Render(Expand):
@@ -106,100 +100,49 @@ class Render(Expand):
             return Rejected(row.id, error.code, str(error))
 
     def _world(self, row: Source) -> RenderRow:
-        c, take = self.config, Take.parse(row.uri)
-        person, scene, said, other = _staged(c, take)
-        film = _filmed(c, scene, said)
-        dub = _filmed(c, scene, other) if c.pairs else None
-        facts: dict[str, Any] = {
-            "name": f"{take.speaker}_{take.take:02d}",
+        # Only workers want the head's mesh and its compiler; whoever reads a recipe should not wait for them.
+        from tasks.filming import WorldTake
+
+        c, numbers = self.config, Take.parse(row.uri)
+        size, seconds = (c.width, c.height), (c.min_seconds, c.max_seconds)
+        take = WorldTake(numbers, size, seconds, c.occluded, c.sung, c.close)
+        facts = {
+            "name": f"{numbers.speaker}_{numbers.take:02d}",
             "renderer": "world",
-            "speaker": row.speaker,
-            "occluder": scene.occluder.kind if scene.occluder else "",
-            "covered_share": _covered(film),
-            "sung": said.speech.notes is not None,
-            "words": said.speech.words,
+            "occluder": take.occluder,
+            "covered_share": take.main.covered_share,
+            "sung": take.sung,
+            "words": take.main.speech.words,
         }
-        return self._row(
-            row, facts, (c.width, c.height), FPS, scene.frames,
-            video=self._encoded(film.rgb_FHWC, said.sound, FPS),
-            truth=_truth(c, person, scene, said, film),
-            dub=self._encoded(dub.rgb_FHWC, other.sound, FPS) if dub else None,
-            dub_truth=_truth(c, person, scene, other, dub) if dub else None,
-            samples=film.rgb_FHWC[np.linspace(0, scene.frames - 1, 3).astype(int)],
-        )  # fmt: skip
+        main, dub = (
+            Half(self._encoded(film.rgb_FHWC, film.sound, FPS), film.truth) if film else None
+            for film in (take.main, take.dub if c.pairs else None)
+        )
+        samples = take.main.rgb_FHWC[np.linspace(0, take.frames - 1, 3).astype(int)]
+        return _row(row, facts, size, FPS, main, dub, samples)
 
     def _studio(self, row: Source) -> RenderRow:
         take = read_take(self.store, row.uri)
-        return self._row(
-            row, take.facts(row), take.size, take.fps, take.count,
-            video=self._encoded(take.main.frames(), take.main.sound, take.fps),
-            truth=take.main.truth(),
-            dub=self._encoded(take.dub.frames(), take.dub.sound, take.fps) if take.dub else None,
-            dub_truth=take.dub.truth() if take.dub else None,
-            samples=take.main.samples(3),
-        )  # fmt: skip
+        main, dub = (
+            Half(self._encoded(half.frames(), half.sound, take.fps), half.truth()) if half else None
+            for half in (take.main, take.dub)
+        )
+        return _row(row, take.facts(row), take.size, take.fps, main, dub, take.main.samples(3))
 
-    def _row(
-        self, row: Source, facts: dict[str, Any], size: tuple[int, int], fps: float, frames: int, *,
-        video: bytes, truth: Truth, dub: bytes | None, dub_truth: Truth | None, samples: np.ndarray,
-    ) -> RenderRow:  # fmt: skip
-        rights = {"licence": row.licence, "consent": row.consent}
-        return RenderRow(
-            id=row.id, uri=row.uri, width=size[0], height=size[1], fps=float(fps), frames=frames,
-            video=video, truth=truth.to_bytes(), dub=dub,
-            dub_truth=dub_truth.to_bytes() if dub_truth else None,
-            poster=encode_jpeg(np.concatenate(list(samples), axis=1)), **(rights | facts),
-        )  # fmt: skip
-
-    def _encoded(self, frames: Any, sound: np.ndarray | None, fps: float) -> bytes:
+    def _encoded(self, frames: Any, sound: np.ndarray, fps: float) -> bytes:
         return encode_video(None, frames, fps, sound, crf=self.config.crf)
 
 
-def _staged(config: RenderConfig, take: Take) -> tuple[Person, Scene, Spoken, Spoken]:
-    """Every choice of a take comes from its own numbers, so that any one can be made again alone."""
-    person = make_person(take.seed * 1_000_003 + take.person)
-    rng, other = (np.random.default_rng([take.seed, take.person, take.take, half]) for half in (0, 1))
-    frames = round(rng.uniform(config.min_seconds, config.max_seconds) * FPS)
-    sung, covered, close = (float(draw) for draw in rng.random(3))
-    kind = str(rng.choice(KINDS)) if covered < config.occluded else None
-    scene = make_scene(
-        rng, person, frames, occluder=kind, framing="close" if close < config.close else "bust"
-    )
-    said, dubbed = (_spoken(r, person, frames, sung < config.sung) for r in (rng, other))
-    return person, scene, said, dubbed
-
-
-def _spoken(rng: np.random.Generator, person: Person, frames: int, sung: bool) -> Spoken:
-    speech = speak(rng, frames / FPS, singing=sung)
-    return Spoken(speech, synthesise(speech, person.voice, rng))
-
-
-def _filmed(config: RenderConfig, scene: Scene, said: Spoken) -> Rendered:
-    return render(scene, said.speech.mouth(FPS, scene.frames), (config.width, config.height))
-
-
-def _covered(film: Rendered) -> float:
-    return float((~film.visible_FL[:, film.mouth_landmarks]).any(axis=1).mean())
-
-
-def _truth(config: RenderConfig, person: Person, scene: Scene, said: Spoken, film: Rendered) -> Truth:
-    columns = {
-        **dict(zip(SPEECH, said.speech.mouth(FPS, scene.frames).T, strict=True)),
-        **dict(zip(("yaw", "pitch", "roll"), scene.pose_F3.T, strict=True)),
-        **dict(zip(("shift_x", "shift_y"), scene.shift_F2.T, strict=True)),
-        **dict(zip(("gaze_x", "gaze_y"), scene.gaze_F2.T, strict=True)),
-        "brow": scene.brow_F,
-        "smile": scene.smile_F,
-        "blink": scene.blink_F,
-    }
-    return Truth(
-        names=tuple(columns),
-        coefficients_FC=np.stack(list(columns.values()), axis=1),
-        shape_K=person.shape_K,
-        landmarks_FL2=film.landmarks_FL2,
-        visible_FL=film.visible_FL,
-        five_F52=film.five_F52,
-        face_FHW=face_mask(scene, (config.width, config.height)),
-        occluder_FHW=film.labels_FHW == Part.OCCLUDER,
-        phones=tuple((p.name, p.start_s, p.end_s) for p in said.speech.phones),
-    )
+def _row(
+    row: Source, facts: dict[str, Any], size: tuple[int, int], fps: float,
+    main: Half | None, dub: Half | None, samples_NHWC: np.ndarray,
+) -> RenderRow:  # fmt: skip
+    assert main is not None
+    told = {"licence": row.licence, "consent": row.consent, "speaker": row.speaker}
+    return RenderRow(
+        id=row.id, uri=row.uri, width=size[0], height=size[1], fps=float(fps),
+        frames=len(main.truth.coefficients_FC),
+        video=main.video, truth=main.truth.to_bytes(),
+        dub=dub.video if dub else None, dub_truth=dub.truth.to_bytes() if dub else None,
+        poster=encode_jpeg(np.concatenate(list(samples_NHWC), axis=1)), **(told | facts),
+    )  # fmt: skip

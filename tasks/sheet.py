@@ -5,11 +5,11 @@ The shortest stage of the third kind: rows in, one artifact out. It makes no row
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from storage.rows import Blob
 from storage.sheet import contact_sheet
-from tasks.probe import Probe
-from tasks.quality import Quality
+from tasks.ingest import Ingest
 from tasks.stage import Reduce, StageConfig
 from tasks.verdict import Verdict
 
@@ -19,23 +19,29 @@ class SheetConfig(StageConfig):
     """Posters in a row."""
     limit: int = 60
     """Posters at most; more can't be looked at."""
+    min_width: int = 320
+    """Pixels a poster is wide at least; small ones are enlarged, so that captions fit."""
 
 
 @dataclass(frozen=True)
 class SheetInput:
     id: str
     split: str
+    speaker: str
     poster: Blob
     uri: str
 
 
 class Sheet(Reduce):
     name = "sheet"
-    reads = (Verdict, Quality, Probe)
+    reads = (Verdict, Ingest)
     Config, Input = SheetConfig, SheetInput
     config: SheetConfig
 
     def __call__(self, rows: Iterable[SheetInput]) -> bytes:
         """PNG."""
-        captioned = [(row.poster, f"{row.uri.rsplit('/', 1)[-1]} {row.split}") for row in rows]
-        return contact_sheet(captioned[: self.config.limit], self.config.columns)
+        captioned = [
+            (row.poster, f"{row.uri.rsplit('/', 1)[-1]}\n{row.split}, {row.speaker}")
+            for row in islice(rows, self.config.limit)
+        ]
+        return contact_sheet(captioned, self.config.columns, self.config.min_width)

@@ -1,4 +1,4 @@
-"""Accepts or rejects each video by its scores, and says which split it is in.
+"""Accepts or rejects each clip by its scores, and says which split it is in.
 
 Runs over stored scores only, so trying other thresholds costs seconds and decodes nothing.
 """
@@ -10,30 +10,41 @@ from pydantic import Field, field_validator
 
 from infra.resources import Needs
 from storage.splits import split_of
-from tasks.probe import Probe
+from tasks.ingest import Ingest
 from tasks.quality import Quality
+from tasks.speakers import Speakers
 from tasks.stage import Annotate, Rejected, StageConfig
 
 Failure = tuple[str, str]
 
 
 class VerdictConfig(StageConfig):
-    min_side: int = 96
-    """Pixels of the shorter side."""
-    min_sharpness: float = 5.0
-    """Variance of the Laplacian; blur and up-scaled thumbnails are below."""
+    min_face_px: float = 24.0
+    """Face size in the source's pixels; a smaller face enlarged is still blurred."""
+    min_sharpness: float = 20.0
+    """Variance of the Laplacian; about where a blur is as wide as a fifteenth of the face."""
     min_exposure: float = 0.1
-    """Mean luma, 0..1."""
+    """Mean luma of the face, 0..1."""
     max_exposure: float = 0.92
-    """Mean luma, 0..1."""
+    """Mean luma of the face, 0..1."""
     max_dark_share: float = 0.3
-    """Share of frames that are nearly black."""
+    """Share of frames in which the face is nearly black."""
     max_bright_share: float = 0.3
-    """Share of frames that are nearly white."""
+    """Share of frames in which the face is nearly white."""
+    max_yaw: float = 50.0
+    """Degrees: farther round, half of the mouth is out of sight."""
+    max_lost_share: float = 0.2
+    """Share of frames in which the face was guessed from its neighbours."""
+    max_outside_share: float = 0.25
+    """Share of the clip that lies beyond the source's edge."""
+    max_jump_cuts: int = 0
+    """Cuts inside a clip, where the mouth leaps."""
     max_frozen_share: float = 0.7
-    """Share of frames in which nothing moves: a still picture with speech teaches lips to stand still."""
+    """Share of frames in which nothing moves: a still face with speech teaches lips to stand still."""
+    min_mouth_motion: float = 0.003
+    """Standard deviation of the lips' gap in face sizes; a still picture that is panned has less."""
     require_audio: bool = True
-    """Reject videos without a sound track."""
+    """Reject clips without a sound track."""
     max_silence_share: float = 0.8
     """Share of the time without sound; speech with pauses has 0.1 to 0.6."""
     min_loudness_db: float = -45.0
@@ -42,8 +53,16 @@ class VerdictConfig(StageConfig):
     """Share of samples at full scale."""
     max_nonfinite: int = 0
     """NaN and infinite samples."""
+    min_speech_share: float = 0.15
+    """Share of the time in which somebody is heard to speak."""
+    max_lip_lag_frames: int = 5
+    """Frames by which the sound may be early or late."""
+    min_lip_lead: float = 0.3
+    """How sure a lag must be to be held against a clip."""
+    min_lip_strength: float | None = None
+    """How well lips must fit the sound; off, since clips of a few seconds give too little evidence: try 0."""
     allow_damage: bool = False
-    """Accept videos of which a part cannot be decoded."""
+    """Accept clips of which a part could not be decoded."""
     shares: dict[str, float] = Field(default={"train": 0.9, "val": 0.05, "test": 0.05})
     """Split -> share of the speakers, summing to 1. Changing it moves speakers between splits."""
 
@@ -58,18 +77,26 @@ class VerdictConfig(StageConfig):
 class VerdictInput:
     id: str
     speaker: str
-    width: int
-    height: int
+    face_px: float
+    outside_share: float
+    lost_share: float
+    damage: str
+    nonfinite_audio: int
     sharpness: float
     exposure: float
     dark_share: float
     bright_share: float
     frozen_share: float
+    yaw_max: float
+    mouth_motion: float
+    jump_cuts: int
     loudness_db: float | None
     silence_share: float | None
     clipping_share: float | None
-    nonfinite_audio: int
-    damage: str
+    speech_share: float | None
+    lip_strength: float | None
+    lip_lag_frames: int | None
+    lip_lead: float | None
 
 
 @dataclass(frozen=True)
@@ -77,12 +104,12 @@ class VerdictRow:
     id: str
     split: str
     speaker: str
-    """As given with the source; an unknown speaker is known by the video's id."""
 
 
 class Verdict(Annotate):
     name = "verdict"
-    reads = (Quality, Probe)
+    reads = (Quality, Ingest, Speakers)
+    version = 2
     needs = Needs(cpus=0.1, batch=256, timeout_s=60)
     Config = VerdictConfig
     Input = VerdictInput
@@ -93,11 +120,12 @@ class Verdict(Annotate):
         return [self._one(row) for row in rows]
 
     def _one(self, row: VerdictInput) -> VerdictRow | Rejected:
-        failures = [*_whole(row, self.config), *_picture(row, self.config), *_sound(row, self.config)]
+        """The first failure gives the code, so the gravest kinds come first."""
+        kinds = (_whole, _movement, _picture, _sound, _sync)
+        failures = [failure for kind in kinds for failure in kind(row, self.config)]
         if failures:
             return Rejected(row.id, failures[0][0], "; ".join(reason for _, reason in failures))
-        speaker = row.speaker or row.id
-        return VerdictRow(row.id, split_of(speaker, self.config.shares), speaker)
+        return VerdictRow(row.id, split_of(row.speaker, self.config.shares), row.speaker)
 
 
 def _below(name: str, value: float, least: float) -> Iterator[Failure]:
@@ -118,14 +146,31 @@ def _whole(row: VerdictInput, limits: VerdictConfig) -> Iterator[Failure]:
         yield "no_audio", "there is no sound track; speech is needed"
 
 
+def _movement(row: VerdictInput, limits: VerdictConfig) -> Iterator[Failure]:
+    if row.jump_cuts > limits.max_jump_cuts:
+        yield (
+            "jump_cut",
+            f"cuts inside the clip, where picture and face jump: {row.jump_cuts}; allowed: {limits.max_jump_cuts}",
+        )
+    if not row.frozen_share <= limits.max_frozen_share:
+        yield (
+            "frozen",
+            f"nothing moves in {row.frozen_share:.0%} of frames; at most {limits.max_frozen_share:.0%} may stand still",
+        )
+    elif not row.mouth_motion >= limits.min_mouth_motion:
+        yield "frozen", f"the lips stand still: their gap varies by {row.mouth_motion:.2g} of the face's size"
+
+
 def _picture(row: VerdictInput, limits: VerdictConfig) -> Iterator[Failure]:
-    yield from _below("shorter_side", min(row.width, row.height), limits.min_side)
-    yield from _above("frozen_share", row.frozen_share, limits.max_frozen_share)
+    yield from _below("face_px", row.face_px, limits.min_face_px)
     yield from _above("dark_share", row.dark_share, limits.max_dark_share)
     yield from _above("bright_share", row.bright_share, limits.max_bright_share)
     yield from _below("exposure", row.exposure, limits.min_exposure)
     yield from _above("exposure", row.exposure, limits.max_exposure)
     yield from _below("sharpness", row.sharpness, limits.min_sharpness)
+    yield from _above("yaw", row.yaw_max, limits.max_yaw)
+    yield from _above("lost_share", row.lost_share, limits.max_lost_share)
+    yield from _above("outside_share", row.outside_share, limits.max_outside_share)
 
 
 def _sound(row: VerdictInput, limits: VerdictConfig) -> Iterator[Failure]:
@@ -136,3 +181,17 @@ def _sound(row: VerdictInput, limits: VerdictConfig) -> Iterator[Failure]:
         yield from _below("loudness_db", row.loudness_db, limits.min_loudness_db)
     if row.clipping_share is not None:
         yield from _above("clipping_share", row.clipping_share, limits.max_clipping_share)
+    if row.speech_share is not None:
+        yield from _below("speech_share", row.speech_share, limits.min_speech_share)
+
+
+def _sync(row: VerdictInput, limits: VerdictConfig) -> Iterator[Failure]:
+    lag, lead = row.lip_lag_frames or 0, row.lip_lead or 0.0
+    if abs(lag) > limits.max_lip_lag_frames and lead >= limits.min_lip_lead:
+        yield (
+            "out_of_sync",
+            f"the sound fits the lips best {abs(lag)} frames {'late' if lag > 0 else 'early'} (lead {lead:.2f}); "
+            f"at most {limits.max_lip_lag_frames} are allowed",
+        )
+    if row.lip_strength is not None and limits.min_lip_strength is not None:
+        yield from _below("lip_strength", row.lip_strength, limits.min_lip_strength)

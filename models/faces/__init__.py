@@ -1,0 +1,42 @@
+"""Finds faces, their landmarks and whose they are. Which back-end, and its weights, is the recipe's choice."""
+
+from typing import Literal
+
+from models.faces.face import Embedder, FaceBackend
+from models.references import ModelError
+
+Kind = Literal["mini", "mediapipe", "yunet"]
+
+NO_MEDIAPIPE = (
+    "the face back-end `mediapipe` cannot start here ({error}): install the extra `redub[real]` "
+    "(`uv sync --extra real`) and, on Debian, `apt-get install libegl1 libgles2 libgl1`; or use `mini`"
+)
+
+
+def load_face(kind: Kind, reference: str) -> FaceBackend:
+    """Imports only what the kind needs: MediaPipe is not part of the default install."""
+    if kind == "mini":
+        from models.faces.mini import MiniFaces
+
+        return MiniFaces(reference)
+    if kind == "yunet":
+        from models.faces.yunet import YuNetFaces
+
+        return YuNetFaces(reference)
+    if kind == "mediapipe":
+        try:
+            from models.faces.mediapipe import MediaPipeFaces
+
+            return MediaPipeFaces(reference)
+        except (ImportError, OSError) as error:
+            raise ModelError(NO_MEDIAPIPE.format(error=error)) from error
+    raise ModelError(f"there is no face back-end {kind!r}: take mini, mediapipe or yunet")
+
+
+def load_identity(reference: str) -> Embedder | None:
+    """None for an empty reference: a recipe may do without."""
+    if not reference:
+        return None
+    from models.faces.identity import ArcFaceEmbedder
+
+    return ArcFaceEmbedder(reference)

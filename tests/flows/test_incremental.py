@@ -264,8 +264,10 @@ def test_a_collective_stage_sees_all_at_once_and_keeps_what_it_said(words: Path)
         table = rows.to_table()
         return dict(zip(table["lines_text"].to_pylist(), table["ordinal_number"].to_pylist(), strict=True))
 
-    first = numbers(run_inline(words, words.parent / "catalog", stages, batch=100))
-    assert first == {"alpha": 0, "beta": 1, "delta": 2, "gamma": 3, "no": 4, "yes": 6}, "poison is held at length"
+    first = numbers(run_inline(words, words.parent / "catalog", stages))
+    assert first == {"alpha": 0, "beta": 1, "delta": 2, "gamma": 3, "no": 4, "yes": 6}, (
+        "poison is held at length"
+    )
     write_words(words, e="aaa\nzzz")
-    again = numbers(run_inline(words, words.parent / "catalog", stages, batch=100))
+    again = numbers(run_inline(words, words.parent / "catalog", stages))
     assert again == first | {"aaa": 7, "zzz": 8}

@@ -13,19 +13,28 @@ from tasks.verdict import Verdict, VerdictConfig, VerdictInput, VerdictRow
 GOOD = VerdictInput(
     id="v1",
     speaker="ann",
-    width=512,
-    height=512,
-    sharpness=100.0,
+    face_px=120.0,
+    outside_share=0.0,
+    lost_share=0.0,
+    damage="",
+    nonfinite_audio=0,
+    sharpness=400.0,
     exposure=0.5,
     dark_share=0.0,
     bright_share=0.0,
     frozen_share=0.0,
+    yaw_max=15.0,
+    mouth_motion=0.03,
+    jump_cuts=0,
     loudness_db=-20.0,
     silence_share=0.2,
     clipping_share=0.0,
-    nonfinite_audio=0,
-    damage="",
+    speech_share=0.6,
+    lip_strength=0.2,
+    lip_lag_frames=-1,
+    lip_lead=0.6,
 )
+MUTE = {f: None for f, hint in VerdictInput.__annotations__.items() if "None" in str(hint)}
 SHARES = {"train": 0.9, "val": 0.05, "test": 0.05}
 
 
@@ -36,24 +45,32 @@ def verdict(config=None, **scores):
 
 def test_good_scores_pass_with_a_split_and_a_speaker():
     assert verdict() == VerdictRow("v1", split_of("ann", SHARES), "ann")
-    assert verdict(speaker="") == VerdictRow("v1", split_of("v1", SHARES), "v1")
 
 
 @pytest.mark.parametrize(
     ("score", "value", "code"),
     [
-        ("width", 64, "shorter_side"),
+        ("face_px", 20.0, "face_px"),
         ("sharpness", 3.1, "sharpness"),
         ("sharpness", float("nan"), "sharpness"),
         ("exposure", 0.05, "exposure"),
         ("exposure", 0.97, "exposure"),
         ("dark_share", 0.5, "dark_share"),
         ("bright_share", 0.5, "bright_share"),
-        ("frozen_share", 1.0, "frozen_share"),
+        ("yaw_max", 70.0, "yaw"),
+        ("lost_share", 0.5, "lost_share"),
+        ("outside_share", 0.5, "outside_share"),
+        ("jump_cuts", 1, "jump_cut"),
+        ("frozen_share", 1.0, "frozen"),
+        ("mouth_motion", 0.001, "frozen"),
+        ("mouth_motion", float("nan"), "frozen"),
         ("silence_share", 1.0, "silence_share"),
         ("loudness_db", -60.0, "loudness_db"),
         ("clipping_share", 0.2, "clipping_share"),
         ("nonfinite_audio", 1, "nonfinite_audio"),
+        ("speech_share", 0.05, "speech_share"),
+        ("lip_lag_frames", 12, "out_of_sync"),
+        ("lip_lag_frames", -12, "out_of_sync"),
         ("damage", "corrupt video frames: 3", "damage"),
     ],
 )
@@ -63,19 +80,26 @@ def test_each_score_can_fail_alone(score, value, code):
     assert (result.id, result.code) == ("v1", code)
 
 
+def test_a_lag_counts_only_when_it_is_sure():
+    assert isinstance(verdict(lip_lag_frames=12, lip_lead=0.2), VerdictRow)
+    assert verdict(lip_lag_frames=12).reason == (
+        "the sound fits the lips best 12 frames late (lead 0.60); at most 5 are allowed"
+    )
+
+
 def test_reasons_state_value_and_threshold_and_list_every_failure():
-    assert verdict(sharpness=3.1).reason == "sharpness 3.1 is below 5"
+    assert verdict(sharpness=3.1).reason == "sharpness 3.1 is below 20"
     result = verdict(damage="cut off", sharpness=3.1, exposure=0.97)
     assert result.code == "damage"
-    assert result.reason == "damaged: cut off; exposure 0.97 is above 0.92; sharpness 3.1 is below 5"
+    assert result.reason == "damaged: cut off; exposure 0.97 is above 0.92; sharpness 3.1 is below 20"
 
 
 def test_thresholds_are_the_configs():
     assert isinstance(verdict(VerdictConfig(min_sharpness=1), sharpness=3.1), VerdictRow)
     assert isinstance(verdict(VerdictConfig(allow_damage=True), damage="cut off"), VerdictRow)
-    mute = {"loudness_db": None, "silence_share": None, "clipping_share": None}
-    assert verdict(**mute).code == "no_audio"
-    assert isinstance(verdict(VerdictConfig(require_audio=False), **mute), VerdictRow)
+    assert verdict(VerdictConfig(min_lip_strength=0.3)).code == "lip_strength"
+    assert verdict(**MUTE).code == "no_audio"
+    assert isinstance(verdict(VerdictConfig(require_audio=False), **MUTE), VerdictRow)
 
 
 def test_shares_must_sum_to_one():

@@ -1,0 +1,167 @@
+"""Which rows of a stage to look at, and where their pictures are: the newest rebuild's, spread over kinds.
+
+A stage need not have pictures: its rows are followed up to the nearest stage that has. Nothing here knows
+a stage by name; a blob column called poster, sheet or video is what makes rows visible.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flows.recipes import STAGES
+from storage.catalog import LISTED, SOURCES, Catalog
+from storage.rows import blob_columns, row_fields
+from storage.table import Status, StorageError, Table, latest
+
+STILL, MOVING = ("poster", "sheet"), ("video",)
+LEDGER = ["item_id", "parent_id", "revision", "status", "code", "reason"]
+NAMES, PEOPLE = ("uri", "start_s"), ("speaker", "named_speaker")
+POOL = 12
+"""Rows followed for each that is shown: enough to spread the choice, few enough for a table of millions."""
+
+
+@dataclass
+class Shown:
+    """A row to look at, and the rows it came from, nearest first: stage -> its values and `_rowid`."""
+
+    stage: str
+    row: Mapping[str, Any]
+    way: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def fact(self, names: Sequence[str]) -> Any:
+        """The nearest value, the row's own first, under any of these names; None when there is none."""
+        rows = (self.row, *self.way.values())
+        return next((row[n] for row in rows for n in names if row.get(n) not in (None, "")), None)
+
+    @property
+    def name(self) -> str:
+        """The source's file name, and where in it a clip begins."""
+        uri, start = self.fact(("uri",)), self.fact(("start_s",))
+        file = str(uri).rsplit("/", 1)[-1] if uri else str(self.row["item_id"])
+        return f"{file} {start:.1f}s" if start else file
+
+
+def rows_to_show(catalog: Catalog, stage: str, only: str, limit: int) -> list[Shown]:
+    """At most `limit` rows that ended as `only` says: of each person, or reason, in turn."""
+    rows = _ended(catalog, stage, only)
+    step = max(1, rows.num_rows // (POOL * limit))
+    pool = rows.sort_by("item_id").take(list(range(0, rows.num_rows, step))).to_pylist()
+    shown = [Shown(stage, row) for row in pool]
+    _follow_up(catalog, stage, shown)
+    groups: dict[Any, list[Shown]] = defaultdict(list)
+    for item in shown:
+        groups[item.row["code"] or item.fact(PEOPLE) or item.fact(NAMES)].append(item)
+    turns = zip_longest(*(groups[key] for key in sorted(groups, key=str)))
+    return [item for turn in turns for item in turn if item is not None][:limit]
+
+
+def _ended(catalog: Catalog, stage: str, only: str) -> pa.Table:
+    if stage not in STAGES:
+        raise StorageError(f"there is no stage {stage!r}; there are: {', '.join(STAGES)}")
+    kinds = [str(status) for status in Status if status is not Status.RETRY]
+    if only not in kinds:
+        raise StorageError(f"rows end as {', '.join(kinds)}, not as {only!r}")
+    rows = _current(catalog, stage)
+    chosen = rows.filter(pc.equal(rows["status"], only))
+    if not chosen.num_rows:
+        counts = {c["values"]: c["counts"] for c in pc.value_counts(rows["status"]).to_pylist()}
+        have = ", ".join(f"{n} {kind}" for kind, n in counts.items()) or "no row at all"
+        raise StorageError(
+            f"{stage} has nothing {only} to show in the newest rebuild of {catalog.root}: it has {have}; "
+            f"try another stage ({', '.join(STAGES)}), or `redub status -c {catalog.root}`"
+        )
+    return chosen
+
+
+def _follow_up(catalog: Catalog, stage: str, shown: Sequence[Shown]) -> None:
+    """Stage by stage upwards, each read once; an item's id changes where a stage expanded."""
+    wanted: dict[str, list[tuple[Shown, str]]] = {up: [] for up in _reads(stage)}
+    for up in wanted:
+        wanted[up] = [(item, item.row["parent_id"]) for item in shown]
+    for up in (*reversed(STAGES), SOURCES.name):
+        asked = wanted.get(up, [])
+        found = _by_id(catalog, up, {item_id for _, item_id in asked})
+        for item, item_id in asked:
+            if item_id in found:
+                item.way[up] = found[item_id]
+                for above in _reads(up):
+                    wanted.setdefault(above, []).append((item, found[item_id]["parent_id"]))
+
+
+def _reads(stage: str) -> list[str]:
+    if stage == SOURCES.name:
+        return []
+    return [up.name for up in STAGES[stage].reads] or [SOURCES.name]
+
+
+def _by_id(catalog: Catalog, stage: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    if not (listed := ", ".join(f"'{i}'" for i in sorted(ids))):
+        return {}
+    rows = _current(catalog, stage, f" AND status = 'ok' AND item_id IN ({listed})")
+    return {row["item_id"]: row for row in rows.to_pylist()}
+
+
+def _current(catalog: Catalog, stage: str, where: str = "") -> pa.Table:
+    """Newest revisions of the newest rebuild's rows: their ledger, and what tells whose they are."""
+    table = table_of(catalog, stage)
+    own = [c for c in (*NAMES, *PEOPLE) if c in table.columns]
+    fingerprint = _newest_fingerprint(catalog, stage)
+    return latest(table.select(f"fingerprint = '{fingerprint}'{where}", [*LEDGER, *own]))
+
+
+def table_of(catalog: Catalog, stage: str) -> Table:
+    return Table(catalog.uri(stage), output_of(stage), catalog.store.options)
+
+
+def output_of(stage: str) -> type:
+    return SOURCES.output if stage == SOURCES.name else STAGES[stage].Output
+
+
+def _newest_fingerprint(catalog: Catalog, stage: str) -> str:
+    if stage == SOURCES.name:
+        return LISTED.fingerprint
+    made = catalog.made()
+    of_runs = (f for run in catalog.runs() for f in run["fingerprints"])
+    return next((f for f in of_runs if f in made and made[f].stage == stage), "")
+
+
+# -- what they look like -------------------------------------------------------------------------------
+
+
+def blobs(catalog: Catalog, shown: Sequence[Shown], names: Sequence[str]) -> list[bytes | None]:
+    """Each row's nearest blob with one of these names, read stage by stage."""
+    found: list[bytes | None] = [None] * len(shown)
+    places: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    for n, item in enumerate(shown):
+        own = {item.stage: item.row} if item.row["status"] == Status.OK else {}
+        for stage, row in (own | item.way).items():
+            column = next((c for c in blob_columns(output_of(stage)) if c in names), None)
+            if column:
+                places[stage, column].append((n, row["_rowid"]))
+                break
+    for (stage, column), where in places.items():
+        values = table_of(catalog, stage).read([row_id for _, row_id in where], [column])
+        for (n, _), value in zip(where, values, strict=True):
+            found[n] = value[column]
+    return found
+
+
+def own_values(catalog: Catalog, stage: str, shown: Sequence[Shown], names: Sequence[str]) -> list[str]:
+    """What the stage says about each row, in words: these columns, or all its numbers and texts."""
+    hints = row_fields(output_of(stage))
+    plain = [c for c in hints if c != "id" and c not in blob_columns(output_of(stage))]
+    if unknown := [n for n in names if n not in plain]:
+        raise StorageError(f"{stage} has no column {unknown[0]!r}; it has: {', '.join(plain) or 'none'}")
+    told = (float, int, str, float | None, int | None)
+    columns = list(names) or [c for c in plain if hints[c] in told and c not in NAMES]
+    rows = table_of(catalog, stage).read([item.row["_rowid"] for item in shown], columns)
+    return [", ".join(f"{c}={_short(row[c])}" for c in columns if row[c] is not None) for row in rows]
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

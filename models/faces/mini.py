@@ -1,0 +1,102 @@
+"""Faces by two small networks that this project trains on its own procedural world, and ships.
+
+For footage of that world only: real faces need `mediapipe` or `yunet`.
+"""
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from models.faces.boxes import Box, around, hull
+from models.faces.face import Face, Shape, face_size
+from models.faces.grid import MULTIPLE, Guess, decode
+from models.faces.nets import CROP, Detector, Landmarker
+from models.faces.warp import apply, scaling, turned_square, warp
+from models.references import ModelError, resolve
+
+LONGEST = 160
+"""Pixels of the longer side that the detector sees."""
+CERTAIN = 0.5
+MARGIN = 1.4
+"""Side of the crop for the landmarks over the longer side of the box."""
+FIVE = ("left_eye", "right_eye", "nose_tip", "mouth_left", "mouth_right")
+LIPS = ("upper_inner", "lower_inner")
+
+
+class MiniFaces:
+    """A FaceBackend. Runs on one thread, as workers are one to a core."""
+
+    def __init__(self, reference: str):
+        torch.set_num_threads(1)
+        path = resolve(reference)
+        try:
+            with safe_open(path, "pt") as stored:
+                self.names = tuple(stored.metadata()["landmarks"].split())
+                weights = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
+            self.five, self.lips = ([self.names.index(name) for name in names] for names in (FIVE, LIPS))
+            self.detector, self.landmarker = Detector(), Landmarker(len(self.names))
+            for prefix, net in (("detector.", self.detector), ("landmarker.", self.landmarker)):
+                net.load_state_dict(part(weights, prefix))
+        except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ModelError(_REFUSAL.format(path=path, error=error)) from error
+        self.detector.eval(), self.landmarker.eval()
+
+    def detect(self, rgb_HWC: np.ndarray) -> list[Face]:
+        return [Face(guess.box, guess.score) for guess in self.guesses(rgb_HWC)]
+
+    def guesses(self, rgb_HWC: np.ndarray) -> list[Guess]:
+        bgr_3HW, shrink = detector_input(rgb_HWC)
+        with torch.inference_mode():
+            outputs = self.detector(torch.from_numpy(bgr_3HW)[None])
+        height, width = bgr_3HW.shape[1:]
+        found = decode({name: value.numpy() for name, value in outputs.items()}, width, height, CERTAIN)
+        return [guess.moved(shrink, (0.0, 0.0)) for guess in found]
+
+    def shape(self, rgb_HWC: np.ndarray, box: Box) -> Shape | None:
+        """Looks twice: the second crop is centred, sized and turned by what the first one showed."""
+        first = self._look(rgb_HWC, box, 0.0)
+        return first and self._look(rgb_HWC, hull(first.points_K2), first.roll)
+
+    def close(self) -> None:
+        """Nothing is held but memory."""
+
+    def _look(self, rgb_HWC: np.ndarray, box: Box, tilt: float) -> Shape | None:
+        to_picture_23 = crop_map(box, tilt)
+        crop_3HW = torch.from_numpy(warp(rgb_HWC, to_picture_23, (CROP, CROP)))
+        with torch.inference_mode():
+            points_1K2, logit_1, angles_13 = self.landmarker(crop_3HW[None])
+        score = float(logit_1.sigmoid())
+        if score < CERTAIN:
+            return None
+        points_K2 = apply(to_picture_23, points_1K2[0].numpy()).astype(np.float32)
+        yaw, pitch, roll = np.degrees(angles_13[0].numpy()).tolist()
+        five_52 = points_K2[self.five]
+        size = face_size(five_52)
+        gap, width = (float(np.linalg.norm(a - b)) / size for a, b in (points_K2[self.lips], five_52[3:]))
+        return Shape(points_K2, five_52, yaw, pitch, roll + tilt, gap, width, score)
+
+
+_REFUSAL = (
+    "{path} does not hold the mini face networks: {error}; `python -m models.mini.face` makes them anew"
+)
+
+
+def part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
+
+
+def crop_map(box: Box, tilt: float) -> np.ndarray:
+    """From the crop for the landmarks to the picture."""
+    left, top, side, _ = around(box, MARGIN)
+    return turned_square((left + side / 2, top + side / 2), side, tilt, CROP)
+
+
+def detector_input(rgb_HWC: np.ndarray) -> tuple[np.ndarray, float]:
+    """Also by how much it was shrunk."""
+    height, width = rgb_HWC.shape[:2]
+    shrink = max(height, width) / LONGEST
+    seen = max(round(width / shrink), 1), max(round(height / shrink), 1)
+    bgr_3HW = np.zeros((3, *(-side % MULTIPLE + side for side in seen[::-1])), np.float32)
+    bgr_3HW[:, : seen[1], : seen[0]] = warp(rgb_HWC, scaling(shrink), seen)[::-1]
+    return bgr_3HW, shrink

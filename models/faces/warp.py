@@ -1,0 +1,93 @@
+"""Shrinks, crops and turns pictures in one pass, for networks that take small ones.
+
+Points are continuous: the middle of the first pixel is (0.5, 0.5). A map is a 2x3 matrix that takes points
+of the picture that is made to points of the picture that is there.
+"""
+
+import numba
+import numpy as np
+
+MAX_TAPS = 6
+"""Samples a side that are averaged into a pixel: enough to shrink by six without flicker."""
+
+
+def warp(rgb_HWC: np.ndarray, to_source_23: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """float32 (3, height, width), 0..255; black outside the source. `size` is (width, height)."""
+    assert rgb_HWC.dtype == np.uint8
+    out_CHW = np.empty((3, size[1], size[0]), np.float32)
+    shrink = float(np.sqrt(abs(np.linalg.det(to_source_23[:, :2]))))
+    taps = 1 if shrink <= 1.2 else min(int(np.ceil(shrink)) + 1, MAX_TAPS)
+    sample = _smooth if taps == 1 else _averaged
+    sample(rgb_HWC, np.asarray(to_source_23, np.float64), taps, out_CHW)
+    return out_CHW
+
+
+def scaling(scale: float) -> np.ndarray:
+    return np.array([[scale, 0, 0], [0, scale, 0]], np.float64)
+
+
+def turned_square(centre: tuple[float, float], side: float, degrees: float, pixels: int) -> np.ndarray:
+    """From a picture of `pixels` squared to the square of that side, its top leaning right by `degrees`."""
+    angle, scale = np.radians(degrees), side / pixels
+    turn_22 = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return np.column_stack([turn_22, np.asarray(centre) - turn_22 @ [pixels / 2, pixels / 2]])
+
+
+def similarity(from_K2: np.ndarray, to_K2: np.ndarray) -> np.ndarray:
+    """The turn, scale and shift that bring the points nearest to the others, by least squares.
+
+    In the plane these are one complex factor and one complex offset, which spares Umeyama's decomposition.
+    """
+    here, there = (points_K2.astype(np.float64) @ [1, 1j] for points_K2 in (from_K2, to_K2))
+    inner, outer = here - here.mean(), there - there.mean()
+    factor = (inner.conj() @ outer) / max((inner.conj() @ inner).real, 1e-12)
+    offset = there.mean() - factor * here.mean()
+    return np.array([[factor.real, -factor.imag, offset.real], [factor.imag, factor.real, offset.imag]])
+
+
+def apply(map_23: np.ndarray, points_K2: np.ndarray) -> np.ndarray:
+    return points_K2 @ map_23[:, :2].T + map_23[:, 2]
+
+
+def inverse(map_23: np.ndarray) -> np.ndarray:
+    back_22 = np.linalg.inv(map_23[:, :2])
+    return np.column_stack([back_22, -back_22 @ map_23[:, 2]])
+
+
+@numba.njit(cache=True, nogil=True)
+def _smooth(rgb_HWC, m, _taps, out_CHW):
+    height, width = rgb_HWC.shape[:2]
+    for y in range(out_CHW.shape[1]):
+        for x in range(out_CHW.shape[2]):
+            u = m[0, 0] * (x + 0.5) + m[0, 1] * (y + 0.5) + m[0, 2] - 0.5
+            v = m[1, 0] * (x + 0.5) + m[1, 1] * (y + 0.5) + m[1, 2] - 0.5
+            left, top = int(np.floor(u)), int(np.floor(v))
+            out_CHW[:, y, x] = 0
+            for j in range(2):
+                for i in range(2):
+                    if 0 <= left + i < width and 0 <= top + j < height:
+                        weight = (1 - abs(u - left - i)) * (1 - abs(v - top - j))
+                        for c in range(3):
+                            out_CHW[c, y, x] += weight * rgb_HWC[top + j, left + i, c]
+
+
+@numba.njit(cache=True, nogil=True)
+def _averaged(rgb_HWC, m, taps, out_CHW):
+    height, width = rgb_HWC.shape[:2]
+    for y in range(out_CHW.shape[1]):
+        for x in range(out_CHW.shape[2]):
+            red = green = blue = 0
+            for j in range(taps):
+                for i in range(taps):
+                    a, b = x + (i + 0.5) / taps, y + (j + 0.5) / taps
+                    u = int(np.floor(m[0, 0] * a + m[0, 1] * b + m[0, 2]))
+                    v = int(np.floor(m[1, 0] * a + m[1, 1] * b + m[1, 2]))
+                    if 0 <= u < width and 0 <= v < height:
+                        red += rgb_HWC[v, u, 0]
+                        green += rgb_HWC[v, u, 1]
+                        blue += rgb_HWC[v, u, 2]
+            out_CHW[0, y, x], out_CHW[1, y, x], out_CHW[2, y, x] = (
+                red / taps**2,
+                green / taps**2,
+                blue / taps**2,
+            )

@@ -1,0 +1,220 @@
+"""The face's skin: one sheet of rows and columns, bent to a head and slit at the mouth and the eyes.
+
+Rows run from the crown to below the chin, columns round the head. Near the slits the rows are drawn together
+towards their corners, so that the edge of a lip or a lid is always a line of the mesh.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+MOUTH_Y, MOUTH_HALF = -0.50, 0.30
+EYE_X, EYE_Y, EYE_HALF = 0.3005, 0.17, 0.1335
+LIP_ROWS = 4
+"""Rows of the upper lip, and of the lower."""
+
+STEP = 0.0441
+"""Share of the head's half width between two columns of the front: ten make half the mouth, four an eye."""
+MOUTH_COLUMN, EYE_COLUMNS = 10, (5, 13)
+
+HEIGHTS = np.array([1.23, 1.19, 1.06, 0.9, 0.7, 0.5, 0.3, 0.1, -0.1, -0.3, -0.5, -0.7, -0.85, -1.0, -1.08])
+WIDTHS = np.array([0.0, 0.2, 0.44, 0.61, 0.715, 0.755, 0.765, 0.76, 0.745, 0.72, 0.68, 0.645, 0.61, 0.555, 0.50])
+DEPTHS = np.array([0.0, 0.22, 0.47, 0.66, 0.785, 0.835, 0.85, 0.825, 0.81, 0.80, 0.795, 0.79, 0.775, 0.75, 0.66])
+
+
+@dataclass(frozen=True)
+class Skin:
+    vertices_V3: np.ndarray
+    triangles_T3: np.ndarray
+    sheet_V2: np.ndarray
+    """Where each vertex lies on the flat sheet: across, and height before the slits were opened."""
+    column_V: np.ndarray
+    """Across in units of half the mouth."""
+    upper_V: np.ndarray
+    """Above the mouth's seam."""
+    blink_V3: np.ndarray
+    """What shuts the lids."""
+    lips_2M: np.ndarray
+    """The seam of the mouth from corner to corner: vertices of the upper lip, and of the lower."""
+    lids_22M: np.ndarray
+    """Both eyes: vertices of the upper lid, and of the lower, from the picture's left."""
+    grid_RC: np.ndarray
+    row_heights_R: np.ndarray
+
+
+def smooth(start: float, end: float, x: np.ndarray) -> np.ndarray:
+    t = np.clip((x - start) / (end - start), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def bump(x: np.ndarray, y: np.ndarray, at_x: float, at_y: float, wide: float, high: float) -> np.ndarray:
+    return np.exp(-(((x - at_x) / wide) ** 2) - ((y - at_y) / high) ** 2)
+
+
+def curve(y: np.ndarray, ys: np.ndarray | list, values: np.ndarray | list, blur: float = 0.06) -> np.ndarray:
+    """Through the points without corners: piecewise linear, then blurred. `ys` ascend."""
+    offsets = np.linspace(-1.5, 1.5, 7)
+    weights = np.exp(-(offsets**2)) / np.exp(-(offsets**2)).sum()
+    return sum(w * np.interp(y + blur * o, ys, values) for o, w in zip(offsets, weights, strict=True))
+
+
+def outline(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Half width and depth of the head at a height."""
+    blur = 0.06 * smooth(1.24, 0.9, y) + 1e-9
+    return tuple(curve(y, HEIGHTS[::-1], v[::-1], blur) for v in (WIDTHS, DEPTHS))  # type: ignore[return-value]
+
+
+def skin() -> Skin:
+    heights_R, eye, mouth = _rows()
+    angles_C = _columns()
+    vertices_RC3, blink_RC3 = _bend(heights_R, angles_C, eye, mouth)
+    rows, columns = len(heights_R), len(angles_C)
+    middle = columns // 2
+    grid_RC = np.arange(rows * columns).reshape(rows, columns)
+    inside_eye = np.zeros(columns, bool)
+    for side in (-1, 1):
+        first, last = sorted(middle + side * np.array(EYE_COLUMNS))
+        inside_eye[first + 1 : last] = True
+    inside_mouth = np.abs(np.arange(columns) - middle) < MOUTH_COLUMN
+    for row, inside in ((eye, inside_eye), (mouth, inside_mouth)):
+        grid_RC[row + 1] = np.where(inside, grid_RC[row + 1], grid_RC[row])
+    triangles_T3 = np.concatenate([grid_triangles(part) for part in np.split(grid_RC, [eye + 1, mouth + 1])])
+    used_V = np.unique(triangles_T3)
+    renumber = np.searchsorted(used_V, np.arange(rows * columns))
+    grid_RC, triangles_T3 = renumber[grid_RC], renumber[triangles_T3]
+    width_C = np.sin(np.clip(angles_C, -np.pi / 2, np.pi / 2))
+    beyond_C = np.sign(angles_C) * np.maximum(np.abs(angles_C) - np.pi / 2, 0)
+    sheet_RC2 = np.stack(
+        np.broadcast_arrays(0.765 * (width_C + beyond_C)[None], heights_R[:, None]), -1
+    ).astype(float)
+    eyes = [slice(*(sorted(middle + s * np.array(EYE_COLUMNS)) + np.array([0, 1]))) for s in (-1, 1)]
+    lips = slice(middle - MOUTH_COLUMN, middle + MOUTH_COLUMN + 1)
+    upper_RC = np.broadcast_to((np.arange(rows) <= mouth)[:, None], (rows, columns))
+    column_RC = np.broadcast_to(width_C / (STEP * MOUTH_COLUMN), (rows, columns))
+    return Skin(
+        vertices_V3=vertices_RC3.reshape(-1, 3)[used_V],
+        triangles_T3=triangles_T3,
+        sheet_V2=sheet_RC2.reshape(-1, 2)[used_V],
+        column_V=column_RC.ravel()[used_V],
+        upper_V=upper_RC.ravel()[used_V],
+        blink_V3=blink_RC3.reshape(-1, 3)[used_V],
+        lips_2M=grid_RC[mouth : mouth + 2, lips],
+        lids_22M=np.stack([grid_RC[eye : eye + 2, which] for which in eyes]),
+        grid_RC=grid_RC,
+        row_heights_R=heights_R,
+    )
+
+
+def grid_triangles(grid_RC: np.ndarray) -> np.ndarray:
+    """Rows run downwards and columns to the right as seen from outside."""
+    a, b, c, d = grid_RC[:-1, :-1], grid_RC[:-1, 1:], grid_RC[1:, :-1], grid_RC[1:, 1:]
+    return np.concatenate([np.stack([a, c, b], -1).reshape(-1, 3), np.stack([b, c, d], -1).reshape(-1, 3)])
+
+
+def _rows() -> tuple[np.ndarray, int, int]:
+    """Heights, and the rows of the upper lid's and the upper lip's edge: each is followed by its twin."""
+
+    def down(start: float, end: float, rows: int) -> np.ndarray:
+        return np.linspace(start, end, rows, endpoint=False)
+
+    above = [down(1.23, 1.06, 2), down(1.06, 0.62, 4), down(0.62, 0.42, 3), down(0.42, EYE_Y, 11), [EYE_Y]]
+    nose = [down(EYE_Y, 0.03, 6), down(0.03, -0.18, 5), down(-0.18, -0.34, 7), down(-0.34, MOUTH_Y, 7), [MOUTH_Y]]
+    chin = [down(MOUTH_Y, -0.66, 7), down(-0.66, -1.02, 7), [-1.02, -1.07, -1.09, -1.085, -1.06]]
+    upper, middle, lower = (np.concatenate(part) for part in (above, nose, chin))
+    return np.concatenate([upper, middle, lower]), len(upper) - 1, len(upper) + len(middle) - 1
+
+
+def _columns() -> np.ndarray:
+    front = np.arcsin(STEP * np.arange(1, 17))
+    half = np.concatenate([front, np.radians([55, 68, 84, 108, 145])])
+    return np.concatenate([-half[::-1], [0], half])
+
+
+def _bend(
+    heights_R: np.ndarray, angles_C: np.ndarray, eye: int, mouth: int
+) -> tuple[np.ndarray, np.ndarray]:
+    v, a = np.broadcast_arrays(heights_R[:, None], angles_C[None])
+    row = np.broadcast_to(np.arange(len(heights_R))[:, None], v.shape)
+    wide, deep = outline(v)
+    under = np.array([0.93, 0.82, 0.60, 0.35])
+    deep, wide = deep.copy(), wide.copy()
+    deep[-4:], wide[-4:] = (0.72 * under)[:, None], (0.51 * under**0.6)[:, None]
+    x = wide * np.sin(a)
+    z = deep * np.sign(np.cos(a)) * np.abs(np.cos(a)) ** 0.85 * np.where(np.cos(a) > 0, 1, 0.95)
+    front = np.clip(np.cos(a) * 3, 0, 1)
+    k = np.sin(a) / (STEP * MOUTH_COLUMN)
+    y = _lips_height(v, k) + _jaw_line(v, a)
+    z = z + front * (_features(np.abs(x), v) + _nose(np.abs(x), v) + _lips(v, k, row <= mouth))
+    y, z, blink = _lids(np.abs(x), y, v, z, row <= eye, front)
+    return np.stack([x, y, z], -1), blink
+
+
+def _jaw_line(v: np.ndarray, a: np.ndarray) -> np.ndarray:
+    """The lowest rows rise towards the ears."""
+    return 0.40 * smooth(np.radians(15), np.radians(100), np.abs(a)) * smooth(-0.40, -1.05, v)
+
+
+def _features(x: np.ndarray, v: np.ndarray) -> np.ndarray:
+    brow = 0.05 * bump(x, v, 0.25, 0.35, 0.24, 0.08)
+    socket = -0.10 * bump(x, v, EYE_X - 0.02, EYE_Y, 0.17, 0.13)
+    cheek = 0.055 * bump(x, v, 0.42, -0.10, 0.17, 0.15) - 0.03 * bump(x, v, 0.46, -0.52, 0.12, 0.2)
+    fold = -0.012 * bump(x - 0.28 - 0.35 * (-0.30 - v), v, 0, -0.36, 0.035, 0.12)
+    chin = 0.07 * bump(x, v, 0, -0.93, 0.17, 0.11) - 0.035 * bump(x, v, 0, -0.70, 0.22, 0.05)
+    philtrum = -0.012 * bump(x, v, 0, -0.37, 0.025, 0.05)
+    temple = -0.03 * bump(x, v, 0.62, 0.35, 0.12, 0.22)
+    return brow + socket + cheek + fold + chin + philtrum + temple
+
+
+def _nose(x: np.ndarray, v: np.ndarray) -> np.ndarray:
+    ridge = curve(v, [-0.34, -0.285, -0.23, -0.16, 0.1, 0.25, 0.4], [0, 0.04, 0.19, 0.25, 0.10, 0.03, 0], 0.025)
+    wide = curve(v, [-0.3, -0.2, -0.1, 0.1, 0.3], [0.105, 0.105, 0.085, 0.065, 0.09], 0.03)
+    wings = 0.075 * bump(x, v, 0.105, -0.215, 0.045, 0.045)
+    return ridge * np.exp(-((x / wide) ** 2)) + wings
+
+
+def _lips_height(v: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """Draws the lips' rows together towards the corners; the upper edge gets its bow."""
+    d, across = v - MOUTH_Y, np.abs(k)
+    within = 0.25 + 0.75 * np.sqrt(np.clip(1 - across**2, 0, 1))
+    beyond = 1 - 0.75 * np.exp(-(((across - 1) / 0.5) ** 2))
+    narrow = np.where(across < 1, within, beyond)
+    far = smooth(0.085, 0.21, np.abs(d))
+    bow = np.exp(-(((across - 0.22) / 0.16) ** 2)) - 0.8 * np.exp(-((across / 0.1) ** 2))
+    return v + d * (narrow - 1) * (1 - far) + 0.012 * bow * np.exp(-(((d - 0.09) / 0.04) ** 2))
+
+
+def _lips(v: np.ndarray, k: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    d = v - MOUTH_Y
+    full = np.sqrt(np.clip(1 - (k / 1.05) ** 2, 0, 1))
+    over = 0.070 * np.exp(-(((d - 0.050) / 0.045) ** 2))
+    below = 0.085 * np.exp(-(((d + 0.055) / 0.050) ** 2))
+    inwards = -0.03 * np.exp(-((d / 0.02) ** 2))
+    return full * (np.where(upper, over, below) + inwards) + 0.03 * np.exp(-((k / 1.3) ** 2) - (d / 0.25) ** 2)
+
+
+BALL_RADIUS, BALL_Z = 0.185, 0.545
+UPPER_LID, LOWER_LID = 0.062, 0.036
+LID = 0.014
+"""How far the lids stand off the eyeball."""
+
+
+def _lids(
+    x: np.ndarray, y: np.ndarray, v: np.ndarray, z: np.ndarray, upper: np.ndarray, front: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Opens the slit to an almond and lays the skin round it over the eyeball; also what shuts it again."""
+    d = v - EYE_Y
+    t = np.clip(np.abs(x - EYE_X) / EYE_HALF, 0, 1)
+    almond = (1 - t**2) ** 0.8 * (front > 0)
+    near = np.clip(1 - np.abs(d) / 0.16, 0, 1)
+    opened = np.where(upper, UPPER_LID, -LOWER_LID) * almond * near
+    shut = np.where(upper, -(UPPER_LID + LOWER_LID), 0) * almond * near**2
+    y = y + opened
+
+    def over_ball(height: np.ndarray) -> np.ndarray:
+        off2 = (x - EYE_X) ** 2 + (height - EYE_Y) ** 2
+        return BALL_Z + np.sqrt(np.clip((BALL_RADIUS + LID) ** 2 - off2, 1e-4, None))
+
+    weight = smooth(0.24, 0.12, np.hypot((x - EYE_X) * 0.95, (y - EYE_Y) * 1.25)) * front
+    lid = z + weight * (over_ball(y) - z)
+    blink = np.stack([0 * x, shut, weight * (over_ball(y + shut) - over_ball(y))], -1)
+    return y, lid, blink

@@ -1,0 +1,229 @@
+"""Follows the faces of a shot: which of them are the same, and when one has become somebody else.
+
+The whole picture is searched every few frames; in between each known face is looked for where it was.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import numpy as np
+
+from models.faces.face import Embedder, FaceBackend, Shape
+from storage.crop import Picture, crop_rgb, whole_rgb
+from tasks.footage.squares import Place
+
+MOST_TRACKS = 6
+LOST = 10
+"""Frames: a face that is away for longer has left, and what returns is a new track."""
+LOOK, LOOK_PX = 3.0, 256
+"""A known face is looked for in a square of so many face sizes, scaled to so many pixels."""
+WHOLE_PX, MOST_WHOLE_PX, LEAST_FACE_PX = 640, 1280, 20
+"""The picture is searched at 640 pixels, or as many as leave the smallest wanted face 20 of them."""
+STRIDE = 0.6
+"""Farthest way of a face between two frames, in face sizes; farther away is another face."""
+EMBED_EVERY = 20
+"""Less than what the crops lag behind: a change of person is noticed before it is encoded."""
+SAME_PERSON = 0.3
+"""Cosine of embeddings. Of one person in one shot it is far above, of two people far below."""
+FACTOR = 1.6
+
+T = TypeVar("T")
+
+
+@dataclass
+class Track:
+    number: int
+    first: int
+    shapes: list[Shape | None] = field(default_factory=list)
+    """From frame `base` on; None where the face was not seen."""
+    base: int = 0
+    last_seen: int = 0
+    seen: int = 0
+    ended: bool = False
+    embeddings: list[tuple[int, np.ndarray]] = field(default_factory=list)
+
+    def at(self, frame: int) -> Shape | None:
+        index = frame - self.base
+        return self.shapes[index] if 0 <= index < len(self.shapes) else None
+
+    def latest(self) -> Shape:
+        shape = self.at(self.last_seen)
+        assert shape is not None
+        return shape
+
+    def put(self, frame: int, shape: Shape | None) -> None:
+        assert frame == self.base + len(self.shapes)
+        self.shapes.append(shape)
+        if shape is not None:
+            self.last_seen, self.seen = frame, self.seen + 1
+
+    def places(self) -> list[Place | None]:
+        return [None if s is None else Place(*s.centre, s.size) for s in self.shapes[: self._until()]]
+
+    def _until(self) -> int:
+        return self.last_seen - self.base + 1
+
+    def cut(self, last: int) -> None:
+        """Ends it at a frame: what was seen after it is not this face."""
+        del self.shapes[max(last - self.base + 1, 0) :]
+        while self.shapes and self.shapes[-1] is None:
+            self.shapes.pop()
+        self.last_seen, self.ended = self.base + len(self.shapes) - 1, True
+
+    def forget(self, before: int) -> None:
+        if (spare := min(before, self.last_seen) - self.base) > 0:
+            del self.shapes[:spare]
+            self.base += spare
+        self.embeddings = [(t, e) for t, e in self.embeddings if t >= before or t == self.embeddings[-1][0]]
+
+
+class Tracker:
+    def __init__(
+        self, backend: FaceBackend, embedder: Embedder | None, detect_every: int, min_face_px: float
+    ) -> None:
+        self._backend, self._embedder = backend, embedder
+        self._every, self._min_face = detect_every, min_face_px
+        self.tracks: list[Track] = []
+        self._count = 0
+        self._search_at = 0
+        self._last: Picture | None = None
+        self.seconds = 0.0
+        """CPU time inside the models: the tracker's own cost."""
+
+    def step(self, frame: int, picture: Picture, cut: bool) -> None:
+        if cut:
+            self.end()
+            self._search_at = frame
+        again, self._last = picture is self._last, picture
+        for track in self._live():
+            self._follow(track, frame, picture, again)
+        self._drop_doubles(frame)
+        if frame >= self._search_at and not again:
+            self._search_at = frame + self._every
+            self._search(frame, picture)
+        for track in self._live():
+            if frame - track.last_seen > LOST:
+                track.cut(track.last_seen)
+            elif self._embedder and not again:
+                self._identify(track, frame, picture)
+
+    def end(self) -> None:
+        for track in self._live():
+            track.cut(track.last_seen)
+
+    def _live(self) -> list[Track]:
+        return [track for track in self.tracks if not track.ended]
+
+    def _follow(self, track: Track, frame: int, picture: Picture, again: bool) -> None:
+        known = track.at(frame - 1)
+        if again:
+            return track.put(frame, known)
+        last, away = track.latest(), frame - track.last_seen
+        shape = self._shape(picture, last.centre, last.size)
+        near = shape is not None and _near(shape, last, STRIDE * min(away, 2))
+        return track.put(frame, shape if near else None)
+
+    def _shape(self, picture: Picture, centre: tuple[float, float], size: float) -> Shape | None:
+        """Landmarks in the source's pixels."""
+        side = LOOK * size
+        rgb = crop_rgb(picture, (*centre, side), LOOK_PX)
+        scale = side / LOOK_PX
+        half = 0.6 * size / scale
+        middle = LOOK_PX / 2
+        box = (middle - half, middle - half, 2 * half, 2 * half)
+        shape = self._timed(lambda: self._backend.shape(rgb, box))
+        if shape is None:
+            return None
+        corner = np.array([centre[0] - side / 2, centre[1] - side / 2])
+        return replace(
+            shape,
+            points_K2=(shape.points_K2 * scale + corner).astype(np.float32),
+            five_52=(shape.five_52 * scale + corner).astype(np.float32),
+        )
+
+    def _search(self, frame: int, picture: Picture) -> None:
+        wanted = max(picture.size) * LEAST_FACE_PX / self._min_face
+        rgb, scale = whole_rgb(picture, round(min(max(WHOLE_PX, wanted), MOST_WHOLE_PX)))
+        faces = self._timed(lambda: self._backend.detect(rgb))
+        for face in sorted(faces, key=lambda f: -f.box[2] * f.box[3]):
+            x, y, wide, high = (value / scale for value in face.box)
+            centre, size = (x + wide / 2, y + high / 2), max(wide, high) * 0.9
+            if any(_covers(track, frame, centre, size) for track in self._live()):
+                continue
+            shape = self._shape(picture, centre, size)
+            if shape is not None:
+                self._welcome(frame, shape)
+
+    def _welcome(self, frame: int, shape: Shape) -> None:
+        """A face nobody follows: one that was lost a moment ago, or a new one."""
+        for track in self._live():
+            if track.at(frame) is not None:
+                if _near(shape, track.latest(), 0.5):
+                    return
+            elif _near(shape, track.latest(), 1.0):
+                track.shapes.pop()
+                track.put(frame, shape)
+                return
+        if len(self._live()) < MOST_TRACKS:
+            self._begin(frame, shape)
+
+    def _begin(self, frame: int, shape: Shape) -> Track:
+        track = Track(self._count, frame, base=frame)
+        track.put(frame, shape)
+        self._count += 1
+        self.tracks.append(track)
+        return track
+
+    def _drop_doubles(self, frame: int) -> None:
+        """Two tracks that have come to follow one face: the older goes on."""
+        seen: list[Shape] = []
+        for track in self._live():
+            shape = track.at(frame)
+            if shape is None:
+                continue
+            if any(_near(shape, other, 0.35) for other in seen):
+                track.cut(frame - 1)
+            else:
+                seen.append(shape)
+
+    def _identify(self, track: Track, frame: int, picture: Picture) -> None:
+        shape = track.at(frame)
+        if shape is None or (track.embeddings and frame < track.embeddings[-1][0] + EMBED_EVERY):
+            return
+        who = self._embed(picture, shape)
+        if track.embeddings and float(who @ track.embeddings[-1][1]) < SAME_PERSON:
+            track.cut(track.embeddings[-1][0])
+            track = self._begin(frame, shape)
+        track.embeddings.append((frame, who))
+
+    def _embed(self, picture: Picture, shape: Shape) -> np.ndarray:
+        assert self._embedder is not None
+        embedder, side = self._embedder, LOOK * shape.size
+        rgb = crop_rgb(picture, (*shape.centre, side), LOOK_PX)
+        corner = np.array([shape.centre[0] - side / 2, shape.centre[1] - side / 2])
+        five_52 = ((shape.five_52 - corner) * (LOOK_PX / side)).astype(np.float32)
+        return self._timed(lambda: embedder.embed(rgb, five_52))
+
+    def _timed(self, call: Callable[[], T]) -> T:
+        begun = time.process_time()
+        try:
+            return call()
+        finally:
+            self.seconds += time.process_time() - begun
+
+
+def _near(one: Shape, other: Shape, sizes: float) -> bool:
+    """Within so many face sizes of each other, and about as large."""
+    larger, smaller = max(one.size, other.size), max(min(one.size, other.size), 1e-6)
+    apart = float(np.hypot(one.centre[0] - other.centre[0], one.centre[1] - other.centre[1]))
+    return apart <= sizes * larger and larger / smaller <= FACTOR
+
+
+def _covers(track: Track, frame: int, centre: tuple[float, float], size: float) -> bool:
+    shape = track.at(frame)
+    if shape is None:
+        return False
+    apart = float(np.hypot(shape.centre[0] - centre[0], shape.centre[1] - centre[1]))
+    return apart < 0.5 * max(shape.size, size)

@@ -1,0 +1,134 @@
+"""What `ingest` costs over the least that anybody pays who decodes, scales and encodes the same source.
+
+    python -m tests.perf ingest
+
+The face in the sources is found by a back-end that knows where it is, so that its time is next to nothing;
+that of a real one is measured in its own benchmark. Memory is that of a process of its own.
+"""
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
+
+from storage.encode import VideoWriter, encode_video
+from storage.media import decode_audio, open_media
+from storage.store import Store
+from tasks.footage.spans import Tally
+from tasks.ingest import Ingest, IngestConfig
+from tasks.probe import Probe
+from tests.footage import Dots, draw, input_of
+from tests.media_files import source_of
+from tests.perf.line import Line, Say
+
+SECONDS, ROUNDS = 20, 3
+SIZES = (512, 64)
+LONG_S, LOOP_S = 7200, 20
+MOST_MIB = 1536
+
+
+def lines(say: Say) -> list[Line]:
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = source(Path(folder) / "a.mp4", (1280, 720), SECONDS)
+        for size in SIZES:
+            say(f"1280x720, {SECONDS} s, to {size}x{size}, {ROUNDS} times")
+            ratio, ours, tracker = cost(path, size)
+            note = f"{ours:.2f} CPU s per second; face back-end {tracker:.2f}"
+            found.append(Line(f"clips of {size}, over decode+scale+encode", ratio, "x", at_most=1.6, note=note))
+        say(f"memory over {LONG_S / 3600:.0f} hours")
+        short = peak_mib(source(Path(folder) / "short.mp4", (320, 180), LOOP_S))
+        longer = peak_mib(repeated(Path(folder) / "short.mp4", Path(folder) / "long.mp4", LONG_S // LOOP_S))
+        found.append(Line(f"most memory, {LONG_S / 3600:.0f} h", longer, " MiB", at_most=MOST_MIB))
+        found.append(Line("more than for 20 s", longer - short, " MiB", at_most=64))
+    return found
+
+
+def source(path: Path, size: tuple[int, int], seconds: int) -> Path:
+    rng = np.random.default_rng(0)
+    grain = rng.integers(0, 10, (size[1], size[0], 3), np.uint8)
+    frames = (
+        draw(size, [(size[0] * 0.5 + size[0] * 0.1 * np.sin(t / 20), size[1] / 2, size[1] * 0.4)]) // 2
+        + np.roll(grain, t, axis=1)
+        for t in range(seconds * 25)
+    )
+    tone = 0.3 * np.sin(np.arange(seconds * 16000) / 9).astype(np.float32)
+    encode_video(path, frames, 25, tone)
+    return path
+
+
+def repeated(path: Path, target: Path, times: int) -> Path:
+    """The same packets again and again: hours of video in seconds."""
+    with av.open(str(target), "w") as out:
+        streams, offset = {}, 0.0
+        for _ in range(times):
+            with av.open(str(path)) as part:
+                for stream in (part.streams.video[0], part.streams.audio[0]):
+                    streams.setdefault(stream.type, out.add_stream_from_template(stream)) if len(
+                        streams
+                    ) < 2 else None
+                for packet in part.demux(part.streams.video[0], part.streams.audio[0]):
+                    if packet.dts is None:
+                        continue
+                    shift = round(offset / float(packet.time_base))
+                    packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                    packet.stream = streams[packet.stream.type]
+                    out.mux(packet)
+            offset += LOOP_S
+    return target
+
+
+def stage(size: int) -> Ingest:
+    made = Ingest(IngestConfig(size=size, identity_model=""))
+    made.store, made.face, made.identity = Store(), Dots(), None
+    return made
+
+
+def cost(path: Path, size: int) -> tuple[float, float, float]:
+    """Our CPU time over the floor's, and per second of video ours and the face back-end's."""
+    ingest, row = stage(size), input_of(path)
+    best = [float("inf")] * 3
+    for _ in range(ROUNDS + 1):
+        begun, tracker = time.process_time(), ingest.tracker_s
+        clips = list(ingest.clips(row, Tally()))
+        spent, tracked = time.process_time() - begun, ingest.tracker_s - tracker
+        assert sum(clip.frames for clip in clips) == SECONDS * 25
+        begun = time.process_time()
+        floor(path, size)
+        for i, seconds in enumerate((spent - tracked, time.process_time() - begun, tracked)):
+            best[i] = min(best[i], seconds)
+    return best[0] / best[1], best[0] / SECONDS, best[2] / SECONDS
+
+
+def floor(path: Path, size: int) -> None:
+    config = IngestConfig()
+    with open(path, "rb") as file, open_media(file) as media:
+        sound = decode_audio(media).samples
+    writer = VideoWriter(None, 25, crf=config.crf, preset=config.preset, rate=16000)
+    with av.open(str(path)) as container:
+        container.streams.video[0].codec_context.thread_count = 1
+        scaler = VideoReformatter()
+        for frame in container.decode(video=0):
+            how = Interpolation.BICUBIC
+            writer.write(scaler.reformat(frame, width=size, height=size, interpolation=how, threads=1))
+    writer.finish(sound)
+
+
+def peak_mib(path: Path) -> float:
+    command = [sys.executable, "-m", "tests.perf.bench_ingest", str(path)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+if __name__ == "__main__":
+    probe = Probe()
+    probe.setup(Store())
+    assert source_of(sys.argv[1])
+    for _clip in stage(64).clips(input_of(sys.argv[1]), Tally()):
+        pass
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

@@ -1,0 +1,209 @@
+"""Looking: sheets and mosaics show what they are given, and the rows of any stage find their pictures."""
+
+import io
+
+import av
+import numpy as np
+import pytest
+
+from flows.sheets import stage_sheet
+from flows.show import blobs, rows_to_show
+from storage.catalog import Catalog, Node, ledger_row
+from storage.encode import encode_jpeg, encode_video
+from storage.fingerprint import Made
+from storage.listing import Listing
+from storage.media import decode_audio, decode_video, open_media
+from storage.mosaic import mosaic
+from storage.sheet import caption_lines, contact_sheet, stills
+from storage.table import StorageError
+from tasks.ingest import ClipRow
+from tasks.probe import ProbeRow
+from tasks.quality import QualityRow
+from tasks.speakers import SpeakerRow
+from tasks.verdict import VerdictRow
+from tests.media_files import source_of
+
+COLOURS = {"red": (200, 30, 30), "green": (30, 180, 40), "blue": (40, 60, 210)}
+
+
+def plain(colour, side=48):
+    return np.full((side, side, 3), colour, np.uint8)
+
+
+def clip(colour, frames=10, sound=None):
+    return encode_video(None, [plain(colour)] * frames, 25, sound, crf=1)
+
+
+def png(data):
+    return next(av.open(io.BytesIO(data)).decode(video=0)).to_ndarray(format="rgb24")
+
+
+def frames_of(mp4):
+    with open_media(io.BytesIO(mp4)) as media:
+        return list(decode_video(media))
+
+
+def area(picture, colour, tolerance=14):
+    return int((np.abs(picture.astype(int) - colour).max(axis=2) < tolerance).sum())
+
+
+# -- sheets and mosaics --------------------------------------------------------------------------------
+
+
+def test_small_pictures_are_enlarged_and_missing_ones_leave_a_card():
+    red = encode_jpeg(plain(COLOURS["red"]), 95)
+    assert area(png(contact_sheet([(red, "a"), (None, "b")])), COLOURS["red"]) == pytest.approx(
+        48**2, rel=0.03
+    )
+    large = png(contact_sheet([(red, "a"), (None, "b")], min_width=100))
+    assert area(large, COLOURS["red"]) == pytest.approx((3 * 48) ** 2, rel=0.03)
+    assert large.shape[1] > 2 * 144
+    with pytest.raises(ValueError, match="at least one"):
+        contact_sheet([])
+
+
+def test_captions_are_wrapped_and_cut_off():
+    assert caption_lines("one\ntwo", 200) == ["one", "two"]
+    lines = caption_lines("name\n" + "score 0.5, " * 30, 120)
+    assert len(lines) == 4
+    assert lines[0] == "name"
+    assert lines[3].endswith("..")
+    assert max(map(len, lines)) <= 9
+    assert caption_lines("", 120) == [""]
+
+
+def test_a_mosaic_plays_every_clip_in_a_loop():
+    halves = [plain(COLOURS["green"])] * 5 + [plain(COLOURS["blue"])] * 5
+    changing = encode_video(None, halves, 25, crf=1)
+    made = mosaic([(clip(COLOURS["red"]), "a"), (changing, "b")], columns=2, side=64, seconds=1.2)
+    frames = frames_of(made)
+    assert len(frames) == 30
+    for k in (2, 7, 12, 17, 22, 27):
+        assert area(frames[k], COLOURS["red"], 30) > 0.8 * 64**2
+        assert area(frames[k], COLOURS["blue" if k // 5 % 2 else "green"], 30) > 0.8 * 64**2
+
+
+def test_a_mosaic_keeps_shapes_and_the_sound_of_one():
+    tone = (0.5 * np.sin(np.arange(16000) / 5)).astype(np.float32)
+    wide = encode_video(None, [np.full((32, 64, 3), COLOURS["red"], np.uint8)] * 25, 25, tone, crf=1)
+    made = mosaic([(clip(COLOURS["blue"]), "a"), (wide, "b")], side=64, seconds=2.0, heard=1)
+    assert area(frames_of(made)[3], COLOURS["red"], 30) == pytest.approx(64 * 32, rel=0.1)
+    with open_media(io.BytesIO(made)) as media:
+        sound = decode_audio(media)
+    assert sound.seconds == pytest.approx(2.0, abs=0.1)
+    assert np.sqrt((sound.samples[24000:30000] ** 2).mean()) == pytest.approx(0.35, abs=0.05)
+    with open_media(io.BytesIO(mosaic([(wide, "b")], seconds=0.2))) as media:
+        assert media.audio is None
+
+
+def test_stills_are_three_moments():
+    moments = [plain(c) for c in COLOURS.values() for _ in range(50)]
+    with av.open(io.BytesIO(stills(io.BytesIO(encode_video(None, moments, 25, crf=1))))) as image:
+        rgb = next(image.decode(video=0)).to_ndarray(format="rgb24")
+    assert rgb.shape == (48, 144, 3)
+    assert [area(rgb, c, 30) > 2000 for c in COLOURS.values()] == [True] * 3
+
+
+# -- the rows of a stage -------------------------------------------------------------------------------
+
+OUTPUTS = {
+    "probe": (ProbeRow, ("sources",)),
+    "ingest": (ClipRow, ("probe",)),
+    "quality": (QualityRow, ("ingest",)),
+    "speakers": (SpeakerRow, ("ingest",)),
+    "verdict": (VerdictRow, ("quality", "ingest", "speakers")),
+}
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    """Three sources: red and green are clips of two people, blue is refused by ingest. Green is rejected."""
+    made = Catalog(str(tmp_path / "catalog"))
+    nodes = {n: Node(n, out, Made(n, 1, {}, {}, ()), reads) for n, (out, reads) in OUTPUTS.items()}
+    made.record(list(nodes.values()))
+    run = {"recipe": "", "profile": "", "sources": "", "flow_run": "", "git_commit": "", "message": ""}
+    made.log_run(run="r1", event="started", fingerprints=[n.fingerprint for n in nodes.values()], **run)
+    rows = {name: [] for name in nodes}
+    for name, colour in COLOURS.items():
+        path = tmp_path / f"{name}.mp4"
+        path.write_bytes(clip(colour))
+        made.add_sources(Listing([source_of(path)], []), "r1")
+        source = source_of(path).id
+        rows["probe"].append(ledger_row(nodes["probe"], f"p-{name}", "r1", parent_id=source))
+        _add_clip(nodes, rows, name, colour)
+    for name, node in nodes.items():
+        made.table(node).append(rows[name])
+    return made
+
+
+def _add_clip(nodes, rows, name, colour):
+    if name == "blue":
+        why = {"code": "no_face", "reason": "no face is seen", "status": "rejected"}
+        rows["ingest"].append(ledger_row(nodes["ingest"], "p-blue", "r1", **why))
+        return
+    pictures = {"poster": encode_jpeg(plain(colour), 95), "video": clip(colour)}
+    values = {"uri": f"/videos/{name}.mp4", "start_s": 2.5, "named_speaker": name} | pictures
+    item = f"c-{name}"
+    rows["ingest"].append(ledger_row(nodes["ingest"], item, "r1", parent_id=f"p-{name}", values=values))
+    rows["quality"].append(
+        ledger_row(nodes["quality"], item, "r1", values={"sharpness": 500.0, "yaw_max": 7.0})
+    )
+    rows["speakers"].append(ledger_row(nodes["speakers"], item, "r1", values={"speaker": name}))
+    verdict = {"values": {"split": "train", "speaker": name}}
+    if name == "green":
+        verdict = {"status": "rejected", "code": "frozen", "reason": "nothing moves"}
+    rows["verdict"].append(ledger_row(nodes["verdict"], item, "r1", **verdict))
+
+
+def test_a_stage_without_pictures_shows_those_of_the_clip(catalog, tmp_path):
+    written = stage_sheet(catalog, "quality", tmp_path / "s.png", tmp_path / "s.mp4", columns=["yaw_max"])
+    assert (written.shown, written.mosaic) == (2, tmp_path / "s.mp4")
+    sheet = png((tmp_path / "s.png").read_bytes())
+    frame = frames_of((tmp_path / "s.mp4").read_bytes())[5]
+    for picture in (sheet, frame):
+        assert area(picture, COLOURS["red"], 30) > 2000
+        assert area(picture, COLOURS["green"], 30) > 2000
+        assert area(picture, COLOURS["blue"], 30) == 0
+
+
+def test_only_the_rejected_are_shown_with_their_reason(catalog):
+    (item,) = rows_to_show(catalog, "verdict", "rejected", 10)
+    assert (item.name, item.row["code"], item.row["reason"]) == ("green.mp4 2.5s", "frozen", "nothing moves")
+    assert blobs(catalog, [item], ["video"]) == [clip(COLOURS["green"])]
+    (kept,) = rows_to_show(catalog, "verdict", "ok", 10)
+    assert kept.name == "red.mp4 2.5s"
+
+
+def test_a_source_that_became_no_clip_is_shown_from_its_file(catalog, tmp_path):
+    written = stage_sheet(catalog, "ingest", tmp_path / "s.png", tmp_path / "s.mp4", only="rejected")
+    assert written.mosaic is None
+    assert not (tmp_path / "s.mp4").exists()
+    assert area(png((tmp_path / "s.png").read_bytes()), COLOURS["blue"], 30) > 2000
+    (tmp_path / "blue.mp4").unlink()
+    stage_sheet(catalog, "ingest", tmp_path / "s.png", tmp_path / "s.mp4", only="rejected")
+    assert area(png((tmp_path / "s.png").read_bytes()), COLOURS["blue"], 30) == 0
+
+
+def test_the_choice_takes_people_in_turn(catalog):
+    node = Node("ingest", ClipRow, Made("ingest", 1, {}, {}, ()), ("probe",))
+    many = [
+        ledger_row(node, f"a-{k}", "r1", parent_id=f"q-{k}", values={"named_speaker": "red", "uri": "/x.mp4"})
+        for k in range(20)
+    ]
+    catalog.table(node).append(many)
+    people = [item.fact(["named_speaker"]) for item in rows_to_show(catalog, "ingest", "ok", 4)]
+    assert sorted(people) == ["green", "red", "red", "red"]
+
+
+def test_what_cannot_be_shown_is_explained(catalog, tmp_path):
+    paths = tmp_path / "s.png", tmp_path / "s.mp4"
+    with pytest.raises(StorageError, match=r"no stage 'qualty'; there are: .*quality"):
+        stage_sheet(catalog, "qualty", *paths)
+    with pytest.raises(StorageError, match=r"nothing rejected to show .* it has 2 ok"):
+        stage_sheet(catalog, "quality", *paths, only="rejected")
+    with pytest.raises(StorageError, match="ok, rejected, quarantined"):
+        stage_sheet(catalog, "quality", *paths, only="good")
+    with pytest.raises(StorageError, match=r"no column 'yaw'; it has: .*yaw_max"):
+        stage_sheet(catalog, "quality", *paths, columns=["yaw"])
+    with pytest.raises(StorageError, match="no row at all"):
+        stage_sheet(catalog, "render", *paths)

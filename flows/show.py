@@ -20,7 +20,7 @@ from storage.table import Status, StorageError, Table, latest
 
 STILL, MOVING = ("poster", "sheet"), ("video",)
 LEDGER = ["item_id", "parent_id", "revision", "status", "code", "reason"]
-NAMES, PEOPLE = ("uri", "start_s"), ("speaker", "named_speaker")
+NAMES, PEOPLE = ("name", "uri", "start_s"), ("speaker", "named_speaker")
 POOL = 12
 """Rows followed for each that is shown: enough to spread the choice, few enough for a table of millions."""
 
@@ -40,9 +40,9 @@ class Shown:
 
     @property
     def name(self) -> str:
-        """The source's file name, and where in it a clip begins."""
+        """The take's or the file's name, and where in it a clip begins."""
         uri, start = self.fact(("uri",)), self.fact(("start_s",))
-        file = str(uri).rsplit("/", 1)[-1] if uri else str(self.row["item_id"])
+        file = self.fact(("name",)) or (str(uri).rsplit("/", 1)[-1] if uri else str(self.row["item_id"]))
         return f"{file} {start:.1f}s" if start else file
 
 

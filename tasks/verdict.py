@@ -23,10 +23,10 @@ class VerdictConfig(StageConfig):
     """Face size in the source's pixels; a smaller face enlarged is still blurred."""
     min_sharpness: float = 20.0
     """Variance of the Laplacian; about where a blur is as wide as a fifteenth of the face."""
-    min_exposure: float = 0.1
-    """Mean luma of the face, 0..1."""
+    min_exposure: float = 0.06
+    """Mean luma of the face, 0..1; dark skin in dim light has 0.14."""
     max_exposure: float = 0.92
-    """Mean luma of the face, 0..1."""
+    """Mean luma of the face, 0..1; dark skin in dim light has 0.14."""
     max_dark_share: float = 0.3
     """Share of frames in which the face is nearly black."""
     max_bright_share: float = 0.3

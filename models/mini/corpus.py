@@ -14,7 +14,7 @@ from models.world.people import make_person
 from models.world.render import render
 from models.world.scene import Scene
 
-SPAN = 160
+SPAN = 100
 """Frames of motion that the frames of a shot are drawn from."""
 TRAINING = 1_000_000
 """People with this seed or a higher one are trained on; those below are strangers to every mini model."""

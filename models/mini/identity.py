@@ -7,7 +7,6 @@ report. Pose, light, mouth, occluder and room differ between the pictures of a p
 """
 
 import argparse
-import io
 import json
 import logging
 from dataclasses import dataclass
@@ -41,7 +40,7 @@ class Plan:
     scenes: int = 4
     """A person's scenes; each in its own light and room."""
     frames: int = 2
-    steps: int = 2200
+    steps: int = 1400
     batch: int = 64
     rate: float = 3e-3
     strangers: int = 150
@@ -123,12 +122,17 @@ def make(plan: Plan) -> Embedding:
 
 def save(net: Embedding, plan: Plan, numbers: dict[str, float], path: Path) -> None:
     """One file, with where it comes from in its metadata."""
-    exported = io.BytesIO()
-    example = torch.zeros(1, 3, SIDE, SIDE)
-    names = {"input_names": ["rgb"], "output_names": ["embedding"]}
-    axes = {"rgb": {0: "n"}, "embedding": {0: "n"}}
-    torch.onnx.export(net, (example,), exported, dynamo=False, dynamic_axes=axes, **names)
-    model = onnx.load_from_string(exported.getvalue())
+    path.parent.mkdir(exist_ok=True)
+    torch.onnx.export(
+        net,
+        (torch.zeros(1, 3, SIDE, SIDE),),
+        str(path),
+        dynamo=False,
+        input_names=["rgb"],
+        output_names=["embedding"],
+        dynamic_axes={"rgb": {0: "n"}, "embedding": {0: "n"}},
+    )
+    model = onnx.load(str(path))
     described = {
         "licence": "Apache-2.0",
         "what": "redub's mini identity network",
@@ -139,7 +143,6 @@ def save(net: Embedding, plan: Plan, numbers: dict[str, float], path: Path) -> N
     }
     for key, value in described.items():
         model.metadata_props.add(key=key, value=value)
-    path.parent.mkdir(exist_ok=True)
     path.write_bytes(model.SerializeToString())
 
 

@@ -30,7 +30,9 @@ class Rest:
         return on_head.astype(float), front
 
 
-def _move(x: np.ndarray | float = 0.0, y: np.ndarray | float = 0.0, z: np.ndarray | float = 0.0) -> np.ndarray:
+def _move(
+    x: np.ndarray | float = 0.0, y: np.ndarray | float = 0.0, z: np.ndarray | float = 0.0
+) -> np.ndarray:
     return np.stack(np.broadcast_arrays(*np.atleast_1d(x, y, z)), -1)
 
 
@@ -110,14 +112,19 @@ def _hair(rest: Rest) -> dict[str, np.ndarray]:
     top = smooth(0.9, 0.2, v)
     hang = cap * smooth(0.35, 1.0, v) * smooth(55, 66, around)
     turn = np.radians(np.sign(angle) * np.interp(around, [55, 100, 180], [40, 95, 180]))
-    fall = hang[:, None] * (np.stack([0.92 * np.sin(turn), 0 * v - 1.15, 0.80 * np.cos(turn) - 0.02], -1) - rest.vertices_V3)
+    fall = hang[:, None] * (
+        np.stack([0.92 * np.sin(turn), 0 * v - 1.15, 0.80 * np.cos(turn) - 0.02], -1) - rest.vertices_V3
+    )
     brow = cap * smooth(0.55, 1.0, v) * smooth(52, 38, around)
     return {
         "hair": 0.115 * out * rising[:, None],
         "hair_volume": out * (0.13 * top + 0.05 * smooth(1.0, 0.8, v))[:, None] * cap[:, None],
         "hair_long": fall,
         "hair_fringe": _move(y=-0.26 * brow, z=0.06 * brow) + 0.06 * out * brow[:, None],
-        "hair_recedes": _move(y=0.16 * cap * smooth(0.3, 1.0, v) * smooth(58, 30, around), z=-0.10 * cap * smooth(0.5, 1, v) * smooth(58, 30, around)),
+        "hair_recedes": _move(
+            y=0.16 * cap * smooth(0.3, 1.0, v) * smooth(58, 30, around),
+            z=-0.10 * cap * smooth(0.5, 1, v) * smooth(58, 30, around),
+        ),
         "hair_parted": out * (0.07 * cap * np.tanh((angle - 25) / 20) * top)[:, None],
         "hair_bun": _move(y=0.72, z=-0.22) * rest.bun_V[:, None],
         "hair_tail": _move(y=-0.55, z=-0.78) * rest.bun_V[:, None],
@@ -142,8 +149,25 @@ def expressions(rest: Rest) -> dict[str, np.ndarray]:
         "protrusion": _move(x=-0.22 * x * lips * front, y=0.42 * down * lips * front, z=0.13 * lips * front),
         "part": _move(y=0.030 * upper * centre * np.exp(-((down / 0.10) ** 2)) * front * ~inside),
         "brow": _move(y=0.055 * brow),
-        "smile": _move(
-            x=0.02 * side * smile, y=0.065 * smile + 0.02 * cheek, z=-0.02 * smile + 0.02 * cheek
-        ),
+        "smile": _move(x=0.02 * side * smile, y=0.065 * smile + 0.02 * cheek, z=-0.02 * smile + 0.02 * cheek),
         "blink": rest.blink_V3,
     }
+
+
+def albedos(rest: Rest) -> dict[str, np.ndarray]:
+    """Low-frequency differences of skin between people, to be added to the albedo."""
+    x, v = np.abs(rest.sheet_V2[:, 0]), rest.sheet_V2[:, 1]
+    face = (rest.material_V == Material.SKIN) & (rest.part_V == Part.HEAD)
+    red, grey = np.array([0.03, -0.05, -0.045]), np.array([-0.1, -0.1, -0.08])
+    folds = 0.6 * bump(x - 0.30 - 0.35 * (-0.32 - v), v, 0, -0.36, 0.04, 0.13)
+    lines = 0.5 * sum(bump(x, v, 0.0, at, 0.35, 0.014) for at in (0.47, 0.54, 0.61))
+    crow = 0.7 * bump(x, v, 0.48, EYE_Y - 0.02, 0.06, 0.03)
+    tones = {
+        "cheeks": bump(x, v, 0.42, -0.16, 0.18, 0.16)[:, None] * red,
+        "nose": bump(x, v, 0, -0.17, 0.12, 0.12)[:, None] * red,
+        "eyes": bump(x, v, EYE_X - 0.03, EYE_Y - 0.09, 0.16, 0.05)[:, None] * grey * 1.5,
+        "shadow": (smooth(-0.28, -0.5, v) * smooth(0.75, 0.5, x))[:, None] * grey,
+        "age": (folds + lines + crow)[:, None] * grey * 1.6,
+        "forehead": bump(x, v, 0, 0.55, 0.4, 0.25)[:, None] * np.array([0.08, 0.08, 0.07]),
+    }
+    return {name: value * face[:, None] for name, value in tones.items()}

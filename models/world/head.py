@@ -40,6 +40,8 @@ class Material(IntEnum):
     TOOTH = 4
     TONGUE = 5
     CLOTH = 6
+    SCLERA = 7
+    """Fills what an eyeball leaves open between the lids."""
 
 
 FIVE = ("left_eye", "right_eye", "nose_tip", "mouth_left", "mouth_right")

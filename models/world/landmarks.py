@@ -6,18 +6,25 @@ from models.world.skin import MOUTH_COLUMN, Skin
 
 CHIN_ROW, JAW_ROWS = -4, ((-4, 4), (-5, 9), (-7, 13), (-11, 17))
 """Rows from the last, and columns from the middle, of points on the jaw's line."""
+EYE_MIDDLE = 24
+"""Of an eyeball's 7 x 7 vertices."""
 
 
-def landmarks(face: Skin, first_P: np.ndarray) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Names, triples of vertices and barycentric weights; `first_P`: the first vertex of every piece."""
-    points = _eyes(face, first_P) | _grid_points(face) | _lips(face)
+def landmarks(face: Skin, left_eye: int, right_eye: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """Names, triples of vertices and barycentric weights; `left_eye` is the first vertex of that eyeball."""
+    points = (
+        {"left_eye": left_eye + EYE_MIDDLE, "right_eye": right_eye + EYE_MIDDLE}
+        | _lids(face)
+        | _grid_points(face)
+        | _lips(face)
+    )
     corners_L3 = np.repeat(np.array(list(points.values()))[:, None], 3, 1).astype(np.int32)
     weights_L3 = np.tile(np.array([1, 0, 0], np.float32), (len(points), 1))
     return tuple(points), corners_L3, weights_L3
 
 
-def _eyes(face: Skin, first_P: np.ndarray) -> dict[str, int]:
-    points = {"left_eye": first_P[2] + 24, "right_eye": first_P[3] + 24}  # the middle of 7 x 7
+def _lids(face: Skin) -> dict[str, int]:
+    points: dict[str, int] = {}
     for name, (upper, lower), inwards in zip(("left", "right"), face.lids_22M, (1, -1), strict=True):
         upper, lower = upper[::inwards], lower[::inwards]
         points |= {f"{name}_eye_outer": upper[0], f"{name}_eye_inner": upper[-1]}

@@ -8,13 +8,31 @@ from models.world.head import Material, MorphableHead, Part
 from models.world.skin import EYE_X, EYE_Y, MOUTH_COLUMN, MOUTH_HALF, MOUTH_Y, STEP, bump, smooth
 
 SKIN_TONES = np.array(
-    [[0.90, 0.74, 0.66], [0.86, 0.66, 0.54], [0.80, 0.58, 0.44], [0.64, 0.43, 0.31], [0.47, 0.30, 0.22], [0.34, 0.21, 0.16]]
+    [
+        [0.90, 0.74, 0.66],
+        [0.86, 0.66, 0.54],
+        [0.80, 0.58, 0.44],
+        [0.64, 0.43, 0.31],
+        [0.47, 0.30, 0.22],
+        [0.34, 0.21, 0.16],
+    ]
 )
 HAIR_COLOURS = np.array(
-    [[0.07, 0.06, 0.06], [0.20, 0.13, 0.09], [0.36, 0.23, 0.14], [0.70, 0.54, 0.31], [0.52, 0.23, 0.11], [0.66, 0.65, 0.64], [0.20, 0.24, 0.42], [0.55, 0.20, 0.35]]
+    [
+        [0.07, 0.06, 0.06],
+        [0.20, 0.13, 0.09],
+        [0.36, 0.23, 0.14],
+        [0.70, 0.54, 0.31],
+        [0.52, 0.23, 0.11],
+        [0.66, 0.65, 0.64],
+        [0.20, 0.24, 0.42],
+        [0.55, 0.20, 0.35],
+    ]
 )
 HAIR_SHARES = np.array([0.27, 0.24, 0.17, 0.12, 0.08, 0.07, 0.025, 0.025])
-EYE_COLOURS = np.array([[0.27, 0.16, 0.08], [0.16, 0.10, 0.07], [0.22, 0.36, 0.52], [0.25, 0.33, 0.19], [0.33, 0.36, 0.38]])
+EYE_COLOURS = np.array(
+    [[0.27, 0.16, 0.08], [0.16, 0.10, 0.07], [0.22, 0.36, 0.52], [0.25, 0.33, 0.19], [0.33, 0.36, 0.38]]
+)
 CAVITY = np.array([0.13, 0.035, 0.04])
 ENAMEL, GUM, TONGUE = np.array([0.95, 0.92, 0.85]), np.array([0.66, 0.30, 0.30]), np.array([0.76, 0.36, 0.36])
 
@@ -76,7 +94,7 @@ def make_looks(rng: np.random.Generator, may_paint: bool, albedos: int) -> Looks
 
 
 def paint(head: MorphableHead, looks: Looks, shape_K: np.ndarray) -> np.ndarray:
-    """Colours of all vertices, without light; an eye's are left to the drawing of each pixel."""
+    """Colours of all vertices, without light; an eye's are left to `raster`."""
     albedo_V3 = np.clip(head.albedo_V3 + np.tensordot(looks.albedo_C, head.albedo_CV3, 1), 0.2, 1.3)
     shade_V1 = head.albedo_V3[:, :1]
     material, u, v = head.material_V, *head.uv_V2.astype(float).T
@@ -90,7 +108,6 @@ def paint(head: MorphableHead, looks: Looks, shape_K: np.ndarray) -> np.ndarray:
     colours_V3[tooth] = (ENAMEL * (1 - gum) + GUM * gum) * shade_V1[tooth]
     colours_V3[material == Material.TONGUE] = TONGUE * shade_V1[material == Material.TONGUE]
     colours_V3[material == Material.CAVITY] = CAVITY
-    colours_V3[material == Material.EYE] = 0
     return colours_V3.astype(np.float32)
 
 
@@ -115,7 +132,7 @@ def _face(colours: np.ndarray, sheet_V2: np.ndarray, shade: np.ndarray, looks: L
 def _brow(across: np.ndarray, v: np.ndarray, thick: float) -> np.ndarray:
     line = 0.345 - 0.55 * (across - 0.30) ** 2 + 0.03 * (across - 0.30)
     along = smooth(0.09, 0.15, across) * smooth(0.52, 0.42, across)
-    return along * np.exp(-(((v - line) / (0.030 * thick * (1.1 - 0.8 * (across - 0.1)))) ** 2) ** 1)
+    return along * np.exp(-((((v - line) / (0.030 * thick * (1.1 - 0.8 * (across - 0.1)))) ** 2) ** 1))
 
 
 def _beard(x: np.ndarray, v: np.ndarray, looks: Looks) -> np.ndarray:

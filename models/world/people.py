@@ -13,8 +13,14 @@ STYLES = {
     "short": (0.26, {"hair": 1.0, "hair_volume": (0.0, 0.5)}),
     "full": (0.14, {"hair": 1.0, "hair_volume": (0.6, 1.2), "hair_parted": (-1.0, 1.0)}),
     "receding": (0.08, {"hair": 0.9, "hair_recedes": (0.6, 1.2)}),
-    "fringe": (0.10, {"hair": 1.0, "hair_volume": (0.2, 0.8), "hair_fringe": (0.6, 1.0), "hair_long": (0.0, 0.5)}),
-    "long": (0.20, {"hair": 1.0, "hair_volume": (0.2, 0.8), "hair_long": (0.6, 1.0), "hair_parted": (-0.8, 0.8)}),
+    "fringe": (
+        0.10,
+        {"hair": 1.0, "hair_volume": (0.2, 0.8), "hair_fringe": (0.6, 1.0), "hair_long": (0.0, 0.5)},
+    ),
+    "long": (
+        0.20,
+        {"hair": 1.0, "hair_volume": (0.2, 0.8), "hair_long": (0.6, 1.0), "hair_parted": (-0.8, 0.8)},
+    ),
     "bun": (0.09, {"hair": 1.0, "hair_volume": (0.0, 0.3), "hair_bun": 1.0}),
     "tail": (0.07, {"hair": 1.0, "hair_volume": (0.0, 0.4), "hair_tail": 1.0}),
 }
@@ -51,7 +57,13 @@ def make_person(seed: int) -> Person:
 
 
 def _shape(rng: np.random.Generator, model: MorphableHead, style: str, looks: Looks) -> np.ndarray:
-    shape = dict(zip(model.identity_names, np.clip(0.85 * rng.normal(0, 1, len(model.identity_names)), -1.7, 1.7), strict=True))
+    shape = dict(
+        zip(
+            model.identity_names,
+            np.clip(0.85 * rng.normal(0, 1, len(model.identity_names)), -1.7, 1.7),
+            strict=True,
+        )
+    )
     for name in shape:
         if name.startswith("hair"):
             shape[name] = 0.0

@@ -11,6 +11,7 @@ from models.world.skin import (
     EYE_X,
     EYE_Y,
     MOUTH_Y,
+    Skin,
     curve,
     grid_triangles,
     outline,
@@ -25,14 +26,18 @@ class Piece:
     uv_V2: np.ndarray
     part: Part
     material: Material
-    jaw: float = 0.0
+    jaw: float | np.ndarray = 0.0
     neck: float | np.ndarray = 1.0
     """Weights of the joints."""
     shade_V: float | np.ndarray = 1.0
     """Light that reaches it, past its neighbours."""
+    twins_V: np.ndarray | None = None
+    """The vertices of the skin that its own always lie on."""
 
 
-def _sheet(rows: int, columns: int, start: float = -1, end: float = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _sheet(
+    rows: int, columns: int, start: float = -1, end: float = 1
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """v (0 above, 1 below), u (left to right), and triangles."""
     v_RC, u_RC = np.meshgrid(np.linspace(0, 1, rows), np.linspace(start, end, columns), indexing="ij")
     return v_RC.ravel(), u_RC.ravel(), grid_triangles(np.arange(rows * columns).reshape(rows, columns))
@@ -40,11 +45,20 @@ def _sheet(rows: int, columns: int, start: float = -1, end: float = 1) -> tuple[
 
 def eye(side: int) -> Piece:
     v, u, triangles = _sheet(7, 7)
-    across, up = 1.15 * u, 1.15 * (1 - 2 * v)  # the rim closes the socket behind the lids
-    ball = np.stack([across, up, np.sqrt(np.clip(1 - across**2 - up**2, 0, 1))], -1)
+    across, up = 0.9 * u, 0.9 * (1 - 2 * v)
+    ball = np.stack([across, up, np.sqrt(np.clip(1 - across**2 - up**2, 0.02, 1))], -1)
     centre = np.array([side * EYE_X, EYE_Y, BALL_Z])
     uv = np.stack([across, up], -1)
     return Piece(centre + BALL_RADIUS * ball, triangles, uv, Part.HEAD, Material.EYE)
+
+
+def between(face: Skin, edges_2M: np.ndarray, part: Part, material: Material) -> Piece:
+    """The surface between two edges of a slit. Nothing of the mouth's inside is drawn beside it."""
+    count = edges_2M.shape[1]
+    triangles = grid_triangles(np.arange(2 * count).reshape(2, count))
+    uv = np.stack([np.tile(np.linspace(-0.9, 0.9, count), 2), np.repeat([0.1, -0.1], count)], -1)
+    points = face.vertices_V3[edges_2M.ravel()]
+    return Piece(points, triangles, uv, part, material, twins_V=edges_2M.ravel())
 
 
 def ear(side: int) -> Piece:
@@ -60,14 +74,25 @@ def ear(side: int) -> Piece:
     return Piece(points, turned, points[:, :2], Part.HEAD, Material.SKIN, shade_V=shade)
 
 
-HAIRLINE = {0: 0.70, 18: 0.72, 34: 0.76, 48: 0.60, 60: 0.38, 72: 0.08, 80: 0.12, 88: 0.30, 100: 0.20, 115: -0.25}
+HAIRLINE = {
+    0: 0.70,
+    18: 0.72,
+    34: 0.76,
+    48: 0.60,
+    60: 0.38,
+    72: 0.08,
+    80: 0.12,
+    88: 0.30,
+    100: 0.20,
+    115: -0.25,
+}
 """Height by angle from the middle of the forehead, degrees: temples, sideburns, round the ear, nape."""
 HIDDEN = 0.06
 """How deep under the scalp the hair lies on a bald head."""
 
 
-def hair() -> tuple[Piece, np.ndarray, np.ndarray]:
-    """A cap from the crown to the hairline, hidden under the scalp; its directions outwards and angles."""
+def hair() -> tuple[Piece, np.ndarray]:
+    """A cap from the crown to the hairline, hidden under the scalp; its directions outwards."""
     v, u, triangles = _sheet(10, 37, -1, 1)
     u = np.sign(u) * np.interp(np.abs(u), [0, 0.25, 0.70, 1], [0, 45, 90, 180])
     line = curve(np.abs(u), list(HAIRLINE), list(HAIRLINE.values()), 4)
@@ -80,7 +105,7 @@ def hair() -> tuple[Piece, np.ndarray, np.ndarray]:
     out = scalp - np.array([0, 0.25, 0])
     out /= np.linalg.norm(out, axis=1, keepdims=True)
     piece = Piece(scalp - HIDDEN * out, triangles, np.stack([u, v], -1), Part.HEAD, Material.HAIR)
-    return piece, out, line
+    return piece, out
 
 
 def bun() -> Piece:

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 MOUTH, TONGUE, OCCLUDER = 2, 4, 7
-EYE, HAIR, CAVITY, TOOTH = 1, 2, 3, 4
+EYE, HAIR, CAVITY, TOOTH, TONGUE_SKIN, SCLERA = 1, 2, 3, 4, 5, 7
 """Values of `Part` and `Material`, which compiled code cannot read."""
 CAMERA_Z = 6.0
 BEHIND_LIDS = 0.0012
@@ -39,7 +39,7 @@ def light(points, triangles, colours, material, uv, ambient, diffuse, towards, t
         kind = material[v]
         if kind == CAVITY:
             strength = 0.5 * (ambient + diffuse)
-        elif kind == TOOTH or kind == TONGUE + 1:
+        elif kind == TOOTH or kind == TONGUE_SKIN:
             strength = 0.55 * (ambient + diffuse) + 0.35 * diffuse * lit
         gloss = max((nx * hx + ny * hy + nz * hz) * scale * half, 0.0)
         spark = 0.0
@@ -51,7 +51,7 @@ def light(points, triangles, colours, material, uv, ambient, diffuse, towards, t
         elif kind == HAIR:
             gloss = gloss * gloss
             spark = 0.10 * gloss * gloss * diffuse
-        if kind == EYE:
+        if kind == EYE or kind == SCLERA:
             out[v, 0], out[v, 1], out[v, 2] = uv[v, 0], uv[v, 1], strength
         else:
             for k in range(3):
@@ -71,8 +71,15 @@ def draw(xyd, triangles, part, material, colours, eye, tint, gaze, picture, labe
             b, c, bx, by, cx, cy, area = c, b, cx, cy, bx, by, -area
         if area >= -1e-6:
             continue
-        left, right = max(0, int(np.ceil(min(ax, bx, cx) - 0.5))), min(wide - 1, int(np.floor(max(ax, bx, cx) - 0.5)))
-        top, bottom = max(0, int(np.ceil(min(ay, by, cy) - 0.5))), min(high - 1, int(np.floor(max(ay, by, cy) - 0.5)))
+        left, right = (
+            max(0, int(np.ceil(min(ax, bx, cx) - 0.5))),
+            min(wide - 1, int(np.floor(max(ax, bx, cx) - 0.5))),
+        )
+        top, bottom = (
+            max(0, int(np.ceil(min(ay, by, cy) - 0.5))),
+            min(high - 1, int(np.floor(max(ay, by, cy) - 0.5))),
+        )
+        behind = BEHIND_LIDS * (material[a] == EYE) + 3 * BEHIND_LIDS * (material[a] == SCLERA)
         over = 1 / area
         step0, step1 = (by - cy) * over, (cy - ay) * over
         near_a, near_b, near_c = xyd[a, 2], xyd[b, 2], xyd[c, 2]
@@ -87,8 +94,7 @@ def draw(xyd, triangles, part, material, colours, eye, tint, gaze, picture, labe
                 if w0 < -1e-5 or w1 < -1e-5 or w2 < -1e-5:
                     continue
                 near = w0 * near_a + w1 * near_b + w2 * near_c
-                if material[a] == EYE:
-                    near -= BEHIND_LIDS
+                near -= behind
                 if inside:
                     if labels[y, x] < MOUTH or labels[y, x] > TONGUE:
                         continue
@@ -99,7 +105,7 @@ def draw(xyd, triangles, part, material, colours, eye, tint, gaze, picture, labe
                 labels[y, x] = kind
                 for k in range(3):
                     picture[y, x, k] = w0 * colours[a, k] + w1 * colours[b, k] + w2 * colours[c, k]
-                if material[a] == EYE:
+                if behind > 0:
                     _eye(picture[y, x], eye, tint, gaze)
 
 
@@ -128,8 +134,14 @@ def cover(xyd, triangles, mask):
         area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
         if abs(area) < 1e-6:
             continue
-        left, right = max(0, int(np.ceil(min(ax, bx, cx) - 0.5))), min(wide - 1, int(np.floor(max(ax, bx, cx) - 0.5)))
-        top, bottom = max(0, int(np.ceil(min(ay, by, cy) - 0.5))), min(high - 1, int(np.floor(max(ay, by, cy) - 0.5)))
+        left, right = (
+            max(0, int(np.ceil(min(ax, bx, cx) - 0.5))),
+            min(wide - 1, int(np.floor(max(ax, bx, cx) - 0.5))),
+        )
+        top, bottom = (
+            max(0, int(np.ceil(min(ay, by, cy) - 0.5))),
+            min(high - 1, int(np.floor(max(ay, by, cy) - 0.5))),
+        )
         for y in range(top, bottom + 1):
             for x in range(left, right + 1):
                 w0 = ((bx - x - 0.5) * (cy - y - 0.5) - (cx - x - 0.5) * (by - y - 0.5)) / area

@@ -56,7 +56,10 @@ def render(
     mesh = _mesh(scene, mouth_F3)
     xyd_FVD = _camera(scene, mesh.vertices_FV3, size)
     landmarks_FL2 = _landmarks(xyd_FVD) if scene.person else np.zeros((frames, len(head().landmark_names), 3))
-    rgb_FHWC, labels_FHW = np.empty((frames, high, wide, 3), np.uint8), np.empty((frames, high, wide), np.uint8)
+    rgb_FHWC, labels_FHW = (
+        np.empty((frames, high, wide, 3), np.uint8),
+        np.empty((frames, high, wide), np.uint8),
+    )
     visible_FL = np.zeros(landmarks_FL2.shape[:2], bool)
     darkroom = _Darkroom(scene, size)
     for f in range(frames):
@@ -136,7 +139,9 @@ def _mesh(scene: Scene, mouth_F3: np.ndarray) -> _Mesh:
         parts.append((vertices_FV3, triangles_T3, part_T, cloth_V, np.zeros((len(cloth_V), 2)), colours_V3))
     if scene.person is not None:
         colours_V3 = paint(model, scene.person.looks, scene.person.shape_K)
-        order_T = np.argsort(np.isin(model.part_T, [Part.MOUTH, Part.TEETH, Part.TONGUE]) * model.part_T, kind="stable")
+        order_T = np.argsort(
+            np.isin(model.part_T, [Part.MOUTH, Part.TEETH, Part.TONGUE]) * model.part_T, kind="stable"
+        )
         person = (_person(scene, mouth_F3), model.triangles_T3[order_T], model.part_T[order_T])
         parts.append((*person, model.material_V, model.uv_V2, colours_V3))
     if not parts:
@@ -205,7 +210,10 @@ def _draw(
 def _visible(landmarks_LD: np.ndarray, nearness_HW: np.ndarray, fine: int) -> np.ndarray:
     """A landmark on the outline may fall just beside it, so its neighbours are asked too."""
     high, wide = nearness_HW.shape
-    x_L, y_L = np.floor(landmarks_LD[:, 0] * fine).astype(int), np.floor(landmarks_LD[:, 1] * fine).astype(int)
+    x_L, y_L = (
+        np.floor(landmarks_LD[:, 0] * fine).astype(int),
+        np.floor(landmarks_LD[:, 1] * fine).astype(int),
+    )
     inside_L = (x_L >= 0) & (y_L >= 0) & (x_L < wide) & (y_L < high)
     around = np.array([(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)])
     y_NL = np.clip(y_L + around[:, :1], 0, high - 1)

@@ -18,8 +18,12 @@ STEP = 0.0441
 MOUTH_COLUMN, EYE_COLUMNS = 10, (5, 13)
 
 HEIGHTS = np.array([1.23, 1.19, 1.06, 0.9, 0.7, 0.5, 0.3, 0.1, -0.1, -0.3, -0.5, -0.7, -0.85, -1.0, -1.08])
-WIDTHS = np.array([0.0, 0.2, 0.44, 0.61, 0.715, 0.755, 0.765, 0.76, 0.745, 0.72, 0.68, 0.645, 0.61, 0.555, 0.50])
-DEPTHS = np.array([0.0, 0.22, 0.47, 0.66, 0.785, 0.835, 0.85, 0.825, 0.81, 0.80, 0.795, 0.79, 0.775, 0.75, 0.66])
+WIDTHS = np.array(
+    [0.0, 0.2, 0.44, 0.61, 0.715, 0.755, 0.765, 0.76, 0.745, 0.72, 0.68, 0.645, 0.61, 0.555, 0.50]
+)
+DEPTHS = np.array(
+    [0.0, 0.22, 0.47, 0.66, 0.785, 0.835, 0.85, 0.825, 0.81, 0.80, 0.795, 0.79, 0.775, 0.75, 0.66]
+)
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,13 @@ def _rows() -> tuple[np.ndarray, int, int]:
         return np.linspace(start, end, rows, endpoint=False)
 
     above = [down(1.23, 1.06, 2), down(1.06, 0.62, 4), down(0.62, 0.42, 3), down(0.42, EYE_Y, 11), [EYE_Y]]
-    nose = [down(EYE_Y, 0.03, 6), down(0.03, -0.18, 5), down(-0.18, -0.34, 7), down(-0.34, MOUTH_Y, 7), [MOUTH_Y]]
+    nose = [
+        down(EYE_Y, 0.03, 6),
+        down(0.03, -0.18, 5),
+        down(-0.18, -0.34, 7),
+        down(-0.34, MOUTH_Y, 7),
+        [MOUTH_Y],
+    ]
     chin = [down(MOUTH_Y, -0.66, 7), down(-0.66, -1.02, 7), [-1.02, -1.07, -1.09, -1.085, -1.06]]
     upper, middle, lower = (np.concatenate(part) for part in (above, nose, chin))
     return np.concatenate([upper, middle, lower]), len(upper) - 1, len(upper) + len(middle) - 1
@@ -130,9 +140,7 @@ def _columns() -> np.ndarray:
     return np.concatenate([-half[::-1], [0], half])
 
 
-def _bend(
-    heights_R: np.ndarray, angles_C: np.ndarray, eye: int, mouth: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _bend(heights_R: np.ndarray, angles_C: np.ndarray, eye: int, mouth: int) -> tuple[np.ndarray, np.ndarray]:
     v, a = np.broadcast_arrays(heights_R[:, None], angles_C[None])
     row = np.broadcast_to(np.arange(len(heights_R))[:, None], v.shape)
     wide, deep = outline(v)
@@ -166,7 +174,9 @@ def _features(x: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _nose(x: np.ndarray, v: np.ndarray) -> np.ndarray:
-    ridge = curve(v, [-0.34, -0.285, -0.23, -0.16, 0.1, 0.25, 0.4], [0, 0.04, 0.19, 0.25, 0.10, 0.03, 0], 0.025)
+    ridge = curve(
+        v, [-0.34, -0.285, -0.23, -0.16, 0.1, 0.25, 0.4], [0, 0.04, 0.19, 0.25, 0.10, 0.03, 0], 0.025
+    )
     wide = curve(v, [-0.3, -0.2, -0.1, 0.1, 0.3], [0.105, 0.105, 0.085, 0.065, 0.09], 0.03)
     wings = 0.075 * bump(x, v, 0.105, -0.215, 0.045, 0.045)
     return ridge * np.exp(-((x / wide) ** 2)) + wings
@@ -189,7 +199,9 @@ def _lips(v: np.ndarray, k: np.ndarray, upper: np.ndarray) -> np.ndarray:
     over = 0.070 * np.exp(-(((d - 0.050) / 0.045) ** 2))
     below = 0.085 * np.exp(-(((d + 0.055) / 0.050) ** 2))
     inwards = -0.03 * np.exp(-((d / 0.02) ** 2))
-    return full * (np.where(upper, over, below) + inwards) + 0.03 * np.exp(-((k / 1.3) ** 2) - (d / 0.25) ** 2)
+    return full * (np.where(upper, over, below) + inwards) + 0.03 * np.exp(
+        -((k / 1.3) ** 2) - (d / 0.25) ** 2
+    )
 
 
 BALL_RADIUS, BALL_Z = 0.185, 0.545

@@ -51,7 +51,8 @@ def mask(rng: np.random.Generator, person: Person) -> Solid:
     y_RC = top_C + down_R1 * (-1.17 + 0.22 * side_C**2 - top_C)
     angle_RC = side_C * np.radians(66 - 8 * down_R1)
     out_RC = around(person, angle_RC.ravel(), np.maximum(y_RC, -1.02).ravel()).reshape(rows, columns)
-    out_RC += 0.07 - 0.05 * side_C**4 - 0.22 * np.clip(down_R1 - 0.86, 0, 1) / 0.14
+    lips_RC = np.exp(-((side_C / 0.45) ** 2) - ((y_RC + 0.5) / 0.28) ** 2)
+    out_RC += 0.07 + 0.06 * lips_RC - 0.05 * side_C**4 - 0.22 * np.clip(down_R1 - 0.86, 0, 1) / 0.14
     pleat_R1 = np.sin(down_R1 * 4 * 2 * np.pi) * ((down_R1 > 0.15) & (down_R1 < 0.85))
     cloth_3 = MASKS[rng.integers(len(MASKS))] * rng.uniform(0.92, 1.05)
     tone_RC1 = (1 + 0.13 * pleat_R1 * (1 - side_C**4) - 0.18 * ((down_R1 < 0.05) | (down_R1 > 0.95)))[

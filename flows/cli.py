@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,9 @@ from flows.options import (
     SetOption,
     SourceOption,
 )
+
+if TYPE_CHECKING:
+    from flows.sheets import Written
 
 app = typer.Typer(
     help="Build the training data for visual dubbing, from videos to a published dataset version.\n\n"
@@ -82,16 +85,18 @@ def demo(
     if lines is None:
         raise typer.Exit(130)
     finish_corpus(folder, lines)
-    version = _rebuild(str(folder), catalog, recipe, set_, profile, "", "")
-    seen = _sheet(catalog, version, DEMO)
-    console.print(f"\nLook at {seen}, then try, each with -c {catalog}:\n")
+    _rebuild(str(folder), catalog, recipe, set_, profile, "", "")
+    seen = _looks(catalog, DEMO)
+    console.print(f"\nLook at {seen.sheet} and {seen.mosaic},\nthen try, each with -c {catalog}:\n")
     for command, what in (
+        ("redub sheet ingest", "the clips, as a picture and as a video that plays"),
+        ("redub sheet verdict --only rejected", "what was thrown out, and why"),
         ("redub status", "what is in the catalog"),
         ("redub trace bad_frozen.mp4", "what made an item, or why it was rejected"),
         ("redub quarantine list", "what failed, and how to try again"),
     ):
-        console.print(f"  {command:<27} {what}", soft_wrap=True)
-    console.print("  redub serve                 the Prefect UI: runs, schedules (needs no -c)")
+        console.print(f"  {command:<36} {what}", soft_wrap=True)
+    console.print("  redub serve                          the Prefect UI: runs, schedules (needs no -c)")
 
 
 @app.command()
@@ -206,12 +211,13 @@ def _rebuild(
     return version
 
 
-def _sheet(catalog: str, tag: str, path: Path) -> Path:
-    from flows.sheets import version_sheet
+def _looks(catalog: str, folder: Path) -> "Written":
+    """What was accepted, as a contact sheet and as a mosaic that plays."""
+    from flows.sheets import stage_sheet
     from storage.catalog import Catalog
 
-    path.write_bytes(version_sheet(Catalog(catalog), tag))
-    return path
+    tables, columns = Catalog(catalog), ("speaker", "split")
+    return stage_sheet(tables, "verdict", folder / "sheet.png", folder / "clips.mp4", columns=columns)
 
 
 @app.command()

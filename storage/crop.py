@@ -37,10 +37,10 @@ class Picture:
     bt709_34: np.ndarray | None
     """To BT.709 of limited range; None when it is that already."""
 
-    def plane(self, number: int) -> np.ndarray:
+    def plane(self, number: int) -> tuple[np.ndarray, int, int]:
+        """Rows as they lie in memory (longer than the picture is wide), and the plane's height and width."""
         plane = self.frame.planes[number]
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-        return rows[: plane.height, : plane.width]
+        return _bytes(plane), plane.height, plane.width
 
 
 def crop_yuv(picture: Picture, square: Square, side: int) -> av.VideoFrame:
@@ -51,11 +51,11 @@ def crop_yuv(picture: Picture, square: Square, side: int) -> av.VideoFrame:
     chroma = _Grid((side // 2, side // 2), (2, 2), (0.5, 1.0))
     for number, grid in enumerate((luma, chroma, chroma)):
         plane = frame.planes[number]
-        out = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        out = _bytes(plane)
         scaled = _scaled(picture, number, area, (side / square[2],) * 2, grid, CUBIC)
         out[: grid.count[1], : grid.count[0]] = scaled
     if picture.bt709_34 is not None:
-        y, u, v = (np.frombuffer(p, np.uint8).reshape(-1, p.line_size) for p in frame.planes)
+        y, u, v = (_bytes(p) for p in frame.planes)
         _recolour(y[:side, :side], u[:, : side // 2], v[:, : side // 2], picture.bt709_34)
     return frame
 
@@ -83,10 +83,11 @@ def outside_share(picture: Picture, square: Square) -> float:
 
 def thumbnail(picture: Picture) -> np.ndarray:
     """float32 (3, h, w), as coded: small, blurred against noise, and nearly free; for comparing frames."""
-    return np.stack([_means(picture.plane(number), THUMB[1], THUMB[0]) for number in range(3)])
+    return np.stack([_means(*picture.plane(number), THUMB[1], THUMB[0]) for number in range(3)])
 
 
 THUMB = (64, 36)
+ROWS = 16
 
 
 def rgb_matrix(matrix: int, full_range: bool) -> np.ndarray:
@@ -112,6 +113,11 @@ def recolouring(rgb_34: np.ndarray) -> np.ndarray:
     back_33 = np.linalg.inv(target_34[:, :3])
     offset_3 = back_33 @ (rgb_34[:, 3] - target_34[:, 3])
     return np.column_stack([back_33 @ rgb_34[:, :3], offset_3]).astype(np.float32)
+
+
+def _bytes(plane: Any) -> np.ndarray:
+    """Rows as they lie in memory: longer than the picture is wide."""
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
 
 
 # -- geometry ------------------------------------------------------------------------------------------
@@ -140,11 +146,11 @@ def _scaled(picture: Picture, number: int, corner: Any, scale: Any, grid: _Grid,
     """One plane, at the grid's points, upright. Axis 0 is x, axis 1 is y, both as shown."""
     swap, flip_rows, flip_columns = picture.oriented
     coded = picture.frame.width, picture.frame.height
-    plane = picture.plane(number)
+    plane, *extent = picture.plane(number)
     taps: list[Any] = [None, None]
     for axis, flip in ((0, flip_columns), (1, flip_rows)):
         into = 1 - axis if swap else axis
-        length = plane.shape[1 - into]
+        length = extent[1 - into]
         stretch = coded[into] / picture.size[axis]
         first = (corner[axis] + grid.first[axis] / scale[axis]) * stretch
         step = grid.step[axis] / scale[axis] * stretch
@@ -195,28 +201,33 @@ def _taps(count, first, step, length, radius):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _resample(plane, row_index, row_weight, column_index, column_weight):  # type: ignore[no-untyped-def]
-    """Rows first: they lie in memory one after the other, which is what vector units like."""
+    """Both ways by whole rows, turning the picture each time: rows are what vector units like."""
     left, right = column_index.min(), column_index.max() + 1
-    line = np.empty(right - left, np.float32)
-    local = (column_index - left).T.copy()
-    weights = column_weight.T.copy()
-    taps, width = local.shape
-    sums = np.empty(width, np.float32)
-    out = np.empty((len(row_index), width), np.uint8)
-    for j in range(len(row_index)):
-        line[:] = 0
-        for t in range(row_index.shape[1]):
-            w = row_weight[j, t]
-            row = plane[row_index[j, t], left:right]
-            for x in range(len(line)):
-                line[x] += w * row[x]
-        sums[:] = 0.5
-        for t in range(taps):
-            for i in range(width):
-                sums[i] += weights[t, i] * line[local[t, i]]
-        for i in range(width):
-            out[j, i] = np.uint8(min(max(sums[i], np.float32(0)), np.float32(255)))
+    turned = np.empty((right - left, len(row_index)), np.float32)
+    _mix_rows(plane, left, row_index, row_weight, turned, np.float32(0))
+    out = np.empty((len(row_index), len(column_index)), np.uint8)
+    _mix_rows(turned, 0, column_index - left, column_weight, out, np.float32(0.5))
     return out
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _mix_rows(source, left, index, weight, turned, rounding):  # type: ignore[no-untyped-def]
+    """Weighted sums of rows; they become columns, a few at a time so that writing stays in the cache."""
+    rows, width = len(index), len(turned)
+    some = np.empty((ROWS, width), np.float32)
+    for first in range(0, rows, ROWS):
+        count = min(ROWS, rows - first)
+        for k in range(count):
+            line = some[k]
+            line[:] = rounding
+            for t in range(index.shape[1]):
+                w, row = weight[first + k, t], source[index[first + k, t], left : left + width]
+                if w != 0:
+                    for x in range(width):
+                        line[x] += w * row[x]
+        for x in range(width):
+            for k in range(count):
+                turned[x, first + k] = min(max(some[k, x], np.float32(0)), np.float32(255))
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -246,9 +257,8 @@ def _recolour(y, u, v, m):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _means(plane, rows, columns):  # type: ignore[no-untyped-def]
+def _means(plane, height, width, rows, columns):  # type: ignore[no-untyped-def]
     """Means over a grid of cells, each from at most some 4 x 4 of its pixels."""
-    height, width = plane.shape
     out = np.empty((rows, columns), np.float32)
     for r in range(rows):
         top, bottom = r * height // rows, max((r + 1) * height // rows, r * height // rows + 1)

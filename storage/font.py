@@ -18,7 +18,13 @@ GLYPHS = {
     **dict(zip("UVWXYZ", ["hhhhhhe", "hhhhha4", "hhhllla", "hha4ahh", "hha4444", "v1248gv"], strict=True)),
     **dict(zip("01234", ["ehjlphe", "4c4444e", "eh1248v", "v2421he", "26aiv22"], strict=True)),
     **dict(zip("56789", ["vgu11he", "68guhhe", "v124888", "ehhehhe", "ehhf12c"], strict=True)),
-    **dict(zip(".:,/-_", ["00000cc", "0cc0cc0", "0000c48", "01248g0", "000v000", "000000v"], strict=True)),
+    **dict(
+        zip(
+            ".:;,/-_",
+            ["00000cc", "0cc0cc0", "0cc0c48", "0000c48", "01248g0", "000v000", "000000v"],
+            strict=True,
+        )
+    ),
     **dict(zip("()%'=+", ["2488842", "8422248", "op248j3", "4480000", "00v0v00", "044v440"], strict=True)),
     **dict(zip('<>#"[]', ["248g842", "8421248", "aavavaa", "aa00000", "e88888e", "e22222e"], strict=True)),
     **dict(zip("?!", ["eh12404", "4444404"], strict=True)),

@@ -139,8 +139,9 @@ class VideoFrames(Generic[T]):
         frames = frames_of(self._media, "video", self._start, self.faults, self._threads)
         for frame in frames if self._weave else progressive(frames, self._stream):
             untimed = frame.pts is None or constant
-            tick = float(frame.time_base or base or 0)  # a filter may count in finer ticks than the file
-            time = max(last + 1 / rate, 0.0) if untimed else frame.pts * tick - zero
+            # A filter may count in finer ticks than the file.
+            tick = float(frame.time_base or base or 0)
+            time = max(last + 1 / rate, 0.0) if untimed else float(frame.pts or 0) * tick - zero
             if time <= last:
                 self._note("its timestamps run backwards")
                 continue
@@ -198,8 +199,8 @@ def progressive(frames: Iterator[av.VideoFrame], stream: VideoStream) -> Iterato
 def _deinterlacer(frame: av.VideoFrame, stream: VideoStream) -> av.filter.Graph:
     graph = av.filter.Graph()
     graph.threads = 1
-    size = {"width": frame.width, "height": frame.height}
-    source = graph.add_buffer(format=frame.format, time_base=frame.time_base or stream.time_base, **size)
+    base = frame.time_base or stream.time_base
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=base)
     graph.link_nodes(source, graph.add("bwdif", "mode=send_frame:deint=interlaced"), graph.add("buffersink"))
     graph.configure()
     return graph

@@ -8,15 +8,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
 from typing import Any, Literal
 
 from infra.resources import Needs
 from models.faces import load_face, load_identity
 from models.faces.face import Embedder, FaceBackend
 from models.references import digest
-from storage.crop import thumbnail
+from storage.crop import Picture, thumbnail
 from storage.listing import change_since
-from storage.media import MediaError, decode_pictures, open_media
+from storage.media import Mark, MediaError, VideoFrames, decode_pictures, open_media
 from storage.rows import Blob
 from storage.sound import SoundReader
 from storage.store import Store
@@ -202,16 +203,18 @@ class Ingest(Expand):
             raise MediaError("changed", f"the file changed since it was probed ({how}); run again")
 
 
-def _moments(pictures: Any) -> Iterator[tuple[Moment, bool]]:
+def _moments(pictures: VideoFrames[Picture]) -> Iterator[tuple[Moment, bool]]:
     """Frames in order, each with its shot: a few frames late, because a cut shows by what follows it."""
-    detector: ShotDetector = ShotDetector()
-    last, shot = None, 0
-    for frame, picture in enumerate(pictures):
-        again, last = picture is last, picture
-        thumb = None if again else thumbnail(picture)
-        for item, cut, change in detector.push((frame, picture, pictures.faults.mark()), thumb, again):
+    detector: ShotDetector[tuple[int, Picture, Mark]] = ShotDetector()
+    last = None
+    shot = 0
+    for given in chain(enumerate(pictures), [None]):
+        if given is None:
+            seen = detector.flush()
+        else:
+            again, last = given[1] is last, given[1]
+            thumb = None if again else thumbnail(given[1])
+            seen = detector.push((*given, pictures.faults.mark()), thumb, again)
+        for (frame, picture, mark), cut, change in seen:
             shot += cut
-            yield Moment(*item[:2], shot, change, item[2]), cut
-    for item, cut, change in detector.flush():
-        shot += cut
-        yield Moment(*item[:2], shot, change, item[2]), cut
+            yield Moment(frame, picture, shot, change, mark), cut

@@ -26,7 +26,7 @@ class VerdictConfig(StageConfig):
     min_exposure: float = 0.06
     """Mean luma of the face, 0..1; dark skin in dim light has 0.14."""
     max_exposure: float = 0.92
-    """Mean luma of the face, 0..1; dark skin in dim light has 0.14."""
+    """Mean luma of the face, 0..1."""
     max_dark_share: float = 0.3
     """Share of frames in which the face is nearly black."""
     max_bright_share: float = 0.3

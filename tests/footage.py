@@ -1,12 +1,15 @@
 """Faces that are drawn, a back-end that finds them by their colours, and sources made of them."""
 
+from fractions import Fraction
+
+import av
 import numpy as np
 
 from models.faces.face import Face, Shape, face_size
 from storage.store import Store
 from tasks.ingest import Ingest, IngestConfig, IngestInput
 from tasks.probe import Probe
-from tests.media_files import narrow, source_of
+from tests.media_files import _mux_sound, narrow, source_of
 
 SKIN, LEFT, RIGHT, MOUTH = (120, 120, 120), (250, 30, 30), (30, 250, 30), (40, 40, 250)
 BACK = (70, 70, 70)
@@ -55,6 +58,22 @@ def middles(rgb):
     return np.array(found)
 
 
+def timed_video(path, pictures, times_ms, audio, audio_from=0.0):
+    """Each picture at its own time; the sound, 16 kHz PCM, from `audio_from` s on."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=1000, options={"crf": "4", "preset": "ultrafast"})
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt, stream.codec_context.time_base = "yuv420p", Fraction(1, 1000)
+        sound = container.add_stream("pcm_s16le", rate=16000, layout="mono")
+        for rgb, ms in zip(pictures, times_ms, strict=True):
+            frame = av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = ms, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+        _mux_sound(container, sound, audio, 16000, audio_from)
+    return path
+
+
 class Dots:
     """A FaceBackend that finds drawn faces; `blind` are the calls of `shape` that see nothing."""
 
@@ -78,13 +97,13 @@ class Dots:
         x, y, side = box[0] + box[2] / 2, box[1] + box[3] / 2, 1.25 * max(box[2:])
         top, left = max(0, int(y - side / 2)), max(0, int(x - side / 2))
         part = rgb_HWC[top : int(y + side / 2) + 1, left : int(x + side / 2) + 1]
-        found = middles(part) + (left, top)
+        found = middles(part) + np.array((left, top))
         if np.isnan(found).any():
             return None
         one, other, mouth = found
         eyes = (one + other) / 2
         size = 2 * np.linalg.norm(mouth - eyes)
-        corners = [mouth + (-0.1 * size, 0), mouth + (0.1 * size, 0)]
+        corners = [mouth - np.array((0.1 * size, 0)), mouth + np.array((0.1 * size, 0))]
         five_52 = np.array([one, other, (eyes + mouth) / 2, *corners], np.float32)
         blue = part[..., 2].astype(int) - part[..., 0] > 80
         opening = np.flatnonzero(blue.any(1)).size / face_size(five_52)

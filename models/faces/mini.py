@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.faces.boxes import Box, around, hull
 from models.faces.face import Face, Shape, face_size
-from models.faces.grid import MULTIPLE, Guess, decode
+from models.faces.grid import MULTIPLE, Guess, decode, distinct_guesses
 from models.faces.nets import CROP, Detector, Landmarker
 from models.faces.warp import apply, scaling, turned_square, warp
 from models.references import ModelError, resolve
@@ -40,10 +40,14 @@ class MiniFaces:
                 net.load_state_dict(part(weights, prefix))
         except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelError(_REFUSAL.format(path=path, error=error)) from error
-        self.detector.eval(), self.landmarker.eval()
+        for net in (self.detector, self.landmarker):
+            net.eval().to(memory_format=torch.channels_last)  # a little quicker on CPUs
 
     def detect(self, rgb_HWC: np.ndarray) -> list[Face]:
-        return [Face(guess.box, guess.score) for guess in self.guesses(rgb_HWC)]
+        """What the detector takes for a face and the landmark network, which sees it larger, does too."""
+        seen = [(guess, self._look(rgb_HWC, guess.box, 0.0)) for guess in self.guesses(rgb_HWC)]
+        sure = [Guess(hull(shape.points_K2), shape.five_52, guess.score) for guess, shape in seen if shape]
+        return [Face(guess.box, guess.score) for guess in distinct_guesses(sure)]
 
     def guesses(self, rgb_HWC: np.ndarray) -> list[Guess]:
         bgr_3HW, shrink = detector_input(rgb_HWC)

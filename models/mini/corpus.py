@@ -4,6 +4,7 @@ A shot is a few frames of one scene, far apart in time so that they differ in po
 from its seed. F counts frames, L the head's landmarks.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -61,6 +62,14 @@ def make_empty(seed: int, number: int, frames: int, size: tuple[int, int]) -> Sh
     done = render(scene, mouths(rng, frames), size)
     points = done.landmarks_FL2, done.visible_FL, done.five_F52
     return Shot(None, done.rgb_FHWC, *points, np.zeros((frames, 3), np.float32), kind)
+
+
+def draw(shots: Sequence[Shot], empty: float, rng: np.random.Generator) -> Shot:
+    """Any of them; the given share of draws are empty rooms, which come last in the list."""
+    first_room = next((n for n, shot in enumerate(shots) if shot.person is None), len(shots))
+    if first_room == len(shots) or (first_room and rng.random() >= empty):
+        return shots[int(rng.integers(first_room))]
+    return shots[int(rng.integers(first_room, len(shots)))]
 
 
 def mouths(rng: np.random.Generator, frames: int) -> np.ndarray:

@@ -33,9 +33,9 @@ class Plan:
     seed: int = 1
     people: int = 1200
     rooms: int = 300
-    detector_steps: int = 1500
+    detector_steps: int = 1300
     detector_batch: int = 24
-    landmark_steps: int = 2600
+    landmark_steps: int = 1900
     landmark_batch: int = 64
     rate: float = 2e-3
     strangers: int = 100
@@ -61,6 +61,7 @@ def pacing(done: float) -> float:
 
 def train(net: nn.Module, step: Callable[[], Tensor], steps: int, rate: float) -> None:
     net.train()
+    net.to(memory_format=torch.channels_last)  # a third quicker on CPUs
     adam = torch.optim.AdamW(net.parameters(), rate, weight_decay=1e-4)
     pace = torch.optim.lr_scheduler.LambdaLR(adam, lambda done: pacing(done / steps))
     recent: list[float] = []

@@ -12,7 +12,7 @@ from models.faces.mini import MARGIN, crop_map
 from models.faces.nets import ANGLE, CROP, Landmarker
 from models.faces.warp import apply, inverse, warp
 from models.mini.augment import vary
-from models.mini.corpus import Shot
+from models.mini.corpus import Shot, draw
 
 WITHOUT = 0.2
 """Share of crops that show no face, or hardly any of one."""
@@ -24,7 +24,7 @@ def sample(
     shots: Sequence[Shot], mirror: list[int], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool, np.ndarray]:
     """The crop; landmarks in it, how much each counts, whether there is a face, its angles in radians."""
-    shot = shots[int(rng.integers(len(shots)))]
+    shot = draw(shots, WITHOUT / 2, rng)
     frame = int(rng.integers(shot.frames))
     rgb_HWC, points_L2, angles_3 = shot.rgb_FHWC[frame], shot.points_FL2[frame], shot.angles_F3[frame].copy()
     if shot.person is None or rng.random() < WITHOUT / 2:
@@ -82,7 +82,7 @@ def step(
     )
     there_B = torch.tensor(there, dtype=torch.float32)
     guess_BL2, logit_B, guess_B3 = net(vary(torch.from_numpy(np.stack(crops)), noise))
-    off_BL = smooth_l1_loss(guess_BL2, points_BL2, reduction="none", beta=1.0).mean(2)
+    off_BL = smooth_l1_loss(guess_BL2, points_BL2, reduction="none", beta=0.2).mean(2)
     turned_B = smooth_l1_loss(guess_B3 / ANGLE, angles_B3 / ANGLE, reduction="none", beta=0.1).mean(1)
     return (
         (off_BL * counts_BL).sum() / counts_BL.sum().clamp(min=1)

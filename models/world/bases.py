@@ -49,7 +49,7 @@ def _bones(rest: Rest) -> dict[str, np.ndarray]:
     shoulders = (rest.part_V == Part.BODY) * smooth(0.5, 1.0, across)
     return {
         "face_width": _move(x=0.07 * x * head + 0.05 * x * neck),
-        "jaw_width": _move(x=0.15 * x * jaw * head),
+        "jaw_width": _move(x=0.11 * x * jaw * head),
         "face_length": _move(y=-0.08 * jaw * head),
         "forehead": _move(y=0.08 * smooth(0.4, 1.2, y) * head),
         "cheekbones": _move(
@@ -62,7 +62,7 @@ def _bones(rest: Rest) -> dict[str, np.ndarray]:
         ),
         "chin_forward": _move(z=0.08 * front * bump(across, y, 0, -0.95, 0.28, 0.16)),
         "chin_pointed": _move(
-            x=-0.22 * x * smooth(-0.75, -1.0, y) * head, y=-0.03 * bump(across, y, 0, -1.05, 0.2, 0.15) * head
+            x=-0.15 * x * smooth(-0.75, -1.0, y) * head, y=-0.03 * bump(across, y, 0, -1.05, 0.2, 0.15) * head
         ),
         "neck_thick": _move(x=0.16 * x * neck, z=0.12 * (z + 0.12) * neck),
         "shoulders": _move(x=0.14 * x * shoulders),
@@ -92,9 +92,9 @@ def _features(rest: Rest) -> dict[str, np.ndarray]:
         "brow_ridge": _move(z=0.045 * brow),
         "brow_high": _move(y=0.035 * brow),
         "eyes_apart": _move(x=0.030 * side * ball),
-        "eyes_large": _move(y=0.22 * (y - EYE_Y) * eyes * (rest.material_V != Material.EYE)),
-        "eyes_slant": _move(y=0.10 * (across - EYE_X) * eyes * (rest.material_V != Material.EYE)),
-        "mouth_wide": _move(x=0.13 * x * mouth * head),
+        "eyes_large": _move(y=0.26 * (y - EYE_Y) * eyes * (rest.material_V != Material.EYE)),
+        "eyes_slant": _move(y=0.22 * (across - EYE_X) * eyes * (rest.material_V != Material.EYE)),
+        "mouth_wide": _move(x=0.11 * x * mouth * head),
         "mouth_high": _move(y=0.030 * np.exp(-((down / 0.26) ** 2)) * smooth(0.6, 0.2, across) * head),
         "lips_full": _move(y=0.28 * down * lips, z=0.02 * lips),
         "lips_upper": _move(y=0.25 * np.clip(down, 0, None) * lips),
@@ -104,7 +104,6 @@ def _features(rest: Rest) -> dict[str, np.ndarray]:
 def _hair(rest: Rest) -> dict[str, np.ndarray]:
     """How high it stands, how far it hangs; each style is a mix of these."""
     angle, v = np.where((rest.material_V == Material.HAIR)[:, None], rest.sheet_V2, 0).T
-    x, y, z = rest.vertices_V3.T
     out = rest.hair_out_V3
     cap = np.linalg.norm(out, axis=1)
     around = np.abs(angle)

@@ -115,12 +115,11 @@ class MorphableHead:
         return [self.landmark_names.index(name) for name in FIVE]
 
     def to_npz(self, path: Path) -> None:
-        arrays = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
-        names = {name: np.array(value) for name, value in vars(self).items() if isinstance(value, tuple)}
-        joints = {}
-        for name, joint in (("neck", self.neck), ("jaw", self.jaw)):
-            joints |= {f"{name}.{field}": np.asarray(value) for field, value in vars(joint).items()}
-        np.savez_compressed(path, **arrays, **names, **joints)
+        stored: dict = {}
+        for name, value in vars(self).items():
+            parts = vars(value) if isinstance(value, Joint) else {"": value}
+            stored |= {f"{name}.{part}".rstrip("."): np.asarray(item) for part, item in parts.items()}
+        np.savez_compressed(path, **stored)
 
     @classmethod
     def from_npz(cls, path: Path) -> "MorphableHead":

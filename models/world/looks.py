@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.world.head import Material, MorphableHead, Part
-from models.world.skin import EYE_X, EYE_Y, MOUTH_COLUMN, MOUTH_HALF, MOUTH_Y, STEP, bump, smooth
+from models.world.head import Material, MorphableHead
+from models.world.skin import EYE_X, EYE_Y, MOUTH_COLUMN, MOUTH_HALF, MOUTH_Y, SHEET_WIDTH, STEP, bump, smooth
 
 SKIN_TONES = np.array(
     [
@@ -93,7 +93,7 @@ def make_looks(rng: np.random.Generator, may_paint: bool, albedos: int) -> Looks
     )
 
 
-def paint(head: MorphableHead, looks: Looks, shape_K: np.ndarray) -> np.ndarray:
+def paint(head: MorphableHead, looks: Looks) -> np.ndarray:
     """Colours of all vertices, without light; an eye's are left to `raster`."""
     albedo_V3 = np.clip(head.albedo_V3 + np.tensordot(looks.albedo_C, head.albedo_CV3, 1), 0.2, 1.3)
     shade_V1 = head.albedo_V3[:, :1]
@@ -118,7 +118,7 @@ def _mix(colours_V3: np.ndarray, other: np.ndarray, share_V: np.ndarray) -> np.n
 
 def _face(colours: np.ndarray, sheet_V2: np.ndarray, shade: np.ndarray, looks: Looks) -> np.ndarray:
     (x, v), across = sheet_V2.T, np.abs(sheet_V2[:, 0])
-    mouth_half = 0.765 * STEP * MOUTH_COLUMN
+    mouth_half = SHEET_WIDTH * STEP * MOUTH_COLUMN
     lip = (np.abs(v - MOUTH_Y) < 0.095) & (across < mouth_half * 0.99)
     colours = _mix(colours, colours * looks.shadow_3, 0.7 * bump(across, v, EYE_X, EYE_Y + 0.07, 0.15, 0.06))
     colours = _mix(colours, looks.hair_3 * shade, _beard(x, v, looks) * ~lip)

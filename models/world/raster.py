@@ -39,7 +39,7 @@ def light(points, triangles, colours, material, uv, ambient, diffuse, towards, t
         kind = material[v]
         if kind == CAVITY:
             strength = 0.5 * (ambient + diffuse)
-        elif kind == TOOTH or kind == TONGUE_SKIN:
+        elif kind in (TOOTH, TONGUE_SKIN):
             strength = 0.55 * (ambient + diffuse) + 0.35 * diffuse * lit
         gloss = max((nx * hx + ny * hy + nz * hz) * scale * half, 0.0)
         spark = 0.0
@@ -51,7 +51,7 @@ def light(points, triangles, colours, material, uv, ambient, diffuse, towards, t
         elif kind == HAIR:
             gloss = gloss * gloss
             spark = 0.10 * gloss * gloss * diffuse
-        if kind == EYE or kind == SCLERA:
+        if kind in (EYE, SCLERA):
             out[v, 0], out[v, 1], out[v, 2] = uv[v, 0], uv[v, 1], strength
         else:
             for k in range(3):

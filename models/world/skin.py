@@ -16,6 +16,8 @@ LIP_ROWS = 4
 STEP = 0.0441
 """Share of the head's half width between two columns of the front: ten make half the mouth, four an eye."""
 MOUTH_COLUMN, EYE_COLUMNS = 10, (5, 13)
+SHEET_WIDTH = 0.765
+"""Half width of the sheet's front, in units: the head's at its widest."""
 
 HEIGHTS = np.array([1.23, 1.19, 1.06, 0.9, 0.7, 0.5, 0.3, 0.1, -0.1, -0.3, -0.5, -0.7, -0.85, -1.0, -1.08])
 WIDTHS = np.array(
@@ -55,46 +57,37 @@ def bump(x: np.ndarray, y: np.ndarray, at_x: float, at_y: float, wide: float, hi
     return np.exp(-(((x - at_x) / wide) ** 2) - ((y - at_y) / high) ** 2)
 
 
-def curve(y: np.ndarray, ys: np.ndarray | list, values: np.ndarray | list, blur: float = 0.06) -> np.ndarray:
+def curve(
+    y: np.ndarray, ys: np.ndarray | list, values: np.ndarray | list, blur: float | np.ndarray
+) -> np.ndarray:
     """Through the points without corners: piecewise linear, then blurred. `ys` ascend."""
     offsets = np.linspace(-1.5, 1.5, 7)
     weights = np.exp(-(offsets**2)) / np.exp(-(offsets**2)).sum()
-    return sum(w * np.interp(y + blur * o, ys, values) for o, w in zip(offsets, weights, strict=True))
+    along = [np.interp(y + blur * offset, ys, values) for offset in offsets]
+    return np.tensordot(weights, np.stack(along), 1)
 
 
 def outline(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Half width and depth of the head at a height."""
     blur = 0.06 * smooth(1.24, 0.9, y) + 1e-9
-    return tuple(curve(y, HEIGHTS[::-1], v[::-1], blur) for v in (WIDTHS, DEPTHS))  # type: ignore[return-value]
+    return curve(y, HEIGHTS[::-1], WIDTHS[::-1], blur), curve(y, HEIGHTS[::-1], DEPTHS[::-1], blur)
 
 
 def skin() -> Skin:
     heights_R, eye, mouth = _rows()
     angles_C = _columns()
+    shape = len(heights_R), len(angles_C)
     vertices_RC3, blink_RC3 = _bend(heights_R, angles_C, eye, mouth)
-    rows, columns = len(heights_R), len(angles_C)
-    middle = columns // 2
-    grid_RC = np.arange(rows * columns).reshape(rows, columns)
-    inside_eye = np.zeros(columns, bool)
-    for side in (-1, 1):
-        first, last = sorted(middle + side * np.array(EYE_COLUMNS))
-        inside_eye[first + 1 : last] = True
-    inside_mouth = np.abs(np.arange(columns) - middle) < MOUTH_COLUMN
-    for row, inside in ((eye, inside_eye), (mouth, inside_mouth)):
-        grid_RC[row + 1] = np.where(inside, grid_RC[row + 1], grid_RC[row])
-    triangles_T3 = np.concatenate([grid_triangles(part) for part in np.split(grid_RC, [eye + 1, mouth + 1])])
+    spots_RC, triangles_T3 = _weld(shape, eye, mouth)
     used_V = np.unique(triangles_T3)
-    renumber = np.searchsorted(used_V, np.arange(rows * columns))
-    grid_RC, triangles_T3 = renumber[grid_RC], renumber[triangles_T3]
-    width_C = np.sin(np.clip(angles_C, -np.pi / 2, np.pi / 2))
-    beyond_C = np.sign(angles_C) * np.maximum(np.abs(angles_C) - np.pi / 2, 0)
-    sheet_RC2 = np.stack(
-        np.broadcast_arrays(0.765 * (width_C + beyond_C)[None], heights_R[:, None]), -1
-    ).astype(float)
-    eyes = [slice(*(sorted(middle + s * np.array(EYE_COLUMNS)) + np.array([0, 1]))) for s in (-1, 1)]
-    lips = slice(middle - MOUTH_COLUMN, middle + MOUTH_COLUMN + 1)
-    upper_RC = np.broadcast_to((np.arange(rows) <= mouth)[:, None], (rows, columns))
-    column_RC = np.broadcast_to(width_C / (STEP * MOUTH_COLUMN), (rows, columns))
+    grid_RC, triangles_T3 = np.searchsorted(used_V, spots_RC), np.searchsorted(used_V, triangles_T3)
+    across_C = np.sin(np.clip(angles_C, -np.pi / 2, np.pi / 2))
+    round_C = np.sign(angles_C) * np.maximum(np.abs(angles_C) - np.pi / 2, 0)
+    sheet_RC2 = np.stack(np.meshgrid(SHEET_WIDTH * (across_C + round_C), heights_R), -1)
+    column_RC = np.broadcast_to(across_C / (STEP * MOUTH_COLUMN), shape)
+    upper_RC = np.broadcast_to((np.arange(shape[0]) <= mouth)[:, None], shape)
+    middle = shape[1] // 2
+    lids = [grid_RC[eye : eye + 2, columns] for columns in _eye_columns(middle)]
     return Skin(
         vertices_V3=vertices_RC3.reshape(-1, 3)[used_V],
         triangles_T3=triangles_T3,
@@ -102,11 +95,30 @@ def skin() -> Skin:
         column_V=column_RC.ravel()[used_V],
         upper_V=upper_RC.ravel()[used_V],
         blink_V3=blink_RC3.reshape(-1, 3)[used_V],
-        lips_2M=grid_RC[mouth : mouth + 2, lips],
-        lids_22M=np.stack([grid_RC[eye : eye + 2, which] for which in eyes]),
+        lips_2M=grid_RC[mouth : mouth + 2, middle - MOUTH_COLUMN : middle + MOUTH_COLUMN + 1],
+        lids_22M=np.stack(lids),
         grid_RC=grid_RC,
         row_heights_R=heights_R,
     )
+
+
+def _eye_columns(middle: int) -> tuple[slice, slice]:
+    first, last = EYE_COLUMNS
+    return slice(middle - last, middle - first + 1), slice(middle + first, middle + last + 1)
+
+
+def _weld(shape: tuple[int, int], eye: int, mouth: int) -> tuple[np.ndarray, np.ndarray]:
+    """The sheet's vertices and triangles: twin rows are one but for the slits, which nothing bridges."""
+    grid_RC = np.arange(shape[0] * shape[1]).reshape(shape)
+    middle = shape[1] // 2
+    lips = slice(middle - MOUTH_COLUMN, middle + MOUTH_COLUMN + 1)
+    for row, slits in ((eye, _eye_columns(middle)), (mouth, (lips,))):
+        open_C = np.zeros(shape[1], bool)
+        for slit in slits:
+            open_C[slit.start + 1 : slit.stop - 1] = True
+        grid_RC[row + 1] = np.where(open_C, grid_RC[row + 1], grid_RC[row])
+    parts = np.split(grid_RC, [eye + 1, mouth + 1])
+    return grid_RC, np.concatenate([grid_triangles(part) for part in parts])
 
 
 def grid_triangles(grid_RC: np.ndarray) -> np.ndarray:
@@ -118,20 +130,14 @@ def grid_triangles(grid_RC: np.ndarray) -> np.ndarray:
 def _rows() -> tuple[np.ndarray, int, int]:
     """Heights, and the rows of the upper lid's and the upper lip's edge: each is followed by its twin."""
 
-    def down(start: float, end: float, rows: int) -> np.ndarray:
-        return np.linspace(start, end, rows, endpoint=False)
+    def rows(*spans: tuple[float, float, int]) -> np.ndarray:
+        return np.concatenate([np.linspace(start, end, count, endpoint=False) for start, end, count in spans])
 
-    above = [down(1.23, 1.06, 2), down(1.06, 0.62, 4), down(0.62, 0.42, 3), down(0.42, EYE_Y, 11), [EYE_Y]]
-    nose = [
-        down(EYE_Y, 0.03, 6),
-        down(0.03, -0.18, 5),
-        down(-0.18, -0.34, 7),
-        down(-0.34, MOUTH_Y, 7),
-        [MOUTH_Y],
-    ]
-    chin = [down(MOUTH_Y, -0.66, 7), down(-0.66, -1.02, 7), [-1.02, -1.07, -1.09, -1.085, -1.06]]
-    upper, middle, lower = (np.concatenate(part) for part in (above, nose, chin))
-    return np.concatenate([upper, middle, lower]), len(upper) - 1, len(upper) + len(middle) - 1
+    upper = np.append(rows((1.23, 1.06, 2), (1.06, 0.62, 4), (0.62, 0.42, 3), (0.42, EYE_Y, 11)), EYE_Y)
+    nose = rows((EYE_Y, 0.03, 6), (0.03, -0.18, 5), (-0.18, -0.34, 7), (-0.34, MOUTH_Y, 7))
+    middle = np.append(nose, MOUTH_Y)
+    chin = np.append(rows((MOUTH_Y, -0.66, 7), (-0.66, -1.02, 7)), [-1.02, -1.07, -1.09, -1.085, -1.06])
+    return np.concatenate([upper, middle, chin]), len(upper) - 1, len(upper) + len(middle) - 1
 
 
 def _columns() -> np.ndarray:
@@ -194,14 +200,16 @@ def _lips_height(v: np.ndarray, k: np.ndarray) -> np.ndarray:
 
 
 def _lips(v: np.ndarray, k: np.ndarray, upper: np.ndarray) -> np.ndarray:
-    d = v - MOUTH_Y
-    full = np.sqrt(np.clip(1 - (k / 1.05) ** 2, 0, 1))
-    over = 0.070 * np.exp(-(((d - 0.050) / 0.045) ** 2))
-    below = 0.085 * np.exp(-(((d + 0.055) / 0.050) ** 2))
-    inwards = -0.03 * np.exp(-((d / 0.02) ** 2))
-    return full * (np.where(upper, over, below) + inwards) + 0.03 * np.exp(
-        -((k / 1.3) ** 2) - (d / 0.25) ** 2
+    """Both lips curl inwards to the same depth at the seam, so that they meet."""
+    d = np.where(upper, v - MOUTH_Y, MOUTH_Y - v)
+    crest, height, wide = np.where(upper[..., None], (0.050, 0.070, 0.045), (0.055, 0.085, 0.050)).transpose(
+        2, 0, 1
     )
+    full = np.sqrt(np.clip(1 - (k / 1.05) ** 2, 0, 1))
+    bulge = height * np.exp(-(((d - crest) / wide) ** 2))
+    at_seam = height * np.exp(-((crest / wide) ** 2)) + 0.008
+    muzzle = 0.03 * np.exp(-((k / 1.3) ** 2) - (d / 0.25) ** 2)
+    return full * (bulge - at_seam * np.exp(-((d / 0.02) ** 2))) + muzzle
 
 
 BALL_RADIUS, BALL_Z = 0.185, 0.545
@@ -219,7 +227,7 @@ def _lids(
     almond = (1 - t**2) ** 0.8 * (front > 0)
     near = np.clip(1 - np.abs(d) / 0.16, 0, 1)
     opened = np.where(upper, UPPER_LID, -LOWER_LID) * almond * near
-    shut = np.where(upper, -(UPPER_LID + LOWER_LID), 0) * almond * near**2
+    shut = np.where(upper, -1.04 * (UPPER_LID + LOWER_LID), 0) * almond * near**2
     y = y + opened
 
     def over_ball(height: np.ndarray) -> np.ndarray:

@@ -26,13 +26,13 @@ LEAST_FRAMES = 12
 @dataclass(frozen=True)
 class Agreement:
     strength: float
-    """Correlation in step minus what unrelated lags reach: about 0.2 when these lips speak, -0.1 or less
+    """Correlation in step minus what unrelated lags reach: 0.1 to 0.5 when these lips speak, seldom above 0.1
     when they don't, 0 when nothing moves or sounds."""
     lag_frames: int
     """Where lips and sound fit best, within 15 frames; positive: the sound is late."""
     lead: float
     """How far that lag outdoes every other one, in correlations times the root of the seconds compared:
-    above 0.3 the lag may be believed, above 0.6 it is certain."""
+    no wrong lag of footage in step has been seen to reach 0.3."""
 
 
 def agree(opening_T: np.ndarray, samples: np.ndarray, fps: float, rate: int) -> Agreement:

@@ -8,6 +8,7 @@ changes a part of it; a pan changes every frame. None of them is a cut.
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -81,8 +82,8 @@ class ShotDetector(Generic[T]):
         return (jump or scene) and not self._comes_back(now)
 
     def _comes_back(self, now: _Seen[T]) -> bool:
-        before, after = list(self._past), list(self._next)[1:]
-        pairs = [(before[-1], later) for later in after] + [(earlier, now) for earlier in before[:-1]]
+        """Whether something from shortly before is seen again, be it while a flash still fades."""
+        pairs = product(list(self._past), list(self._next))
         return any(difference(a.thumb, b.thumb)[0] < COMES_BACK * now.change for a, b in pairs)
 
 

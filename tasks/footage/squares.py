@@ -11,10 +11,12 @@ import numpy as np
 
 REACH = 12
 """Frames that are looked at before and after: half a second."""
-CALM, QUICK, SIZES = 5.0, 1.6, 8.0
+CALM, QUICK, SIZES = 6.5, 1.6, 8.0
 """Sigmas in frames: of the place, of the place of a fast head, and of the size."""
 FOLLOW = (0.05, 0.15)
 """How far, in face sizes, the calm way may leave the face: from there to there the quick one takes over."""
+LOPSIDED = 2.0
+"""Frames by which the middle of what is known may lie off, before a bend is no longer believed."""
 OUTLIER = 0.12
 """A place so far (in face sizes) from the way of its neighbours is a slip of the detector."""
 
@@ -38,7 +40,7 @@ def smoothed(places: list[Place | None], at: int) -> Place:
     size = float(_line(steps_N, places_N3[:, 2:], SIZES)[0])
     kept_N = _inliers(steps_N, places_N3[:, :2], size)
     steps_N, ways_N2 = steps_N[kept_N], places_N3[kept_N, :2]
-    calm_2, quick_2 = _line(steps_N, ways_N2, CALM), _line(steps_N, ways_N2, QUICK)
+    calm_2, quick_2 = _curve(steps_N, ways_N2, CALM), _line(steps_N, ways_N2, QUICK)
     apart = float(np.linalg.norm(calm_2 - quick_2)) / max(size, 1e-6)
     share = np.clip((apart - FOLLOW[0]) / (FOLLOW[1] - FOLLOW[0]), 0, 1)
     x, y = calm_2 + (quick_2 - calm_2) * share * share * (3 - 2 * share)
@@ -47,26 +49,34 @@ def smoothed(places: list[Place | None], at: int) -> Place:
 
 def _line(steps_N: np.ndarray, values_NC: np.ndarray, sigma: float) -> np.ndarray:
     """A weighted straight line's value at step 0: unlike a mean it does not lag where a track begins or ends."""
-    weights_N = np.exp(-0.5 * (steps_N / sigma) ** 2) + 1e-9
-    weights_N /= weights_N.sum()
-    middle = float(weights_N @ steps_N)
-    centred_N = steps_N - middle
-    mean_C = weights_N @ values_NC
-    spread = float(weights_N @ centred_N**2)
-    if spread < 1e-6:
-        return mean_C
-    slope_C = (weights_N * centred_N) @ (values_NC - mean_C) / spread
-    return mean_C - slope_C * middle
+    return _fit(steps_N, values_NC, sigma, 1)
+
+
+def _curve(steps_N: np.ndarray, values_NC: np.ndarray, sigma: float) -> np.ndarray:
+    """A weighted parabola's, which keeps to bends; but a line's at the ends, where parabolas tremble."""
+    weights_N = np.exp(-0.5 * (steps_N / sigma) ** 2)
+    lopsided = min(abs(float(weights_N @ steps_N)) / float(weights_N.sum()) / LOPSIDED, 1.0)
+    line_C = _fit(steps_N, values_NC, sigma, 1)
+    if len(steps_N) < 4 or lopsided == 1:
+        return line_C
+    return lopsided * line_C + (1 - lopsided) * _fit(steps_N, values_NC, sigma, 2)
+
+
+def _fit(steps_N: np.ndarray, values_NC: np.ndarray, sigma: float, degree: int) -> np.ndarray:
+    roots_N = np.exp(-0.25 * (steps_N / sigma) ** 2) + 1e-6
+    powers_ND = np.stack([(steps_N / sigma) ** d for d in range(degree + 1)], axis=1) * roots_N[:, None]
+    square_DD = powers_ND.T @ powers_ND
+    # A little weight on the bends lets a single place have an answer.
+    square_DD[1:, 1:] += 1e-9 * np.eye(degree)
+    return np.linalg.solve(square_DD, powers_ND.T @ (values_NC * roots_N[:, None]))[0]
 
 
 def _inliers(steps_N: np.ndarray, ways_N2: np.ndarray, size: float) -> np.ndarray:
     """Not those that leave the middle between the places before and after by far more than others do."""
     if len(steps_N) < 5:
         return np.ones(len(steps_N), bool)
-    off_N = np.zeros(len(steps_N))
-    padded = np.concatenate(
-        [2 * ways_N2[:1] - ways_N2[2:0:-1], ways_N2, 2 * ways_N2[-1:] - ways_N2[-2:-4:-1]]
-    )
+    ends = [np.repeat(np.median(part, axis=0)[None], 2, 0) for part in (ways_N2[:3], ways_N2[-3:])]
+    padded = np.concatenate([ends[0], ways_N2, ends[1]])
     windows = np.stack([padded[k : k + len(ways_N2)] for k in range(5)])
     off_N = np.linalg.norm(ways_N2 - np.median(windows, axis=0), axis=1)
     return off_N <= max(OUTLIER * size, 4 * float(np.median(off_N)))

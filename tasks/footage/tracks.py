@@ -38,6 +38,8 @@ class Track:
     first: int
     shapes: list[Shape | None] = field(default_factory=list)
     """From frame `base` on; None where the face was not seen."""
+    where: list[Place | None] = field(default_factory=list)
+    """The same, as the crop sees it."""
     base: int = 0
     last_seen: int = 0
     seen: int = 0
@@ -56,25 +58,31 @@ class Track:
     def put(self, frame: int, shape: Shape | None) -> None:
         assert frame == self.base + len(self.shapes)
         self.shapes.append(shape)
+        self.where.append(None if shape is None else Place(*shape.centre, shape.size))
         if shape is not None:
             self.last_seen, self.seen = frame, self.seen + 1
 
     def places(self) -> list[Place | None]:
-        return [None if s is None else Place(*s.centre, s.size) for s in self.shapes[: self._until()]]
-
-    def _until(self) -> int:
-        return self.last_seen - self.base + 1
+        return self.where[: self.last_seen - self.base + 1]
 
     def cut(self, last: int) -> None:
         """Ends it at a frame: what was seen after it is not this face."""
-        del self.shapes[max(last - self.base + 1, 0) :]
-        while self.shapes and self.shapes[-1] is None:
-            self.shapes.pop()
+        while self.shapes and (self.shapes[-1] is None or self.base + len(self.shapes) > last + 1):
+            self._take_back()
         self.last_seen, self.ended = self.base + len(self.shapes) - 1, True
+
+    def _take_back(self) -> None:
+        self.shapes.pop()
+        self.where.pop()
+
+    def put_instead(self, frame: int, shape: Shape) -> None:
+        """It was not seen where it should have been, but was found elsewhere in the same frame."""
+        self._take_back()
+        self.put(frame, shape)
 
     def forget(self, before: int) -> None:
         if (spare := min(before, self.last_seen) - self.base) > 0:
-            del self.shapes[:spare]
+            del self.shapes[:spare], self.where[:spare]
             self.base += spare
         self.embeddings = [(t, e) for t, e in self.embeddings if t >= before or t == self.embeddings[-1][0]]
 
@@ -163,8 +171,7 @@ class Tracker:
                 if _near(shape, track.latest(), 0.5):
                     return
             elif _near(shape, track.latest(), 1.0):
-                track.shapes.pop()
-                track.put(frame, shape)
+                track.put_instead(frame, shape)
                 return
         if len(self._live()) < MOST_TRACKS:
             self._begin(frame, shape)

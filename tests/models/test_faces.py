@@ -4,7 +4,6 @@ import sys
 
 import av
 import numpy as np
-import onnx
 import pytest
 import torch
 
@@ -106,9 +105,9 @@ def mini():
 def exported(request, mini, tmp_path_factory):
     """The mini detector as an ONNX file; YuNet's own comes with a fixed size or without."""
     path = tmp_path_factory.mktemp("yunet") / "detector.onnx"
-    names = [f"{kind}_{stride}" for stride in reversed(STRIDES) for kind in ("cls", "obj", "bbox", "kps")]
-    axes = {"input": {2: "height", 3: "width"}} | {name: {1: "cells"} for name in names}
     example = torch.zeros(1, 3, 96, 160) if request.param == "any" else torch.zeros(1, 3, 160, 160)
+    names = list(mini.detector(example))
+    axes = {"input": {2: "height", 3: "width"}} | {name: {1: "cells"} for name in names}
     torch.onnx.export(
         mini.detector,
         (example,),
@@ -118,9 +117,6 @@ def exported(request, mini, tmp_path_factory):
         output_names=names,
         dynamic_axes=axes if request.param == "any" else None,
     )
-    model = onnx.load(str(path))
-    got = mini.detector(example)
-    assert list(got) == [output.name for output in model.graph.output] or set(got) == set(names)
     return path
 
 
@@ -199,7 +195,8 @@ def test_mediapipe_knows_how_a_head_is_turned(mediapipe):
     rgb_HWC = picture("clips/retalking_1.mp4", 40)
     (face,) = mediapipe.detect(rgb_HWC)
     shape = mediapipe.shape(rgb_HWC, face.box)
-    assert (10 < shape.yaw < 20) and (5 < shape.roll < 13)
+    assert 10 < shape.yaw < 20
+    assert 5 < shape.roll < 13
     assert shape.points_K2.shape == (478, 2)
     mirrored_HWC = np.ascontiguousarray(rgb_HWC[:, ::-1])
     x, y, wide, high = face.box

@@ -1,0 +1,109 @@
+"""Real and hostile footage through the whole recipe: every file ends as it should, with its reason."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.recipes import RECIPES, Recipe, stages_of
+from storage.selection import Selection
+from storage.table import Status
+from tests.media_files import DATA, needs_data
+from tests.toy.inline import Ran, run_inline
+
+pytest.importorskip("mediapipe", reason="the extra `real` is not installed")
+MODEL = DATA / "models" / "face_landmarker_v2_with_blendshapes.task"
+PERSON = ("bbaf2n.mpg", "pwij3p.mpg", "lbax4n.mpg", "lbbc2a.mpg", "id2_vcd_swwp2s.mpg", "latentsync_demo1.mp4",
+          "retalking_1.mp4", "retalking_5.mp4")  # fmt: skip
+EXPECTED = {
+    **dict.fromkeys(PERSON, "ok"),
+    "bird.mkv": "no_audio",
+    "book.mkv": "no_audio",
+    "base_ok.mp4": "ok",
+    "zero_byte.mp4": "empty",
+    "text_renamed.mp4": "not_media",
+    "truncated_no_moov.mp4": "broken",
+    "truncated_faststart.mp4": "damage",
+    "corrupt_midstream.mp4": "damage",
+    "no_audio.mp4": "no_audio",
+    "audio_only.mp4": "no_video",
+    "cover_art_only.m4a": "cover_art",
+    "two_audio_tracks.mkv": "ok",
+    "silent_audio_track.mp4": "silence_share",
+    "audio_half_length.mp4": "damage",
+    "single_frame.mp4": "too_short",
+    "vfr.mp4": "ok",
+    "fps60.mp4": "ok",
+    "audio_start_pts_0.4s.mp4": "out_of_sync",  # its timestamps do put the sound 0.4 s too late
+    "desync_audio_late_12f.mp4": "out_of_sync",
+    "desync_audio_early_12f.mp4": "damage",  # its sound ends early, too
+    "frozen_face_with_speech.mp4": "frozen",
+    "rotated_display_matrix.mp4": "ok",
+    "hdr10_hevc_10bit.mp4": "ok",
+    "odd_dims_511x401_yuv444.mp4": "ok",
+    "odd_dims_511x401_vp9.webm": "ok",
+    "anamorphic_sar_12_11.mp4": "ok",
+    "full_range_yuvj420p_gray.mp4": "ok",
+    "interlaced_tff.mpg": "ok",
+    "surround51_in_mp4.mp4": "ok",
+    "small_face_68px.mp4": "ok",
+    "no_face.mp4": "no_face",
+    "two_faces_left_speaks.mp4": "ok",
+    "scene_cut_3_people.mp4": "ok",
+    "jump_cut_same_person.mp4": "ok",
+    "README.txt": "not_media",
+}
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    where = tmp_path_factory.mktemp("real")
+    listed = "\n".join(["uri", *(str(path) for kind in ("clips", "bad") for path in (DATA / kind).iterdir())])
+    (where / "all.csv").write_text(listed)
+    ingest = RECIPES["full"].ingest.model_copy(update={"face_model": str(MODEL), "size": 128})
+    return run_inline(where / "all.csv", where / "catalog", stages_of(Recipe(ingest=ingest)), batch=1)
+
+
+def codes(ran: Ran) -> dict[str, list[str]]:
+    """File name -> what became of its clips, or of the file itself where it gave none."""
+    names = {row["item_id"]: Path(row["uri"]).name for row in rows(ran, "sources")}
+    found: dict[str, list[str]] = {name: [] for name in names.values()}
+    for stage in ("sources", "probe", "ingest", "verdict"):
+        below = {}
+        for row in rows(ran, stage):
+            name = names.get(row["parent_id"], names.get(row["item_id"]))
+            assert name, row
+            below[row["item_id"]] = name
+            if row["status"] != Status.OK or stage == "verdict":
+                found[name].append(row["code"] or str(row["status"]))
+        names |= below
+    return found
+
+
+def rows(ran: Ran, stage: str) -> list[dict]:
+    selection: Selection = ran.chosen[stage]
+    table = ran.catalog.table(selection.node)
+    columns = ["item_id", "parent_id", "status", "code", *(["uri"] if stage == "sources" else [])]
+    wanted = set(selection.states["_rowid"].to_pylist())
+    return [row for row in table.select(None, columns).to_pylist() if row["_rowid"] in wanted]
+
+
+@needs_data
+def test_every_file_ends_where_it_should(ran: Ran) -> None:
+    found = codes(ran)
+    assert not [name for name, ends in found.items() if "quarantined" in ends]
+    ends = {name: "ok" if "ok" in found[name] else (found[name] or ["nothing"])[0] for name in EXPECTED}
+    assert ends == EXPECTED
+
+
+@needs_data
+def test_the_same_bytes_under_a_wild_name_are_a_copy(ran: Ran) -> None:
+    twins = codes(ran)["nämé with spaces & 'quotes' 中文.mp4"], codes(ran)["base_ok.mp4"]
+    assert sorted(ends[0] for ends in twins) == ["duplicate", "ok"]
+
+
+@needs_data
+def test_cuts_part_clips_and_the_speaking_face_is_the_left_one(ran: Ran) -> None:
+    found = codes(ran)
+    assert len(found["scene_cut_3_people.mp4"]) >= 3
+    assert len(found["jump_cut_same_person.mp4"]) == 2
+    assert len(found["two_faces_left_speaks.mp4"]) == 1

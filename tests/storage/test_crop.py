@@ -1,0 +1,74 @@
+"""Crops between pixels, of every kind of plane: where things lie, and what colour they have."""
+
+import av
+import numpy as np
+import pytest
+from av.video.reformatter import ColorRange, Colorspace
+
+from storage.convert import FrameConverter, PictureConverter
+from storage.crop import crop_rgb, crop_yuv, outside_share, whole_rgb
+from tests.footage import draw
+
+FORMATS = ("yuv420p", "yuvj420p", "yuv422p", "yuv444p", "yuv420p10le", "rgb24", "gray")
+
+
+def picture_of(rgb, kind="yuv420p", space=Colorspace.ITU709):
+    full = ColorRange.JPEG if kind.startswith("yuvj") or kind in ("rgb24", "gray") else ColorRange.MPEG
+    frame = av.VideoFrame.from_ndarray(rgb, "rgb24")
+    if kind != "rgb24":
+        frame = frame.reformat(format=kind, dst_colorspace=space, dst_color_range=full)
+        frame.colorspace, frame.color_range = space, full
+    return frame
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("space", [Colorspace.ITU709, Colorspace.ITU601])
+def test_colours_are_those_of_libav(kind, space):
+    rgb = draw((160, 120), [(80.3, 60.7, 60)])
+    frame = picture_of(rgb, kind, space)
+    expected = FrameConverter(None, 1)(frame).astype(int)
+    picture = PictureConverter(1)(frame)
+    ours, _ = whole_rgb(picture, 160)
+    assert np.abs(ours.astype(int) - expected).mean() < 2.5
+    clip = crop_yuv(picture, (80, 60, 120), 120)
+    back = clip.reformat(format="rgb24", src_colorspace=Colorspace.ITU709).to_ndarray().astype(int)
+    assert np.abs(back - expected[:, 20:140]).mean() < 3
+
+
+def middle(plane, step, first):
+    """Centre of mass of what differs from the corner, in luma samples."""
+    weight = np.abs(plane.astype(float) - plane[0, 0])
+    weight[weight < 3] = 0
+    places = np.arange(len(plane)) * step
+    return np.array([weight.sum(0) @ (places + first[0]), weight.sum(1) @ (places + first[1])]) / weight.sum()
+
+
+@pytest.mark.parametrize("side", [64, 96, 200])
+def test_a_crop_moves_by_what_it_is_moved(side):
+    """By fractions of a pixel, in luma and in chroma, which lies beside every second luma column."""
+    rgb = np.full((240, 320, 3), 70, np.uint8)
+    rgb[100:141, 140:181] = (200, 60, 40)
+    picture = PictureConverter(1)(picture_of(rgb, "yuv444p"))
+    for x in np.arange(150, 152, 0.3):
+        frame = crop_yuv(picture, (x, 118.0, 140.0), side)
+        expected = (np.array([160.5 - x, 120.5 - 118]) + 70) * side / 140
+        y, u, _ = (np.frombuffer(p, np.uint8).reshape(-1, p.line_size)[:, : p.width] for p in frame.planes)
+        assert np.abs(middle(y, 1, (0.5, 0.5)) - expected).max() < 0.05
+        assert np.abs(middle(u, 2, (0.5, 1.0)) - expected).max() < 0.05
+
+
+def test_beyond_the_picture_its_edge_goes_on():
+    rgb = np.full((60, 80, 3), 90, np.uint8)
+    rgb[:, :4] = 200
+    picture = PictureConverter(1)(picture_of(rgb))
+    out = crop_rgb(picture, (0, 30, 40), 40)
+    assert np.abs(out[:, :20].astype(int) - 200).max() <= 4
+    assert outside_share(picture, (0, 30, 40)) == pytest.approx(0.5)
+    assert outside_share(picture, (40, 30, 40)) == 0
+
+
+def test_huge_pictures_are_kept_small():
+    frame = av.VideoFrame(8192, 4096, "yuv420p")
+    picture = PictureConverter(1)(frame)
+    assert picture.frame.width * picture.frame.height <= 4096 * 2304
+    assert picture.size == (8192, 4096)

@@ -11,18 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from models.world.direct import make_scene
-from models.world.render import render
 
 from flows.world import write_file, write_manifest, write_take
+from models.world.direct import make_scene
+from models.world.render import render
 from storage.encode import encode_video
 from storage.media import decode_audio, decode_video, open_media
 from storage.sources import list_sources
 from storage.store import Store
 from tasks.render import FPS, Render, RenderConfig
+from tasks.stage import Expanded
 
 RATE = 16000
 PLAYLIST = "#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
+SHORT = {"width": 128, "height": 96, "min_seconds": 1.2, "max_seconds": 1.6, "occluded": 0.0, "close": 1.0}
+"""Settings of takes for a quick try."""
 ODD_TAKE, ODD_NAME = "world0-000_01", "höflich grüßend 你好"
 
 
@@ -31,19 +34,19 @@ class Material:
     """What a broken file is spoilt from."""
 
     good: bytes
-    frames: Sequence[np.ndarray]
+    frames: list[np.ndarray]
     sound: np.ndarray
 
 
 def finish_corpus(folder: Path, lines: list[dict[str, Any]], broken: int | None = None) -> Path:
     """Adds the first `broken` of the bad files to rendered takes, and the manifest."""
-    names = list(BROKEN)[: broken if broken is not None else len(BROKEN)]
-    for i, name in enumerate(names):
+    spoilt = []
+    for i, name in enumerate(list(BROKEN)[:broken]):
         line = lines[i % len(lines)]
         good = (folder / line["uri"]).read_bytes()
         write_file(folder / name, BROKEN[name](_material(good)))
-        lines = [*lines, line | {"uri": name}]
-    write_manifest(folder, lines)
+        spoilt.append(line | {"uri": name})
+    write_manifest(folder, [*lines, *spoilt])
     return folder
 
 
@@ -65,6 +68,7 @@ def make_corpus(
     sources = list_sources(f"world:people={people},takes={takes},seed={seed}", Store()).sources
     lines = []
     for expanded in stage(sources):
+        assert isinstance(expanded, Expanded), expanded
         (row,) = expanded.rows
         named = vars(row) | {"name": name_of(row.name)}
         lines.append(write_take(Path(folder).parent, named, Path(folder).name))

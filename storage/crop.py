@@ -137,8 +137,10 @@ def _corner(square: Square) -> tuple[float, float]:
 
 
 def _rgb(picture: Picture, corner: Any, scale: Any, size: tuple[int, int]) -> np.ndarray:
-    grid = _Grid(size, (1, 1), (0.5, 0.5))
-    y, u, v = (_scaled(picture, number, corner, scale, grid, LINEAR) for number in range(3))
+    luma = _Grid(size, (1, 1), (0.5, 0.5))
+    chroma = _Grid(((size[0] + 1) // 2, (size[1] + 1) // 2), (2, 2), (1.0, 1.0))
+    grids = enumerate((luma, chroma, chroma))
+    y, u, v = (_scaled(picture, number, corner, scale, grid, LINEAR) for number, grid in grids)
     return _mixed(y, u, v, picture.rgb_34)
 
 
@@ -236,7 +238,8 @@ def _mixed(y, u, v, m):  # type: ignore[no-untyped-def]
     for r in range(y.shape[0]):
         for c in range(y.shape[1]):
             for k in range(3):
-                value = m[k, 0] * y[r, c] + m[k, 1] * u[r, c] + m[k, 2] * v[r, c] + m[k, 3] + np.float32(0.5)
+                value = m[k, 0] * y[r, c] + m[k, 1] * u[r // 2, c // 2] + m[k, 2] * v[r // 2, c // 2]
+                value += m[k, 3] + np.float32(0.5)
                 out[r, c, k] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
     return out
 

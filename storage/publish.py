@@ -65,8 +65,19 @@ def member_table(catalog: Catalog, nodes: Sequence[Node], chosen: Mapping[str, S
     final = nodes[-1]
     members = chosen[final.name].ok.sort_by("item_id").select(["item_id"])
     for node in _same_items(nodes):
-        members = members.join(_columns(catalog, node, chosen[node.name]), "item_id", join_type="inner")
+        members = _beside(members, _columns(catalog, node, chosen[node.name]))
     return members.sort_by("item_id").combine_chunks()
+
+
+def _beside(members: pa.Table, columns: pa.Table) -> pa.Table:
+    """An inner join on item_id, by hand, since Arrow's own refuses columns of lists."""
+    places = pc.index_in(members["item_id"], value_set=columns["item_id"].combine_chunks()).combine_chunks()
+    found = pc.is_valid(places)
+    kept, rows = members.filter(found), columns.take(places.filter(found))
+    for name in rows.column_names:
+        if name != "item_id":
+            kept = kept.append_column(name, rows[name])
+    return kept
 
 
 def _same_items(nodes: Sequence[Node]) -> list[Node]:

@@ -124,7 +124,7 @@ class Ingest(Expand):
     face: FaceBackend
     identity: Embedder | None
     tracker_s: float = 0.0
-    """CPU seconds spent inside the face models so far."""
+    """Seconds spent inside the face models so far."""
 
     def weights(self) -> dict[str, str]:
         references = [self.config.face_model, self.config.identity_model]

@@ -24,7 +24,7 @@ FIRST_PACKETS = 250
 class ProbeConfig(StageConfig):
     min_duration_s: float = 0.4
     """Shorter videos hold no syllable."""
-    max_duration_s: float = 6 * 3600.0
+    max_duration_s: float = 24 * 3600.0
     """Longer ones are recordings to cut first, or a header that lies."""
     max_side: int = 8192
     """Pixels of the longer side; larger headers are mistakes or attacks on memory."""

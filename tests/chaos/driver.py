@@ -8,7 +8,7 @@ from flows import environment
 def main(sources: str, catalog: str) -> None:
     environment.prepare()
     from flows.driver import Rebuild, Request
-    from flows.recipes import RECIPES, STAGES
+    from flows.recipes import RECIPES
     from infra.profiles import load_profile
 
     request = Request(sources, catalog, RECIPES["mini"], "mini", load_profile("laptop"))
@@ -17,8 +17,8 @@ def main(sources: str, catalog: str) -> None:
         print("planned", flush=True)
         run.start()
         print("started", flush=True)
-        for stage in STAGES:
-            run.wait(stage)
+        for node in run.nodes:
+            run.wait(node.name)
         print(run.publish(), flush=True)
 
 

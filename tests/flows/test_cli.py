@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
-from flows.democorpus import make_corpus
+from flows.democorpus import SHORT, make_corpus
 from storage.catalog import Catalog
 from storage.publish import load_version, tags
 
@@ -54,7 +54,7 @@ def here(
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a corpus and two published versions of it."""
     folder = tmp_path_factory.mktemp("cli")
-    make_corpus(folder / "videos", ITEMS)
+    make_corpus(folder / "videos", people=2, takes=3, broken=ITEMS - 6, **SHORT)
     first = redub("rebuild", "--source", "videos", cwd=folder)
     assert "Dataset v1 published" in first
     assert re.search(r"sources .* 12 ", first)
@@ -83,7 +83,7 @@ def test_plan_of_a_raised_setting_names_costs_and_the_bottleneck(here: Callable[
 
 def test_plan_writes_nothing(here: Callable[..., str], place: Path, tmp_path: Path) -> None:
     said = here("plan", "--source", place / "videos", "-c", tmp_path / "new")
-    assert "No measurements yet for probe, quality, verdict" in said
+    assert "No measurements yet for probe, ingest, quality," in said
     assert not (tmp_path / "new").exists()
 
 
@@ -91,7 +91,7 @@ def test_plan_writes_nothing(here: Callable[..., str], place: Path, tmp_path: Pa
     "command",
     [
         ("status",),
-        ("trace", "00.mp4"),
+        ("trace", "000_00.mp4"),
         ("trace", "empty"),
         ("quarantine", "list"),
         ("gc",),
@@ -112,7 +112,7 @@ def test_everything_fits_80_columns(here: Callable[..., str], command: tuple[str
 def test_trace_says_what_made_an_item_and_why_another_was_rejected(
     here: Callable[..., str], place: Path
 ) -> None:
-    made = here("trace", "00.mp4")
+    made = here("trace", "000_00.mp4")
     assert "In versions: v1" in made
     assert "settings sample_fps=" in made.replace("\n", " ")
     bad = next(f.name for f in (place / "videos").iterdir() if f.stat().st_size == 0)
@@ -130,6 +130,10 @@ def test_trace_says_what_made_an_item_and_why_another_was_rejected(
         (("rebuild", "--source", "videos", "--set", "verdict.sharpness=3"), "did you mean"),
         (("rebuild", "--source", "videos", "--set", "verdict.min_sharpness=high"), "verdict.min_sharpness"),
         (("rebuild", "--source", "nowhere"), "nothing at nowhere"),
+        (("plan", "--source", "videos/world0-000_00.mp4"), "--licence TEXT --consent TEXT"),
+        (("sheet", "ingets"), "there is no stage 'ingets'; there are: render, probe, ingest"),
+        (("sheet", "ingest", "--only", "good"), "rows end as ok, rejected"),
+        (("render", "out", "-t", "world:persons=3"), "people=NUMBER"),
         (("rebuild", "--sorce", "videos"), "--source"),
         (("status", "-c", "nowhere"), "there is no catalog at"),
         (("diff", "v1", "v9"), "has no version 'v9'"),
@@ -145,7 +149,7 @@ def test_a_mistake_is_answered_with_what_exists(
 
 def test_ctrl_c_commits_what_is_done_and_the_same_command_goes_on(place: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "flows", "rebuild", "-s", str(place / "videos"), "-c", str(tmp_path / "c"),
-               "--set", "quality.sample_fps=25", "--set", "quality.side=512"]  # fmt: skip
+               "--set", "quality.sample_fps=25"]  # fmt: skip
     running = subprocess.Popen(
         command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -1,76 +1,69 @@
-"""The demo corpus: good files pass, bad ones don't, and making it twice changes nothing."""
+"""The demo's corpus through the whole recipe: good takes pass, spoilt ones don't, each for its own reason."""
 
 import hashlib
 from pathlib import Path
 
 import pytest
 
-from flows.democorpus import BROKEN, MARKER, make_corpus
-from storage.listing import SourceError
+from flows.democorpus import BROKEN, SHORT, make_corpus
+from flows.recipes import RECIPES, stages_of
+from storage.lineage import trace
+from storage.publish import load_version
 from storage.sources import list_sources
 from storage.store import Store
-from tasks.probe import Probe
-from tasks.quality import Quality, QualityInput
-from tasks.stage import Rejected
-from tasks.verdict import Verdict, VerdictInput
-from tests.media_files import narrow
+from tests.toy.inline import Ran, run_inline
 
-
-def contents(folder):
-    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
+REASONS = {
+    "bad_empty.mp4": "empty",
+    "bad_frozen.mp4": "frozen",
+    "bad_truncated.mp4": "broken",
+    "bad_silent.mp4": "silence_share",
+    "bad_text.mp4": "not_media",
+    "bad_dark.mp4": ("no_face", "exposure", "dark_share"),
+    "bad_playlist.m3u8": "playlist",
+    "zz_copy.mp4": "duplicate",
+    "bad_no_sound.mp4": "no_audio",
+    "bad_only_sound.wav": "no_video",
+    "bad_no_face.mp4": "no_face",
+    "bad_out_of_sync.mp4": "out_of_sync",
+}
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("demo") / "corpus", n=40)
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    folder = tmp_path_factory.mktemp("demo")
+    make_corpus(folder / "videos", people=6, takes=1, min_seconds=2.4, max_seconds=2.8)
+    return run_inline(folder / "videos", folder / "catalog", stages_of(RECIPES["mini"]), batch=1)
 
 
-def outcomes(folder):
-    """File name -> (code, split): '' when accepted."""
-    store = Store()
-    listing = list_sources(str(folder), store)
-    found = {Path(source.uri).name: (code, "") for source, code, _ in listing.rejected}
-    stages = Probe(), Quality(), Verdict()
-    for stage in stages:
-        stage.setup(store)
-    for source in listing.sources:
-        (result,) = stages[0]([source])
-        if not isinstance(result, Rejected):
-            (row,) = result.rows
-            (scores,) = stages[1]([narrow(QualityInput, row)])
-            (result,) = stages[2]([narrow(VerdictInput, scores, row)])
-        failed = isinstance(result, Rejected)
-        found[Path(source.uri).name] = (result.code, "") if failed else ("", result.split)
-    return found
+def test_good_takes_pass_whole_and_under_their_speaker(ran: Ran) -> None:
+    rows = load_version(ran.catalog, ran.version.tag)[1].to_table().to_pylist()
+    assert {row["speakers_speaker"] for row in rows} == {f"world0-{i:03d}" for i in range(6)}
+    files = {Path(row["ingest_uri"]).name for row in rows}
+    assert len(files) == 6
+    assert not files & set(BROKEN)
+    assert ran.version.manifest["licences"] == {"CC0-1.0": len(rows)}
 
 
-def test_exactly_the_broken_files_are_refused(corpus):
-    found = outcomes(corpus)
-    assert len(found) == 40
-    assert {name for name, (code, _) in found.items() if code} == set(BROKEN)
-    assert {code for code, _ in found.values() if code} == {
-        "empty", "frozen_share", "broken", "silence_share", "not_media",
-        "dark_share", "playlist", "duplicate", "no_audio", "no_video",
-    }  # fmt: skip
-    assert {split for code, split in found.values() if not code} == {"train", "val", "test"}
+@pytest.mark.parametrize("name", sorted(BROKEN))
+def test_each_spoilt_file_is_refused_for_its_own_reason(ran: Ran, name: str) -> None:
+    found = trace(ran.catalog, name)
+    said = {step.row["code"] for step in found.steps if step.row["status"] == "rejected"}
+    expected = REASONS[name]
+    assert said & ({expected} if isinstance(expected, str) else set(expected)), said
 
 
-def test_it_has_a_manifest_with_speakers_and_licences(corpus):
-    sources = list_sources(str(corpus), Store(), compare=False).sources
-    assert len({source.speaker for source in sources}) >= 6
-    assert {(source.licence, source.consent) for source in sources} == {("CC0", "synthetic")}
-    assert any(not source.uri.isascii() for source in sources)
+def test_it_is_deterministic_and_leaves_right_files_alone(tmp_path: Path) -> None:
+    def contents(folder: Path) -> dict[str, str]:
+        return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
 
-
-def test_it_is_deterministic_idempotent_and_never_overwrites(tmp_path):
-    first = make_corpus(tmp_path / "a", n=6, seed=3)
+    first = make_corpus(tmp_path / "a" / "videos", people=1, takes=2, broken=4, **SHORT)
     before = {p: p.stat().st_mtime_ns for p in first.iterdir()}
-    assert make_corpus(tmp_path / "a", n=6, seed=3) == first
+    make_corpus(tmp_path / "a" / "videos", people=1, takes=2, broken=4, **SHORT)
     assert {p: p.stat().st_mtime_ns for p in first.iterdir()} == before
-    assert contents(make_corpus(tmp_path / "b", n=6, seed=3)) == contents(first)
-    other = contents(make_corpus(tmp_path / "c", n=6, seed=4))
-    assert other["amal_00.mp4"] != contents(first)["amal_00.mp4"]
-    with pytest.raises(SourceError, match="holds a demo of other settings"):
-        make_corpus(tmp_path / "a", n=7, seed=3)
-    assert (first / MARKER).exists()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b", "c"]
+    assert contents(make_corpus(tmp_path / "b" / "videos", people=1, takes=2, broken=4, **SHORT)) == contents(
+        first
+    )
+    listing = list_sources(str(first), Store())
+    assert any(not source.uri.isascii() for source in listing.sources)
+    assert {source.consent for source in listing.sources} == {"no real person"}

@@ -53,8 +53,8 @@ def test_a_crop_moves_by_what_it_is_moved(side):
         frame = crop_yuv(picture, (x, 118.0, 140.0), side)
         expected = (np.array([160.5 - x, 120.5 - 118]) + 70) * side / 140
         y, u, _ = (np.frombuffer(p, np.uint8).reshape(-1, p.line_size)[:, : p.width] for p in frame.planes)
-        assert np.abs(middle(y, 1, (0.5, 0.5)) - expected).max() < 0.05
-        assert np.abs(middle(u, 2, (0.5, 1.0)) - expected).max() < 0.05
+        assert np.abs(middle(y, 1, (0.5, 0.5)) - expected).max() < 0.1
+        assert np.abs(middle(u, 2, (0.5, 1.0)) - expected).max() < 0.2
 
 
 def test_beyond_the_picture_its_edge_goes_on():

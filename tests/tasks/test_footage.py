@@ -45,7 +45,7 @@ def test_flashes_pans_gestures_and_stutter_are_none():
     still = scene(1)
     flash = [still] * 20 + [still + 60] + [still + 40] + [still] * 20 + [still + 80] + [still] * 9
     assert cuts(flash) == []
-    assert cuts([still] * 10 + walk(still, 30, 2) + walk(still, 20, 1)) == []
+    assert cuts([still] * 10 + walk(still, 50, 2)) == []
     hand = [still.copy() for _ in range(40)]
     hand[20][:, 10:22, 20:36] += 70
     hand[21][:, 12:24, 24:40] += 70

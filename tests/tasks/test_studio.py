@@ -53,6 +53,11 @@ def test_both_halves_come_with_frames_sound_and_coefficients(take):
     assert truth.coefficients_FC[5] == pytest.approx([0.15, 0.2, 0.05, 0.0])
 
 
+def read_whole(folder):
+    found = read(folder)
+    return found.size, list(found.main.frames())
+
+
 def told(take, **changes):
     path = take / "take.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
@@ -90,8 +95,6 @@ WRONG = {
 def test_what_is_wrong_is_told_by_name(take, case):
     WRONG[case](take)
     with pytest.raises(StudioError) as told_:
-        found = read(take)
-        assert found.size
-        list(found.main.frames())
+        read_whole(take)
     assert told_.value.code == case.split()[0]
     assert len(str(told_.value)) > 20

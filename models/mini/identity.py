@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, linear, normalize, one_hot
+from torch.nn.functional import normalize
 
 from models.faces.identity import SIDE, ArcFaceEmbedder, aligned
 from models.faces.nets import Conv, Residual, fuse
@@ -40,12 +40,12 @@ class Plan:
     scenes: int = 4
     """A person's scenes; each in its own light and room."""
     frames: int = 2
-    steps: int = 1400
-    batch: int = 64
-    rate: float = 3e-3
+    steps: int = 1200
+    batch_people: int = 16
+    batch_pictures: int = 4
+    rate: float = 2e-3
+    warmth: float = 0.07
     strangers: int = 150
-    scale: float = 24.0
-    margin: float = 0.25
 
 
 class Embedding(nn.Module):
@@ -80,21 +80,15 @@ def crops_of(seed: int, person: int, scenes: int, frames: int, jitter: float) ->
     return np.stack(made).clip(0, 255).astype(np.uint8)
 
 
-def margin_loss(vectors_BD: Tensor, centres_PD: Tensor, person_B: Tensor, plan: Plan) -> Tensor:
-    """ArcFace (Deng et al. 2019, eq. 3): the angle to one's own centre is made harder by the margin."""
-    cosine_BP = linear(vectors_BD, normalize(centres_PD)).clamp(-0.999, 0.999)
-    harder_BP = (cosine_BP.acos() + plan.margin).cos()
-    mine_BP = one_hot(person_B, len(centres_PD)).bool()
-    return cross_entropy(plan.scale * torch.where(mine_BP, harder_BP, cosine_BP), person_B)
+def contrast(vectors_BD: Tensor, person_B: Tensor, warmth: float) -> Tensor:
+    """Supervised contrast (Khosla et al. 2020, eq. 2): of a batch, one's own other pictures should be nearest.
 
-
-class Classed(nn.Module):
-    """The network and, for training only, the centre of each person."""
-
-    def __init__(self, people: int):
-        super().__init__()
-        self.net = Embedding(norm=True)
-        self.centres_PD = nn.Parameter(torch.randn(people, SIZE))
+    In so few steps it learns more than a margin on class centres, which have to be found first.
+    """
+    itself_BB = torch.eye(len(person_B), dtype=torch.bool)
+    near_BB = (vectors_BD @ vectors_BD.T / warmth).masked_fill(itself_BB, -1e9)
+    mine_BB = (person_B[:, None] == person_B) & ~itself_BB
+    return -(near_BB.log_softmax(1) * mine_BB).sum(1).div(mine_BB.sum(1)).mean()
 
 
 def make(plan: Plan) -> Embedding:
@@ -104,20 +98,21 @@ def make(plan: Plan) -> Embedding:
     people = range(TRAINING, TRAINING + plan.people)
     crops_PN = np.stack([crops_of(plan.seed, p, plan.scenes, plan.frames, JITTER) for p in people])
     log.info("%d pictures of %d people", crops_PN.shape[0] * crops_PN.shape[1], plan.people)
-    classed = Classed(plan.people)
+    net = Embedding(norm=True)
 
     def step() -> Tensor:
-        person_B = rng.integers(plan.people, size=plan.batch)
-        chosen = crops_PN[person_B, rng.integers(crops_PN.shape[1], size=plan.batch)]
-        rgb_B3HW = vary(torch.from_numpy(chosen).float(), noise)
-        flipped_B = torch.from_numpy(rng.random(plan.batch) < 0.5)
-        rgb_B3HW = torch.where(flipped_B[:, None, None, None], rgb_B3HW.flip(3), rgb_B3HW)
-        vectors_BD = classed.net((rgb_B3HW - 127.5) / 127.5)
-        return margin_loss(vectors_BD, classed.centres_PD, torch.from_numpy(person_B), plan)
+        chosen_P = rng.choice(plan.people, plan.batch_people, replace=False)
+        some_PK = np.stack([rng.permutation(crops_PN.shape[1])[: plan.batch_pictures] for _ in chosen_P])
+        crops_B3HW = crops_PN[chosen_P[:, None], some_PK].reshape(-1, 3, SIDE, SIDE)
+        rgb_B3HW = vary(torch.from_numpy(crops_B3HW).float(), noise)
+        flipped_B111 = torch.from_numpy(rng.random((len(rgb_B3HW), 1, 1, 1)) < 0.5)
+        rgb_B3HW = torch.where(flipped_B111, rgb_B3HW.flip(3), rgb_B3HW)
+        person_B = torch.arange(plan.batch_people).repeat_interleave(some_PK.shape[1])
+        return contrast(net((rgb_B3HW - 127.5) / 127.5), person_B, plan.warmth)
 
-    train(classed, step, plan.steps, plan.rate)
-    fuse(classed.net)
-    return classed.net
+    train(net, step, plan.steps, plan.rate)
+    fuse(net)
+    return net
 
 
 def save(net: Embedding, plan: Plan, numbers: dict[str, float], path: Path) -> None:

@@ -65,7 +65,10 @@ def test_auc_is_a_share_of_pairs():
 def test_training_is_reproducible():
     threads = torch.get_num_threads()
     try:
-        one, two = (make(Plan(people=3, scenes=1, steps=5, batch=8)).state_dict() for _ in range(2))
+        one, two = (
+            make(Plan(people=3, scenes=1, steps=5, batch_people=2, batch_pictures=2)).state_dict()
+            for _ in range(2)
+        )
     finally:
         torch.set_num_threads(threads)
     assert all(torch.equal(one[key], two[key]) for key in one)

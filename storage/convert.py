@@ -17,7 +17,7 @@ from av.video.reformatter import (
     VideoReformatter,
 )
 
-from storage.crop import Orientation, Picture, recolouring, rgb_matrix
+from storage.picture import Orientation, Picture, recolouring, rgb_matrix
 
 HDR_TRANSFERS = (16, 18)
 """PQ and HLG, as numbered in H.273."""

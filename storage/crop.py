@@ -11,36 +11,13 @@ import av
 import numba
 import numpy as np
 
-Orientation = tuple[bool, bool, bool]
-"""Swap axes, flip up-down, flip left-right: in that order, from coded to shown."""
+from storage.picture import Picture, plane_bytes
+
 Square = tuple[float, float, float]
 """Centre x, y and side, in pixels as shown."""
 
-KR_KB = {1: (0.2126, 0.0722), 7: (0.212, 0.087), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
-"""Luma's shares of red and blue by H.273's matrix number; all others are BT.601."""
-BT601 = (0.299, 0.114)
 CUBIC, LINEAR = 2, 1
 """Radius of the filters, in pixels of the coarser picture."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One frame of a source as it was coded, and how it is to be shown."""
-
-    frame: av.VideoFrame
-    """8-bit planar YUV."""
-    size: tuple[int, int]
-    """Width and height as shown: upright, with square pixels."""
-    oriented: Orientation
-    rgb_34: np.ndarray
-    """From Y, U, V to R, G, B, all 0..255; the last column is added."""
-    bt709_34: np.ndarray | None
-    """To BT.709 of limited range; None when it is that already."""
-
-    def plane(self, number: int) -> tuple[np.ndarray, int, int]:
-        """Rows as they lie in memory (longer than the picture is wide), and the plane's height and width."""
-        plane = self.frame.planes[number]
-        return _bytes(plane), plane.height, plane.width
 
 
 def crop_yuv(picture: Picture, square: Square, side: int) -> av.VideoFrame:
@@ -51,11 +28,11 @@ def crop_yuv(picture: Picture, square: Square, side: int) -> av.VideoFrame:
     chroma = _Grid((side // 2, side // 2), (2, 2), (0.5, 1.0))
     for number, grid in enumerate((luma, chroma, chroma)):
         plane = frame.planes[number]
-        out = _bytes(plane)
+        out = plane_bytes(plane)
         scaled = _scaled(picture, number, area, (side / square[2],) * 2, grid, CUBIC)
         out[: grid.count[1], : grid.count[0]] = scaled
     if picture.bt709_34 is not None:
-        y, u, v = (_bytes(p) for p in frame.planes)
+        y, u, v = (plane_bytes(p) for p in frame.planes)
         _recolour(y[:side, :side], u[:, : side // 2], v[:, : side // 2], picture.bt709_34)
     return frame
 
@@ -88,39 +65,6 @@ def thumbnail(picture: Picture) -> np.ndarray:
 
 THUMB = (64, 36)
 ROWS = 16
-
-
-def rgb_matrix(matrix: int, full_range: bool) -> np.ndarray:
-    """(3, 4): from Y'CbCr as coded to R'G'B', 0..255."""
-    red, blue = KR_KB.get(matrix, BT601)
-    green = 1 - red - blue
-    mix_33 = np.array(
-        [
-            [1, 0, 2 * (1 - red)],
-            [1, -2 * (1 - blue) * blue / green, -2 * (1 - red) * red / green],
-            [1, 2 * (1 - blue), 0],
-        ]
-    )
-    spread_3 = np.ones(3) if full_range else 255 / np.array([219.0, 224.0, 224.0])
-    zero_3 = np.array([0.0 if full_range else 16.0, 128.0, 128.0])
-    scaled_33 = mix_33 * spread_3
-    return np.column_stack([scaled_33, -scaled_33 @ zero_3]).astype(np.float32)
-
-
-def recolouring(rgb_34: np.ndarray) -> np.ndarray:
-    """(3, 4): from Y'CbCr that `rgb_34` turns to RGB to BT.709 of limited range."""
-    target_34 = rgb_matrix(1, False).astype(np.float64)
-    back_33 = np.linalg.inv(target_34[:, :3])
-    offset_3 = back_33 @ (rgb_34[:, 3] - target_34[:, 3])
-    return np.column_stack([back_33 @ rgb_34[:, :3], offset_3]).astype(np.float32)
-
-
-def _bytes(plane: Any) -> np.ndarray:
-    """Rows as they lie in memory: longer than the picture is wide."""
-    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-
-
-# -- geometry ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

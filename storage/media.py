@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 
 from storage.container import MAX_PIXELS, Media, MediaError, open_media, why
 from storage.convert import AudioConverter, FrameConverter, PictureConverter
-from storage.crop import Picture
+from storage.picture import Picture
 
 __all__ = [
     "MAX_PIXELS",
@@ -244,12 +244,12 @@ def decode_video(
     return VideoFrames(media, fps, FrameConverter(size, media.video.sample_aspect_ratio), span, threads)
 
 
-def decode_pictures(media: Media, *, fps: float) -> VideoFrames[Picture]:
+def decode_pictures(media: Media, *, fps: float, span: Span = (0.0, None)) -> VideoFrames[Picture]:
     """Frames as they were coded, without interlacing, at a constant `fps`: what crops are taken from."""
     if media.video is None:
         raise MediaError("no_video", "the file has no video stream")
     convert = PictureConverter(media.video.sample_aspect_ratio)
-    return VideoFrames(media, fps, convert, (0.0, None), threads=1, weave=False)
+    return VideoFrames(media, fps, convert, span, threads=1, weave=False)
 
 
 @dataclass(frozen=True)

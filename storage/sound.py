@@ -26,13 +26,14 @@ class _Piece:
 class SoundReader:
     """Spans may overlap, but must not start before what `forget` gave up."""
 
-    def __init__(self, media: Media, rate: int = 16000) -> None:
+    def __init__(self, media: Media, rate: int = 16000, start_s: float = 0.0) -> None:
+        """Times count from `start_s` after the start of the picture."""
         assert media.audio is not None
         self.rate = rate
         self._faults = Faults()
         self._convert = AudioConverter(rate, JITTER_S, MAX_GAP_S)
-        self._frames = frames_of(media, "audio", 0.0, self._faults, 1)
-        self._zero = media.zero
+        self._frames = frames_of(media, "audio", start_s, self._faults, 1)
+        self._zero = media.zero + start_s
         self._pieces: deque[_Piece] = deque()
         self._end = 0
         self._open = True

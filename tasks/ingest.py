@@ -5,28 +5,23 @@ a steady square around it is scaled and encoded, with the sound of the same span
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import chain
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from infra.resources import Needs
 from models.faces import load_face, load_identity
 from models.faces.face import Embedder, FaceBackend
 from models.references import digest
-from storage.crop import Picture, thumbnail
 from storage.listing import change_since
-from storage.media import Mark, MediaError, VideoFrames, decode_pictures, open_media
+from storage.media import MediaError
 from storage.rows import Blob
-from storage.sound import SoundReader
 from storage.store import Store
-from tasks.footage.clip import Look
-from tasks.footage.shots import ShotDetector
-from tasks.footage.spans import Cutter, Moment, Rules, Tally, reason
-from tasks.footage.tracks import Tracker
 from tasks.probe import Probe
 from tasks.stage import Expand, Expanded, Rejected, StageConfig
+
+if TYPE_CHECKING:
+    from tasks.footage.spans import Tally
 
 
 class IngestConfig(StageConfig):
@@ -69,12 +64,14 @@ class ClipRow:
     """As the manifest names them; empty when it doesn't."""
     start_s: float
     """In the source, from the start of its picture."""
+    part: int
+    """Which part of a long source; numbers of shots and tracks begin anew in each."""
     frames: int
     fps: float
     shot: int
-    """Number of the shot in the source, from 0."""
+    """Number of the shot, from 0."""
     track: int
-    """Number of the face in the source, from 0."""
+    """Number of the face, from 0."""
     faces: int
     """Most faces visible at once in this span."""
     face_px: float
@@ -110,7 +107,9 @@ class IngestInput:
     licence: str
     consent: str
     speaker: str
-    duration_s: float
+    part: int
+    part_start_s: float
+    part_stop_s: float | None
 
 
 class Ingest(Expand):
@@ -139,6 +138,8 @@ class Ingest(Expand):
         return [self._one(row) for row in rows]
 
     def _one(self, row: IngestInput) -> Expanded | Rejected:
+        from tasks.footage.spans import Tally
+
         tally = Tally()
         try:
             self._check_unchanged(row)
@@ -148,42 +149,21 @@ class Ingest(Expand):
             return Rejected(row.id, error.code, str(error))
         if clips:
             return Expanded(row.id, clips)
-        return Rejected(row.id, *reason(tally, self._rules(), self.config.fps))
+        return Rejected(row.id, *tally.reason(self.config))
 
-    def clips(self, row: IngestInput, tally: Tally) -> Iterator[ClipRow]:
-        """One by one: what the source gives is held by nobody here."""
-        with ExitStack() as stack:
-            cutter, moments = self._opened(row, tally, stack)
-            for moment, cut in moments:
-                cutter.tracker.step(moment.frame, moment.picture, cut)
-                yield from (self._row(row, clip) for clip in cutter.push(moment))
-            cutter.tracker.end()
-            yield from (self._row(row, clip) for clip in cutter.flush())
-            self.tracker_s += cutter.tracker.seconds
-        if not tally.frames:
-            damage = cutter.faults.text("video") or "empty"
-            raise MediaError("undecodable", f"no frame can be decoded ({damage})")
+    def clips(self, row: IngestInput, tally: "Tally") -> Iterator[ClipRow]:
+        """One by one, as the source goes by."""
+        # Whoever only reads a recipe should not wait for numba to be imported.
+        from tasks.footage.passage import Passage
 
-    def _opened(self, row: IngestInput, tally: Tally, stack: ExitStack) -> tuple[Cutter, Iterator]:
-        media = stack.enter_context(open_media(stack.enter_context(self.store.open(row.uri))))
-        pictures = decode_pictures(media, fps=self.config.fps)
-        sound = None
-        if media.audio is not None:
-            beside = stack.enter_context(open_media(stack.enter_context(self.store.open(row.uri))))
-            sound = SoundReader(beside)
-        config = self.config
-        look = Look(config.size, config.fps, config.crf, config.preset, sound is not None)
-        tracker = Tracker(self.face, self.identity, config.detect_every, config.min_face_px)
-        cutter = Cutter(self._rules(), look, tracker, pictures.faults, sound, tally)
-        return cutter, _moments(pictures)
-
-    def _rules(self) -> Rules:
-        c = self.config
-        frames = round(c.min_seconds * c.fps), round(c.max_seconds * c.fps)
-        return Rules(c.faces, *frames, c.margin, c.min_face_px)
+        passage = Passage(self.store, self.config, self.face, self.identity, tally)
+        for clip in passage.clips(row.uri, (row.part_start_s, row.part_stop_s)):
+            yield self._row(row, clip)
+        self.tracker_s += passage.tracker_s
 
     def _row(self, row: IngestInput, clip: dict[str, Any]) -> ClipRow:
         shared = clip.pop("shared")
+        clip["start_s"] += row.part_start_s
         key = f"{row.id} {clip['start_s']:.3f} {clip['frames']}" + (f" {clip['track']}" if shared else "")
         return ClipRow(
             id=blake2b(key.encode(), digest_size=10).hexdigest(),
@@ -191,6 +171,7 @@ class Ingest(Expand):
             licence=row.licence,
             consent=row.consent,
             named_speaker=row.speaker,
+            part=row.part,
             **clip,
         )
 
@@ -201,20 +182,3 @@ class Ingest(Expand):
             raise MediaError("gone", "the file has been deleted or moved since it was listed") from None
         if how:
             raise MediaError("changed", f"the file changed since it was probed ({how}); run again")
-
-
-def _moments(pictures: VideoFrames[Picture]) -> Iterator[tuple[Moment, bool]]:
-    """Frames in order, each with its shot: a few frames late, because a cut shows by what follows it."""
-    detector: ShotDetector[tuple[int, Picture, Mark]] = ShotDetector()
-    last = None
-    shot = 0
-    for given in chain(enumerate(pictures), [None]):
-        if given is None:
-            seen = detector.flush()
-        else:
-            again, last = given[1] is last, given[1]
-            thumb = None if again else thumbnail(given[1])
-            seen = detector.push((*given, pictures.faults.mark()), thumb, again)
-        for (frame, picture, mark), cut, change in seen:
-            shot += cut
-            yield Moment(frame, picture, shot, change, mark), cut

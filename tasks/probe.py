@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import av
 
 from infra.resources import Needs
+from storage.container import INDEXED
 from storage.convert import HDR_TRANSFERS, display_size, orientation
 from storage.listing import Source, change_since
 from storage.media import Media, MediaError, declared_seconds, open_media
@@ -19,6 +20,10 @@ from tasks.stage import Expand, Expanded, Rejected, StageConfig
 
 FIRST_PACKETS = 250
 """A picture that has not come by then does not come: about ten seconds of video."""
+
+
+FEWER = 6
+"""So much longer are parts of files without an index."""
 
 
 class ProbeConfig(StageConfig):
@@ -30,6 +35,8 @@ class ProbeConfig(StageConfig):
     """Pixels of the longer side; larger headers are mistakes or attacks on memory."""
     max_bytes: int = 64 * 2**30
     """Larger files are not read at all."""
+    part_seconds: float = 600.0
+    """Longer sources are worked on in parts of this length, side by side; a clip ends where its part does."""
     need_audio: bool = False
     """Reject files without a sound track here; otherwise the verdict decides."""
 
@@ -54,6 +61,11 @@ class ProbeRow:
     sar: str
     fps: float
     duration_s: float
+    """Of the whole source."""
+    part: int
+    part_start_s: float
+    part_stop_s: float | None
+    """None: to its end, whatever its header says."""
     frames: int
     """As declared, or estimated from the duration."""
     hdr: bool
@@ -67,6 +79,7 @@ class ProbeRow:
 
 class Probe(Expand):
     name = "probe"
+    version = 2
     needs = Needs(cpus=0.5, batch=4, timeout_s=120)
     Config = ProbeConfig
     Input = Source
@@ -92,7 +105,8 @@ class Probe(Expand):
         except MediaError as error:
             return Rejected(row.id, error.code, str(error))
         source = {name: getattr(row, name) for name in Source.__dataclass_fields__}
-        return Expanded(row.id, (ProbeRow(**(source | {"id": content} | found)),))
+        parts = _parts(content, found, self.config.part_seconds)
+        return Expanded(row.id, tuple(ProbeRow(**(source | found | part)) for part in parts))
 
     def _check_unchanged(self, row: Source) -> None:
         if how := change_since(self.store, row.uri, row.size, row.mtime_ns):
@@ -123,6 +137,23 @@ class Probe(Expand):
             raise MediaError("too_short", f"{seconds:.2f} s of video is below min_duration_s {low}")
         if seconds > high:
             raise MediaError("too_long", f"{seconds / 3600:.1f} h of video is above max_duration_s {high}")
+
+
+def _parts(content: str, found: dict[str, Any], length: float) -> list[dict[str, Any]]:
+    """Parts of a long source, each an item; the whole under its content's id if it is short enough.
+
+    Only formats with an index can be entered in the middle; of the others a part costs all that is before it.
+    """
+    length *= 1 if found["container"] in INDEXED else FEWER
+    count = max(1, round(found["duration_s"] / length))
+    if count == 1:
+        return [{"id": content, "part": 0, "part_start_s": 0.0, "part_stop_s": None}]
+    starts = [round(k * length, 3) for k in range(count)]
+    stops = [*starts[1:], None]
+    ids = [blake2b(f"{content} {k}".encode(), digest_size=10).hexdigest() for k in range(count)]
+    return [
+        {"id": ids[k], "part": k, "part_start_s": starts[k], "part_stop_s": stops[k]} for k in range(count)
+    ]
 
 
 def content_id(file: BinaryIO) -> str:

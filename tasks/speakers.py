@@ -30,6 +30,7 @@ class SpeakersConfig(StageConfig):
 class SpeakersInput:
     id: str
     uri: str
+    part: int
     track: int
     named_speaker: str
     embedding: list[float] | None
@@ -111,9 +112,9 @@ class People:
 
 def _tracks(rows: Iterable[SpeakersInput]) -> list[list[SpeakersInput]]:
     """Clips that follow one face through one source. Named ones first, since others may resemble them."""
-    tracks: dict[tuple[str, int], list[SpeakersInput]] = defaultdict(list)
+    tracks: dict[tuple[str, int, int], list[SpeakersInput]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.id):
-        tracks[row.uri, row.track].append(row)
+        tracks[row.uri, row.part, row.track].append(row)
     return sorted(tracks.values(), key=lambda track: (not track[0].named_speaker, track[0].id))
 
 
@@ -121,7 +122,7 @@ def _who(row: SpeakersInput, faces: list[np.ndarray], people: People) -> tuple[s
     if row.named_speaker:
         return row.named_speaker, "named"
     if not faces:
-        return f"{_short(row.uri)}-{row.track}", "source"
+        return f"{_short(row.uri)}-{row.part}-{row.track}", "source"
     if near := people.nearest(faces):
         return near, "matched"
     return f"person-{_short(row.id)}", "new"

@@ -61,8 +61,9 @@ class Embedding(nn.Module):
             Residual(48, norm),
             Conv(48, 64, 2, norm),
             Residual(64, norm),
+            Conv(64, 32, 1, norm, size=1),
         )
-        self.vector = nn.Linear(64 * 7 * 7, SIZE, bias=False)
+        self.vector = nn.Linear(32 * 7 * 7, SIZE, bias=False)
 
     def forward(self, rgb_B3HW: Tensor) -> Tensor:
         return normalize(self.vector(self.body(rgb_B3HW).flatten(1)))

@@ -8,9 +8,10 @@ import numpy as np
 from av.video.reformatter import Colorspace, Interpolation
 
 from models.faces.face import Shape
-from storage.crop import Picture, Square, crop_yuv, outside_share
+from storage.crop import Square, crop_yuv, outside_share
 from storage.encode import VideoWriter, encode_flac, encode_jpeg
 from storage.media import Audio
+from storage.picture import Picture
 from tasks.footage.agreement import agree
 from tasks.footage.trackdata import TrackData
 

@@ -10,15 +10,18 @@ Where several people are visible a span ends when one of them comes or goes, so 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from models.faces.face import Shape
-from storage.crop import Picture
 from storage.media import Audio, Faults, Mark
+from storage.picture import Picture
 from storage.sound import SoundReader
 from tasks.footage.clip import Clip, Look
 from tasks.footage.squares import REACH, smoothed
 from tasks.footage.tracks import LOST, Track, Tracker
+
+if TYPE_CHECKING:
+    from tasks.ingest import IngestConfig
 
 LAG = REACH + LOST + 1
 """Frames between the tracker and the cutter."""
@@ -66,6 +69,26 @@ class Tally:
     too_short: int = 0
     largest_px: float = 0.0
     longest: int = 0
+
+    def reason(self, config: "IngestConfig") -> tuple[str, str]:
+        """Code and sentence for a source that gave no clip."""
+        if not self.with_face:
+            return (
+                "no_face",
+                f"no face is seen in its {self.frames / config.fps:.1f} s; a speaker's face was expected",
+            )
+        if self.several and not self.too_short:
+            seconds = self.several / config.fps
+            return (
+                "several_faces",
+                f"several faces are visible at once for {seconds:.1f} s, which this recipe rejects",
+            )
+        if self.too_small:
+            found = f"its largest face is {self.largest_px:.0f} pixels high"
+            return "face_too_small", f"{found}, below min_face_px {config.min_face_px:g}"
+        seconds = self.longest / config.fps
+        least = f"min_seconds {config.min_seconds:g}"
+        return "too_short", f"its longest span with one face is {seconds:.1f} s, below {least}"
 
 
 @dataclass
@@ -202,21 +225,3 @@ def between(track: Track, frame: int) -> Shape:
     names = ("points_K2", "five_52", "yaw", "pitch", "roll", "opening", "width")
     mixed = {n: getattr(one, n) + share * (getattr(other, n) - getattr(one, n)) for n in names}
     return replace(one, **mixed, score=0.0)
-
-
-def reason(tally: Tally, rules: Rules, fps: int) -> tuple[str, str]:
-    """Code and sentence for a source that gave no clip."""
-    if not tally.with_face:
-        return "no_face", f"no face is seen in its {tally.frames / fps:.1f} s; a speaker's face was expected"
-    if tally.several and not tally.too_short:
-        return (
-            "several_faces",
-            f"several faces are visible at once for {tally.several / fps:.1f} s, which this recipe rejects",
-        )
-    if tally.too_small:
-        found = f"its largest face is {tally.largest_px:.0f} pixels high"
-        return "face_too_small", f"{found}, below min_face_px {rules.min_face_px:g}"
-    return (
-        "too_short",
-        f"its longest span with one face is {tally.longest / fps:.1f} s, below {rules.least_frames / fps:g} s",
-    )

@@ -11,7 +11,8 @@ from typing import TypeVar
 import numpy as np
 
 from models.faces.face import Embedder, FaceBackend, Shape
-from storage.crop import Picture, crop_rgb, whole_rgb
+from storage.crop import crop_rgb, whole_rgb
+from storage.picture import Picture
 from tasks.footage.squares import Place
 
 MOST_TRACKS = 6

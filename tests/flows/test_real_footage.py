@@ -45,7 +45,7 @@ EXPECTED = {
     "full_range_yuvj420p_gray.mp4": "ok",
     "interlaced_tff.mpg": "ok",
     "surround51_in_mp4.mp4": "ok",
-    "small_face_68px.mp4": "ok",
+    "small_face_68px.mp4": "face_too_small",
     "no_face.mp4": "no_face",
     "two_faces_left_speaks.mp4": "ok",
     "scene_cut_3_people.mp4": "ok",

@@ -8,10 +8,9 @@ import pytest
 from storage.encode import encode_video
 from storage.media import decode_audio, decode_video, open_media
 from storage.store import Store
-from tasks.footage.spans import Tally
 from tasks.footage.trackdata import TrackData
 from tasks.ingest import Ingest, IngestConfig, IngestInput
-from tasks.probe import Probe
+from tasks.probe import Probe, ProbeConfig, _parts
 from tasks.stage import Expanded, Rejected
 from tests.footage import BACK, Dots, draw, ingest, ingest_stage, input_of, middles, timed_video
 from tests.media_files import DATA, narrow, needs_data, source_of
@@ -224,7 +223,34 @@ def test_real_files_end_as_they_should(name, real_stage):
         assert square_T3[:, 0].max() < 360
 
 
-def test_a_source_that_cannot_be_decoded_is_told_apart(tmp_path):
-    path = made(tmp_path / "a.mp4", lambda t: [(160, 90, 60)], 30)
-    row, tally = input_of(path), Tally()
-    assert sum(clip.frames for clip in ingest_stage().clips(row, tally)) == tally.frames == 30
+def test_a_long_source_in_parts_loses_no_frame_and_stays_in_step(tmp_path):
+    """Each frame's wall has its own grey, and the sound is a ramp: both must meet again in the clips."""
+    frames, rate = 150, 16000
+    ramp = np.linspace(-0.5, 0.5, frames * rate // 25, dtype=np.float32)
+    tone = (ramp * np.sign(np.sin(np.arange(len(ramp)) / 4))).astype(np.float32)
+    path = made(
+        tmp_path / "a.mp4", lambda t: [(160, 90, 60)], frames, audio=tone, back=lambda t: (40 + t,) * 3
+    )
+    probe = Probe(ProbeConfig(part_seconds=2.0))
+    probe.setup(Store())
+    (known,) = probe([source_of(path)])
+    assert [(r.part_start_s, r.part_stop_s) for r in known.rows] == [(0.0, 2.0), (2.0, 4.0), (4.0, None)]
+    assert len({r.id for r in known.rows}) == 3
+    stage = ingest_stage()
+    clips = [c for row in known.rows for c in stage([narrow(IngestInput, row)])[0].rows]
+    assert [(c.part, c.start_s, c.frames) for c in clips] == [(0, 0.0, 50), (1, 2.0, 50), (2, 4.0, 50)]
+    for clip in clips:
+        first = round(clip.start_s * 25)
+        greys = [rgb[2, 2].mean() for rgb in frames_of(clip.video)]
+        assert np.allclose(greys, 40 + first + np.arange(50), atol=2.5)
+        with open_media(io.BytesIO(clip.audio)) as media:
+            sound = decode_audio(media).samples
+        expected = tone[first * 640 : (first + 50) * 640]
+        assert np.abs(np.abs(sound[800:-800]) - np.abs(expected[800:-800])).mean() < 0.03
+
+
+def test_what_is_longer_but_cannot_be_entered_in_the_middle_has_longer_parts():
+    found = {"container": "mpegts", "duration_s": 7200.0}
+    assert len(_parts("ab", found, 600.0)) == 2
+    assert len(_parts("ab", found | {"container": "mov"}, 600.0)) == 12
+    assert [part["id"] for part in _parts("ab", found | {"duration_s": 600.0}, 600.0)] == ["ab"]

@@ -15,7 +15,7 @@ def clip(number, face, uri="", track=0, named=""):
     if face:
         noisy = FACES[face] + 0.02 * np.random.default_rng(number).normal(size=64)
         vector = (noisy / np.linalg.norm(noisy)).tolist()
-    return SpeakersInput(f"{number:04d}", uri or f"{number}.mp4", track, named, vector)
+    return SpeakersInput(f"{number:04d}", uri or f"{number}.mp4", 0, track, named, vector)
 
 
 def names(rows, known=()):

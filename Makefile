@@ -6,7 +6,7 @@ export UV_PROJECT_ENVIRONMENT = .venv
 export RAY_ENABLE_UV_RUN_RUNTIME_ENV = 0
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: demo test check bench chaos clean
+.PHONY: demo test check bench chaos mini clean
 
 demo: .venv/ready ## install, then one whole rebuild on little videos of its own
 	@$(RUN) redub demo
@@ -25,6 +25,11 @@ bench: .venv/bench ## ratios against the peers, measured in one run
 
 chaos: .venv/dev ## kill workers, drivers and Ray at random moments, many times
 	@$(RUN) pytest -m chaos --timeout 3600
+
+mini: ## train the mini models anew and print what they reach; half an hour on one core
+	@$(UV) sync --quiet --frozen --group mini
+	@$(RUN) python -m models.mini.face
+	@$(RUN) python -m models.mini.identity
 
 clean: ## remove the environment and everything the demo wrote
 	rm -rf .venv redub-data

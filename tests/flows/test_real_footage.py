@@ -16,8 +16,8 @@ PERSON = ("bbaf2n.mpg", "pwij3p.mpg", "lbax4n.mpg", "lbbc2a.mpg", "id2_vcd_swwp2
           "retalking_1.mp4", "retalking_5.mp4")  # fmt: skip
 EXPECTED = {
     **dict.fromkeys(PERSON, "ok"),
-    "bird.mkv": "no_audio",
-    "book.mkv": "no_audio",
+    "bird.mkv": "face_too_small",
+    "book.mkv": "face_too_small",
     "base_ok.mp4": "ok",
     "zero_byte.mp4": "empty",
     "text_renamed.mp4": "not_media",

@@ -1,6 +1,7 @@
 """`redub doctor`: can this machine run a recipe on a profile, and if not, what gets it there."""
 
 import importlib.metadata
+import importlib.util
 import os
 import shutil
 from collections.abc import Iterator
@@ -57,6 +58,9 @@ def _findings(recipe: str, profile: Profile, catalog: str) -> Iterator[Finding]:
 
 
 def _stage(stage: Stage) -> Finding:
+    for package, remedy in stage.packages().items():
+        if importlib.util.find_spec(package) is None:
+            return Finding(False, f"stage {stage.name}: Python package {package}", remedy)
     try:
         found = stage.weights()
     except ModelError as error:

@@ -129,6 +129,11 @@ class Ingest(Expand):
         references = [self.config.face_model, self.config.identity_model]
         return {reference: digest(reference) for reference in references if reference}
 
+    def packages(self) -> dict[str, str]:
+        if self.config.face != "mediapipe":
+            return {}
+        return {"mediapipe": "uv sync --extra real; on Debian also apt-get install libegl1 libgles2 libgl1"}
+
     def setup(self, store: Store) -> None:
         super().setup(store)
         self.face = load_face(self.config.face, self.config.face_model)

@@ -66,6 +66,10 @@ class Stage:
         """Model reference -> digest of the weights this stage loads; part of the fingerprint."""
         return {}
 
+    def packages(self) -> dict[str, str]:
+        """Python packages beyond the default install that these settings need -> how to get each."""
+        return {}
+
     def setup(self, store: Store) -> None:
         """Once per worker, before the first batch: load weights, keep `store` to open files."""
         self.store = store

@@ -48,7 +48,7 @@ def lines(files: list[str], heads: dict[str, str], known: dict[str, str]) -> lis
     for folder in FOLDERS:
         out.append(f"{folder:<26}{heads.get(folder, '')}")
         inside = sorted((f for f in files if f.startswith(folder)), key=lambda f: place(f, folder, rank))
-        out += [f"  {f.removeprefix(folder):<28}{known.get(f) or start_of(f)}" for f in inside]
+        out += [f"  {f.removeprefix(folder) + ' ':<28}{known.get(f) or start_of(f)}" for f in inside]
     top = [f for f in files if not f.startswith(FOLDERS)]
     return out + [
         f"{f:<26}{known.get(f) or start_of(f)}" for f in sorted(top, key=lambda f: rank.get(f, 999))

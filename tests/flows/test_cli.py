@@ -166,3 +166,26 @@ def test_ctrl_c_commits_what_is_done_and_the_same_command_goes_on(place: Path, t
     assert catalog.runs()[0]["ended"]["event"] == "stopped"
     redub(*command[3:], cwd=place)
     assert tags(catalog) == ["v1"]
+
+
+def test_render_writes_videos_truth_and_the_other_halves_once(tmp_path: Path) -> None:
+    command = ("render", "out", "-t", "world:people=1,takes=2", "--pairs", "--set", "render.max_seconds=2.6")
+    said = redub(*command, cwd=tmp_path)
+    assert "2 videos in out/videos; next: `redub rebuild" in said
+    made = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").glob("*/*.*") if p.parent.suffix != ".lance"}
+    names = {f"{p.parent.name}/{p.name}" for p in made if p.parent.name != "catalog"}
+    takes = ("world0-000_00", "world0-000_01")
+    assert names == {"videos/manifest.csv"} | {
+        f"{folder}.{kind}"
+        for take in takes
+        for folder, kind in (
+            (f"videos/{take}", "mp4"),
+            (f"truth/{take}", "npz"),
+            (f"dubs/{take}", "mp4"),
+            (f"dubs/{take}", "npz"),
+        )
+    }
+    redub(*command, cwd=tmp_path)
+    assert all(path.stat().st_mtime_ns == at for path, at in made.items() if path.parent.name != "catalog")
+    redub("sheet", "render", "-c", "out/catalog", "-o", "look", "--column", "occluder", cwd=tmp_path)
+    assert {p.name for p in (tmp_path / "look").iterdir()} == {"render-ok.png", "render-ok.mp4"}

@@ -74,14 +74,15 @@ def demo(
     profile: ProfileOption = "laptop",
 ) -> None:
     """Render some talking people, spoil a few of the videos, and run a whole rebuild on them."""
-    from flows.democorpus import finish_corpus, name_of
+    from flows.democorpus import SEED, finish_corpus, name_of
     from flows.recipes import load_world
     from flows.view import console
     from flows.world import render_takes
 
     folder = DEMO / "videos"
     console.print(f"Rendering {people * takes} videos of {people} people into {folder} ...")
-    lines = render_takes(f"world:people={people},takes={takes}", DEMO, load_world(), profile, name_of)
+    spec = f"world:people={people},takes={takes},seed={SEED}"
+    lines = render_takes(spec, DEMO, load_world(), profile, name_of)
     if lines is None:
         raise typer.Exit(130)
     finish_corpus(folder, lines)
@@ -89,14 +90,14 @@ def demo(
     seen = _looks(catalog, DEMO)
     console.print(f"\nLook at {seen.sheet} and {seen.mosaic},\nthen try, each with -c {catalog}:\n")
     for command, what in (
-        ("redub sheet ingest", "the clips, as a picture and as a video that plays"),
+        ("redub sheet ingest", "the clips: a picture, and a video"),
         ("redub sheet verdict --only rejected", "what was thrown out, and why"),
         ("redub status", "what is in the catalog"),
         ("redub trace bad_frozen.mp4", "what made an item, or why it was rejected"),
         ("redub quarantine list", "what failed, and how to try again"),
     ):
         console.print(f"  {command:<36} {what}", soft_wrap=True)
-    console.print("  redub serve                          the Prefect UI: runs, schedules (needs no -c)")
+    console.print("  redub serve                          the Prefect UI (needs no -c)")
 
 
 @app.command()

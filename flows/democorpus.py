@@ -19,6 +19,8 @@ from storage.encode import encode_video
 from storage.media import decode_audio, decode_video, open_media
 from storage.sources import list_sources
 from storage.store import Store
+from storage.takes import Take
+from tasks.filming import WorldTake
 from tasks.render import FPS, Render, RenderConfig
 from tasks.stage import Expanded
 
@@ -26,7 +28,9 @@ RATE = 16000
 PLAYLIST = "#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
 SHORT = {"width": 128, "height": 96, "min_seconds": 1.2, "max_seconds": 1.6, "occluded": 0.0, "close": 1.0}
 """Settings of takes for a quick try."""
-ODD_TAKE, ODD_NAME = "world0-000_01", "höflich grüßend 你好"
+ODD_TAKE, ODD_NAME = "-000_01", "höflich grüßend 你好"
+SEED = 14
+"""With it the eight people of the demo fall into all three splits."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def finish_corpus(folder: Path, lines: list[dict[str, Any]], broken: int | None 
 
 def name_of(take: str) -> str:
     """Files are called as people call them: one take has a name that trips up careless programs."""
-    return ODD_NAME if take == ODD_TAKE else take
+    return ODD_NAME if take.endswith(ODD_TAKE) else take
 
 
 def make_corpus(
@@ -105,8 +109,11 @@ def _empty_room(made: Material) -> bytes:
     return _encoded(list(render(scene, np.zeros((count, 3)), (width, height)).rgb_FHWC), made.sound)
 
 
-def _late(made: Material, seconds: float = 0.48) -> bytes:
-    return _encoded(made.frames, np.roll(made.sound, round(seconds * RATE)))
+def _late(made: Material) -> bytes:
+    """Half a second. In a take of its own, since a short one gives too little evidence to tell."""
+    height, width = made.frames[0].shape[:2]
+    film = WorldTake(Take(0, 1, 9), (width, height), (6.0, 6.0), occluded=0, sung=0, close=1).main
+    return _encoded(list(film.rgb_FHWC), np.roll(film.sound, RATE // 2))
 
 
 BROKEN: dict[str, Callable[[Material], bytes]] = {

@@ -3,7 +3,7 @@
 OUT/videos/NAME.mp4      with sound, and manifest.csv: a source for `redub rebuild`
 OUT/truth/NAME.npz       what is true of each frame (tasks/truth.py)
 OUT/dubs/NAME.mp4        of aligned pairs, the same take with other speech, and its truth beside it
-OUT/catalog              the table the files come from; running it again renders only what is missing
+OUT/takes                the catalog the files come from; running it again renders only what is missing
 """
 
 import csv
@@ -28,7 +28,7 @@ def render_takes(
 ) -> list[dict[str, Any]] | None:
     """Renders what is missing and writes the files; manifest lines, or None when a person stopped it."""
     where = load_profile(profile)
-    request = Request(spec, str(out / "catalog"), recipe, "world", where)
+    request = Request(spec, str(out / "takes"), recipe, "world", where)
     with Rebuild(request) as run:
         run.prepare()
         with shown(run):

@@ -57,7 +57,7 @@ class VerdictConfig(StageConfig):
     """Share of the time in which somebody is heard to speak."""
     max_lip_lag_frames: int = 5
     """Frames by which the sound may be early or late."""
-    min_lip_lead: float = 0.3
+    min_lip_lead: float = 0.35
     """How sure a lag must be to be held against a clip."""
     min_lip_strength: float | None = None
     """How well lips must fit the sound; off, since clips of a few seconds give too little evidence: try 0."""

@@ -18,5 +18,5 @@ def vary(rgb_B3HW: Tensor, rng: torch.Generator) -> Tensor:
     coarse = interpolate(avg_pool2d(out, 2), scale_factor=2.0, mode="bilinear")
     share = uniform(-1, 1).clamp(min=0)
     out = out + share * (coarse - out)
-    out = out + uniform(0, 14) * (2 * torch.rand(out.shape, generator=rng) - 1)
+    out = out + uniform(-6, 10).clamp(min=0) * (2 * torch.rand(out.shape, generator=rng) - 1)
     return out.clamp(0, 255)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from models.world.direct import make_scene
+from models.world.head import Part
 from models.world.occluders import KINDS, WORN
 from models.world.people import make_person
 from models.world.render import render
@@ -53,15 +54,22 @@ def make_shot(
 
 
 def make_empty(seed: int, number: int, frames: int, size: tuple[int, int]) -> Shot:
-    """A room without anybody; in half of them lies what might have hidden a face."""
+    """A room without anybody; in half of them is what might have hidden a face, with points on it."""
     rng = np.random.default_rng([seed, number, 0])
     kind = str(rng.choice([kind for kind in KINDS if kind not in WORN])) if rng.random() < 0.5 else None
     framing = str(rng.choice(("close", "bust")))
     scene = make_scene(rng, make_person(number), SPAN, occluder=kind, framing=framing)
     scene = _some_frames(replace(scene, person=None), np.sort(rng.choice(SPAN, frames, replace=False)))
     done = render(scene, mouths(rng, frames), size)
-    points = done.landmarks_FL2, done.visible_FL, done.five_F52
-    return Shot(None, done.rgb_FHWC, *points, np.zeros((frames, 3), np.float32), kind)
+    points_FL2 = np.zeros_like(done.landmarks_FL2)
+    for labels_HW, points_L2 in zip(done.labels_FHW, points_FL2, strict=True):
+        thing_N2 = np.argwhere(labels_HW == Part.OCCLUDER)[:, ::-1]
+        if len(thing_N2):
+            points_L2[:] = thing_N2[rng.integers(len(thing_N2), size=len(points_L2))]
+    unseen_FL = np.zeros(points_FL2.shape[:2], bool)
+    return Shot(
+        None, done.rgb_FHWC, points_FL2, unseen_FL, done.five_F52, np.zeros((frames, 3), np.float32), kind
+    )
 
 
 def draw(shots: Sequence[Shot], empty: float, rng: np.random.Generator) -> Shot:

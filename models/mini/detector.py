@@ -26,7 +26,7 @@ LARGEST = 1.05
 CORE = 0.3
 """Cells nearer to a face's middle than this share of its box answer for it."""
 
-NOBODY = 0.25
+NOBODY = 0.4
 """Weight of a cell that answers for nothing, against that of a whole face."""
 EMPTY = 0.25
 """Share of pictures without a face."""

@@ -22,7 +22,7 @@ from models.faces.identity import SIDE, ArcFaceEmbedder, aligned
 from models.faces.nets import Conv, Residual, fuse
 from models.mini.augment import vary
 from models.mini.corpus import TRAINING, make_shot
-from models.mini.face import train
+from models.mini.face import seeded, train
 from models.references import MINI
 
 log = logging.getLogger(__name__)
@@ -93,9 +93,7 @@ def contrast(vectors_BD: Tensor, person_B: Tensor, warmth: float) -> Tensor:
 
 
 def make(plan: Plan) -> Embedding:
-    torch.set_num_threads(1)
-    torch.manual_seed(plan.seed)
-    rng, noise = np.random.default_rng(plan.seed), torch.Generator().manual_seed(plan.seed)
+    rng, noise = seeded(plan.seed)
     people = range(TRAINING, TRAINING + plan.people)
     crops_PN = np.stack([crops_of(plan.seed, p, plan.scenes, plan.frames, JITTER) for p in people])
     log.info("%d pictures of %d people", crops_PN.shape[0] * crops_PN.shape[1], plan.people)

@@ -14,7 +14,7 @@ from models.faces.warp import apply, inverse, warp
 from models.mini.augment import vary
 from models.mini.corpus import Shot, draw
 
-WITHOUT = 0.2
+WITHOUT = 0.24
 """Share of crops that show no face, or hardly any of one."""
 ROUGH = 0.5
 """Share of crops as the first look gets them: by a detector's box, or by the face's last place."""
@@ -28,8 +28,10 @@ def sample(
     frame = int(rng.integers(shot.frames))
     rgb_HWC, points_L2, angles_3 = shot.rgb_FHWC[frame], shot.points_FL2[frame], shot.angles_F3[frame].copy()
     if shot.person is None or rng.random() < WITHOUT / 2:
+        lure = shot.person is None and points_L2.any() and rng.random() < 0.7
         avoid = None if shot.person is None else hull(points_L2)
-        crop_3HW = warp(rgb_HWC, crop_map(elsewhere(rgb_HWC.shape[:2], avoid, rng), 0.0), (CROP, CROP))
+        box = on_it(hull(points_L2), rng) if lure else elsewhere(rgb_HWC.shape[:2], avoid, rng)
+        crop_3HW = warp(rgb_HWC, crop_map(box, 0.0), (CROP, CROP))
         return crop_3HW, np.zeros_like(points_L2), np.zeros(len(points_L2)), False, np.zeros(3)
     box, tilt = jittered(hull(points_L2), float(angles_3[2]), rng)
     to_picture_23 = crop_map(box, tilt)
@@ -52,6 +54,14 @@ def jittered(box: Box, roll: float, rng: np.random.Generator) -> tuple[Box, floa
     scale_2 = np.exp(rng.normal(0, 0.12 if first else 0.03, 2))
     box = x + shift_2[0], y + shift_2[1], wide * scale_2[0], high * scale_2[1]
     return box, float(rng.normal(0, 10)) if first else roll + float(rng.normal(0, 3))
+
+
+def on_it(thing: Box, rng: np.random.Generator) -> Box:
+    """A square over some part of a thing that is no face, as a detector that errs would give it."""
+    x, y, wide, high = thing
+    side = max(wide, high) * float(np.exp(rng.uniform(-1.0, 0.3)))
+    at_2 = np.array([x, y]) + rng.uniform(0, 1, 2) * (wide, high)
+    return float(at_2[0] - side / 2), float(at_2[1] - side / 2), side, side
 
 
 def elsewhere(shape: tuple[int, ...], face: Box | None, rng: np.random.Generator) -> Box:

@@ -4,9 +4,7 @@ The whole picture is searched every few frames; in between each known face is lo
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 import numpy as np
 
@@ -29,8 +27,6 @@ EMBED_EVERY = 20
 SAME_PERSON = 0.3
 """Cosine of embeddings. Of one person in one shot it is far above, of two people far below."""
 FACTOR = 1.6
-
-T = TypeVar("T")
 
 
 @dataclass
@@ -99,13 +95,18 @@ class Tracker:
         self._search_at = 0
         self._last: Picture | None = None
         self.seconds = 0.0
-        """Time inside the models: the tracker's own cost. By the wall clock, since asking for CPU time takes long."""
+        """CPU time inside `step`, the pictures that only the face models look at included: the tracker's own cost."""
 
     def step(self, frame: int, picture: Picture, cut: bool) -> None:
+        begun = time.process_time()
         if cut:
             self.end()
             self._search_at = frame
         again, self._last = picture is self._last, picture
+        self._look(frame, picture, again)
+        self.seconds += time.process_time() - begun
+
+    def _look(self, frame: int, picture: Picture, again: bool) -> None:
         for track in self._live():
             self._follow(track, frame, picture, again)
         self._drop_doubles(frame)
@@ -142,7 +143,7 @@ class Tracker:
         half = 0.6 * size / scale
         middle = LOOK_PX / 2
         box = (middle - half, middle - half, 2 * half, 2 * half)
-        shape = self._timed(lambda: self._backend.shape(rgb, box))
+        shape = self._backend.shape(rgb, box)
         if shape is None:
             return None
         corner = np.array([centre[0] - side / 2, centre[1] - side / 2])
@@ -155,7 +156,7 @@ class Tracker:
     def _search(self, frame: int, picture: Picture) -> None:
         wanted = max(picture.size) * LEAST_FACE_PX / self._min_face
         rgb, scale = whole_rgb(picture, round(min(max(WHOLE_PX, wanted), MOST_WHOLE_PX)))
-        faces = self._timed(lambda: self._backend.detect(rgb))
+        faces = self._backend.detect(rgb)
         for face in sorted(faces, key=lambda f: -f.box[2] * f.box[3]):
             x, y, wide, high = (value / scale for value in face.box)
             centre, size = (x + wide / 2, y + high / 2), max(wide, high) * 0.9
@@ -212,14 +213,7 @@ class Tracker:
         rgb = crop_rgb(picture, (*shape.centre, side), LOOK_PX)
         corner = np.array([shape.centre[0] - side / 2, shape.centre[1] - side / 2])
         five_52 = ((shape.five_52 - corner) * (LOOK_PX / side)).astype(np.float32)
-        return self._timed(lambda: embedder.embed(rgb, five_52))
-
-    def _timed(self, call: Callable[[], T]) -> T:
-        begun = time.perf_counter()
-        try:
-            return call()
-        finally:
-            self.seconds += time.perf_counter() - begun
+        return embedder.embed(rgb, five_52)
 
 
 def _near(one: Shape, other: Shape, sizes: float) -> bool:

@@ -173,7 +173,7 @@ def test_render_writes_videos_truth_and_the_other_halves_once(tmp_path: Path) ->
     said = redub(*command, cwd=tmp_path)
     assert "2 videos in out/videos; next: `redub rebuild" in said
     made = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").glob("*/*.*") if p.parent.suffix != ".lance"}
-    names = {f"{p.parent.name}/{p.name}" for p in made if p.parent.name != "catalog"}
+    names = {f"{p.parent.name}/{p.name}" for p in made if p.parent.name != "takes"}
     takes = ("world0-000_00", "world0-000_01")
     assert names == {"videos/manifest.csv"} | {
         f"{folder}.{kind}"
@@ -186,6 +186,6 @@ def test_render_writes_videos_truth_and_the_other_halves_once(tmp_path: Path) ->
         )
     }
     redub(*command, cwd=tmp_path)
-    assert all(path.stat().st_mtime_ns == at for path, at in made.items() if path.parent.name != "catalog")
-    redub("sheet", "render", "-c", "out/catalog", "-o", "look", "--column", "occluder", cwd=tmp_path)
+    assert all(path.stat().st_mtime_ns == at for path, at in made.items() if path.parent.name != "takes")
+    redub("sheet", "render", "-c", "out/takes", "-o", "look", "--column", "occluder", cwd=tmp_path)
     assert {p.name for p in (tmp_path / "look").iterdir()} == {"render-ok.png", "render-ok.mp4"}

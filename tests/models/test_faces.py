@@ -11,8 +11,8 @@ from models.faces import load_face
 from models.faces.boxes import crop, overlap
 from models.faces.grid import STRIDES, cells, decode
 from models.faces.identity import TEMPLATE_52
-from models.faces.mini import CERTAIN
 from models.faces.warp import apply, inverse, scaling, similarity, turned_square, warp
+from models.faces.yunet import shape_of_five
 from models.mini.corpus import make_shot
 from models.references import ModelError
 from tests.media_files import DATA, needs_data
@@ -117,40 +117,31 @@ def exported(request, mini, tmp_path_factory):
         output_names=names,
         dynamic_axes=axes if request.param == "any" else None,
     )
-    return path
+    return path, 0.999 if request.param == "any" else 0.85
 
 
 def test_yunet_finds_what_the_same_network_finds_in_torch(mini, exported):
-    """Pictures of 160 pixels, so that neither back-end scales them."""
-    yunet = load_face("yunet", str(exported))
-    compared = 0
+    """Pictures of 160 pixels, which neither back-end scales; a fixed size only adds black to them."""
+    path, same = exported
+    yunet = load_face("yunet", str(path))
     for person, size in ((3, (160, 96)), (4, (160, 160)), (5, (160, 90)), (6, (96, 160))):
         rgb_HWC = make_shot(9, person, 1, "bust", size, occluded=0).rgb_FHWC[0]
-        ours = [guess for guess in mini.guesses(rgb_HWC) if guess.score > 0.65]
-        theirs = yunet.detect(rgb_HWC)
-        assert ours
-        for guess in ours:
-            assert max(overlap(guess.box, face.box) for face in theirs) > 0.95
-            shape = yunet.shape(rgb_HWC, guess.box)
-            assert np.abs(shape.five_52 - guess.five_52).max() < 0.15 * shape.size
-            compared += 1
-    assert compared >= 4
-    assert CERTAIN < 0.65
+        ours, theirs = mini.guesses(rgb_HWC)[0], yunet.detect(rgb_HWC)[0]
+        assert overlap(ours.box, theirs.box) > same
+        assert theirs.score == pytest.approx(ours.score, abs=2 * (1 - same))
+        shape = yunet.shape(rgb_HWC, theirs.box)
+        assert np.abs(shape.five_52 - ours.five_52).max() < 0.15 * shape.size
+        assert np.isnan(shape.opening)
 
 
-def test_five_points_tell_where_a_head_turns(mini, exported):
-    yunet, said = load_face("yunet", str(exported)), []
-    for person in range(12):
-        shot = make_shot(10, person, 2, "close", (160, 160), occluded=0)
-        for frame in range(shot.frames):
-            found = yunet.detect(shot.rgb_FHWC[frame])
-            shape = found and yunet.shape(shot.rgb_FHWC[frame], found[0].box)
-            if shape:
-                said.append((shape.yaw, shot.angles_F3[frame][0]))
-                assert np.isnan(shape.opening)
-    yaws = np.array(said)
-    assert len(yaws) >= 20
-    assert np.corrcoef(yaws.T)[0, 1] > 0.85
+def test_five_points_tell_how_a_head_is_turned():
+    shots = [make_shot(10, person, 2, "close", (64, 64), occluded=0) for person in range(30)]
+    said = [shape_of_five(five_52, 1.0) for shot in shots for five_52 in shot.five_F52]
+    off_F3 = np.array([(s.yaw, s.pitch, s.roll) for s in said]) - np.concatenate([s.angles_F3 for s in shots])
+    yaw, pitch, roll = np.abs(off_F3).mean(0)
+    assert yaw < 3
+    assert pitch < 6
+    assert roll < 1
 
 
 def test_another_onnx_file_is_refused():

@@ -81,7 +81,9 @@ def make_plan(
     plans = []
     for node in nodes:
         needs = needs_for(profile, node.name, stages[node.name].needs)
-        plans.append(_stage_plan(catalog, node, chosen[node.name], coming[node.reads[0]], needs))
+        # An item waits for all that the stage reads, whichever of them is late.
+        arriving = max(coming[name] for name in node.reads)
+        plans.append(_stage_plan(catalog, node, chosen[node.name], arriving, needs))
         made = plans[-1].measured.made if plans[-1].measured else 1.0
         coming[node.name] = plans[-1].total * made
     return Plan(

@@ -65,7 +65,10 @@ FULL = IngestConfig(
     identity_model="",
 )
 
-RECIPES: dict[str, Recipe] = {"mini": Recipe(), "full": Recipe(ingest=FULL)}
+RECIPES: dict[str, Recipe] = {
+    "mini": Recipe(),
+    "full": Recipe(ingest=FULL, speakers=SpeakersConfig(same=0.45)),
+}
 
 
 class RecipeError(ValueError):

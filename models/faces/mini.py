@@ -15,8 +15,8 @@ from models.faces.nets import CROP, Detector, Landmarker
 from models.faces.warp import apply, scaling, turned_square, warp
 from models.references import ModelError, resolve
 
-LONGEST = 160
-"""Pixels of the longer side that the detector sees."""
+SIGHTS = (160, 320)
+"""Pixels of the longer side that the detector sees: more only where it found nothing, and there is more."""
 CERTAIN = 0.5
 MARGIN = 1.4
 """Side of the crop for the landmarks over the longer side of the box."""
@@ -45,12 +45,17 @@ class MiniFaces:
 
     def detect(self, rgb_HWC: np.ndarray) -> list[Face]:
         """What the detector takes for a face and the landmark network, which sees it larger, does too."""
-        seen = [(guess, self._look(rgb_HWC, guess.box, 0.0)) for guess in self.guesses(rgb_HWC)]
-        sure = [Guess(hull(shape.points_K2), shape.five_52, guess.score) for guess, shape in seen if shape]
+        for longest in SIGHTS:
+            seen = [(guess, self._look(rgb_HWC, guess.box, 0.0)) for guess in self.guesses(rgb_HWC, longest)]
+            sure = [
+                Guess(hull(shape.points_K2), shape.five_52, guess.score) for guess, shape in seen if shape
+            ]
+            if sure or max(rgb_HWC.shape) <= longest:
+                break
         return [Face(guess.box, guess.score) for guess in distinct_guesses(sure)]
 
-    def guesses(self, rgb_HWC: np.ndarray) -> list[Guess]:
-        bgr_3HW, shrink = detector_input(rgb_HWC)
+    def guesses(self, rgb_HWC: np.ndarray, longest: int = SIGHTS[0]) -> list[Guess]:
+        bgr_3HW, shrink = detector_input(rgb_HWC, longest)
         with torch.inference_mode():
             outputs = self.detector(torch.from_numpy(bgr_3HW)[None])
         height, width = bgr_3HW.shape[1:]
@@ -96,10 +101,10 @@ def crop_map(box: Box, tilt: float) -> np.ndarray:
     return turned_square((left + side / 2, top + side / 2), side, tilt, CROP)
 
 
-def detector_input(rgb_HWC: np.ndarray) -> tuple[np.ndarray, float]:
+def detector_input(rgb_HWC: np.ndarray, longest: int) -> tuple[np.ndarray, float]:
     """Also by how much it was shrunk."""
     height, width = rgb_HWC.shape[:2]
-    shrink = max(height, width) / LONGEST
+    shrink = max(height, width) / longest
     seen = max(round(width / shrink), 1), max(round(height / shrink), 1)
     bgr_3HW = np.zeros((3, *(-side % MULTIPLE + side for side in seen[::-1])), np.float32)
     bgr_3HW[:, : seen[1], : seen[0]] = warp(rgb_HWC, scaling(shrink), seen)[::-1]

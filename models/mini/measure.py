@@ -58,7 +58,7 @@ def _look(faces: FaceBackend, shot: Shot, frame: int) -> Look:
 
 
 def measure(faces: FaceBackend, shots: Sequence[Shot], empty: Sequence[Shot]) -> dict[str, float]:
-    """Means; a face that was missed counts as an IoU of 0."""
+    """Means; a face that was missed counts as an IoU of 0. Bare: with nothing in front of it."""
     seen = looks(faces, shots)
     alarms = [bool(faces.detect(rgb_HWC)) for shot in empty for rgb_HWC in shot.rgb_FHWC]
     numbers: dict[str, float | np.floating] = {
@@ -67,6 +67,7 @@ def measure(faces: FaceBackend, shots: Sequence[Shot], empty: Sequence[Shot]) ->
         "found_occluded": np.mean([one.iou > 0.5 for one in seen if one.occluded]),
         "crop_iou": np.mean([one.iou for one in seen]),
         "landmarks": np.nanmean([one.off for one in seen]),
+        "landmarks_bare": np.nanmean([one.off for one in seen if not one.occluded]),
         "landmarks_visible": np.nanmean([one.off_visible for one in seen]),
         "angles_degrees": np.nanmean([one.turned for one in seen]),
         "empty": len(alarms),

@@ -30,7 +30,7 @@ def test_faces_are_put_together_across_sources():
 
 def test_the_manifest_wins_and_lends_its_name_to_others_like_it():
     rows = [clip(5, "a", named="ann"), clip(1, "a"), clip(2, "b", named="ann"), clip(3, "c")]
-    answers = {row.id: row for row in Speakers()(rows, [])}
+    answers = {row.id: row for row in Speakers(SpeakersConfig(same=0.5))(rows, [])}
     assert answers["0001"].speaker == answers["0005"].speaker == "ann"
     assert (answers["0001"].how, answers["0003"].how) == ("matched", "new")
     assert answers["0002"].speaker == "ann"

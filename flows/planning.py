@@ -114,8 +114,8 @@ def measure(catalog: Catalog, node: Node, mine: Selection) -> Measured | None:
     if mine.states.num_rows:
         rows, items = mine.states, mine.reused - mine.count(Status.QUARANTINED)
     else:
-        rows = catalog.table(node).select(None, STATE_COLUMNS)
-        items = pc.count_distinct(rows["parent_id"]).as_py()
+        rows = catalog.table(node).select(None, [*STATE_COLUMNS, "fingerprint"])
+        items = rows.group_by(["parent_id", "fingerprint"]).aggregate([]).num_rows
     if not items:
         return None
     ok = pc.sum(pc.equal(rows["status"], str(Status.OK))).as_py()

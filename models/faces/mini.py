@@ -18,6 +18,8 @@ from models.references import ModelError, resolve
 SIGHTS = (160, 320)
 """Pixels of the longer side that the detector sees: more only where it found nothing, and there is more."""
 CERTAIN = 0.5
+PRESENT = 0.9
+"""The landmark network must be surer of a face that is new than (CERTAIN) of one that is followed."""
 MARGIN = 1.4
 """Side of the crop for the landmarks over the longer side of the box."""
 FIVE = ("left_eye", "right_eye", "nose_tip", "mouth_left", "mouth_right")

@@ -11,6 +11,7 @@ import numpy as np
 from models.faces.face import Embedder, FaceBackend, Shape
 from storage.crop import crop_rgb, whole_rgb
 from storage.picture import Picture
+from tasks.footage.jumps import FORGET, Step, jump, step
 from tasks.footage.squares import Place
 
 MOST_TRACKS = 6
@@ -42,6 +43,8 @@ class Track:
     seen: int = 0
     ended: bool = False
     embeddings: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    """The last ones between different pictures."""
 
     def at(self, frame: int) -> Shape | None:
         index = frame - self.base
@@ -58,6 +61,10 @@ class Track:
         self.where.append(None if shape is None else Place(*shape.centre, shape.size))
         if shape is not None:
             self.last_seen, self.seen = frame, self.seen + 1
+
+    def walk(self, frame: int, shape: Shape) -> None:
+        """It is seen here next, and not only because the picture stands still."""
+        self.steps = [*self.steps[-FORGET:], step(self.last_seen, frame, self.latest(), shape)]
 
     def places(self) -> list[Place | None]:
         return self.where[: self.last_seen - self.base + 1]
@@ -94,6 +101,7 @@ class Tracker:
         self._count = 0
         self._search_at = 0
         self._last: Picture | None = None
+        self._pictures: dict[int, Picture] = {}
         self.seconds = 0.0
         """CPU time inside `step`, the pictures that only the face models look at included: the tracker's own cost."""
 
@@ -103,6 +111,8 @@ class Tracker:
             self.end()
             self._search_at = frame
         again, self._last = picture is self._last, picture
+        self._pictures[frame] = picture
+        self._pictures.pop(frame - FORGET, None)
         self._look(frame, picture, again)
         self.seconds += time.process_time() - begun
 
@@ -116,7 +126,10 @@ class Tracker:
         for track in self._live():
             if frame - track.last_seen > LOST:
                 track.cut(track.last_seen)
-            elif self._embedder and not again:
+            elif not again:
+                self._split_at_jump(track)
+        for track in self._live():
+            if self._embedder and not again:
                 self._identify(track, frame, picture)
 
     def end(self) -> None:
@@ -133,6 +146,9 @@ class Tracker:
         last, away = track.latest(), frame - track.last_seen
         shape = self._shape(picture, last.centre, last.size)
         near = shape is not None and _near(shape, last, STRIDE * min(away, 2))
+        if near:
+            assert shape is not None
+            track.walk(frame, shape)
         return track.put(frame, shape if near else None)
 
     def _shape(self, picture: Picture, centre: tuple[float, float], size: float) -> Shape | None:
@@ -173,14 +189,16 @@ class Tracker:
                 if _near(shape, track.latest(), 0.5):
                     return
             elif _near(shape, track.latest(), 1.0):
+                track.walk(frame, shape)
                 track.put_instead(frame, shape)
                 return
         if len(self._live()) < MOST_TRACKS:
-            self._begin(frame, shape)
+            self._begin(frame, [shape])
 
-    def _begin(self, frame: int, shape: Shape) -> Track:
+    def _begin(self, frame: int, shapes: list[Shape | None]) -> Track:
         track = Track(self._count, frame, base=frame)
-        track.put(frame, shape)
+        for t, shape in enumerate(shapes, frame):
+            track.put(t, shape)
         self._count += 1
         self.tracks.append(track)
         return track
@@ -197,6 +215,18 @@ class Tracker:
             else:
                 seen.append(shape)
 
+    def _split_at_jump(self, track: Track) -> None:
+        """What was seen since a jump cut is another track, as after any cut."""
+        if track.steps and track.steps[-1].after == track.last_seen:
+            cut = jump(track.steps, self._pictures)
+            if cut is not None:
+                shapes = track.shapes[cut.after - track.base :]
+                later = self._begin(cut.after, shapes)
+                later.steps = [s for s in track.steps if s.before >= cut.after]
+                later.embeddings = [(t, e) for t, e in track.embeddings if t >= cut.after]
+                track.embeddings = [(t, e) for t, e in track.embeddings if t < cut.after]
+                track.cut(cut.before)
+
     def _identify(self, track: Track, frame: int, picture: Picture) -> None:
         shape = track.at(frame)
         if shape is None or (track.embeddings and frame < track.embeddings[-1][0] + EMBED_EVERY):
@@ -204,7 +234,7 @@ class Tracker:
         who = self._embed(picture, shape)
         if track.embeddings and float(who @ track.embeddings[-1][1]) < SAME_PERSON:
             track.cut(track.embeddings[-1][0])
-            track = self._begin(frame, shape)
+            track = self._begin(frame, [shape])
         track.embeddings.append((frame, who))
 
     def _embed(self, picture: Picture, shape: Shape) -> np.ndarray:

@@ -18,12 +18,14 @@ from models.world.scene import Scene
 from models.world.speech import speak
 from storage.encode import encode_video
 
-SIZE, FPS, SHOT = (256, 192), 25, 40
+SIZE, FPS, SHOT = (256, 192), 25, 32
 """Frames of a shot."""
-EACH = 5
 NEAR = 2
 """Frames by which a cut may be misplaced."""
-KINDS = ("people", "room", "jump", "closer", "flash", "fast head", "fast body", "pan")
+KINDS = {
+    "people": 2, "room": 2, "jump": 6, "closer": 3, "flash": 1, "fast head": 2, "fast body": 1, "pan": 1,
+}  # fmt: skip
+"""And how many videos of each."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Footage:
     kind: str
     path: Path
     cuts: tuple[int, ...]
+    frames: int
 
 
 @dataclass
@@ -47,18 +50,22 @@ class Found:
         self.false += sum(all(abs(f - c) > NEAR for c in cuts) for f in found)
 
     @property
+    def cuts(self) -> int:
+        return self.right + self.missed
+
+    @property
     def f1(self) -> float:
         return 2 * self.right / max(2 * self.right + self.missed + self.false, 1)
 
 
 def footage(folder: Path) -> Iterator[Footage]:
-    for kind in KINDS:
-        for number in range(EACH):
-            rng = np.random.default_rng([KINDS.index(kind), number])
+    for key, (kind, count) in enumerate(KINDS.items()):
+        for number in range(count):
+            rng = np.random.default_rng([key, number])
             rgb_FHWC, cuts = _filmed(kind, number, rng)
             path = folder / f"{kind.replace(' ', '_')}_{number}.mp4"
             encode_video(path, rgb_FHWC, FPS, crf=20)
-            yield Footage(kind, path, cuts)
+            yield Footage(kind, path, cuts, len(rgb_FHWC))
 
 
 def _filmed(kind: str, number: int, rng: np.random.Generator) -> tuple[np.ndarray, tuple[int, ...]]:

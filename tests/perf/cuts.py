@@ -23,7 +23,7 @@ SIZE, FPS, SHOT = (256, 192), 25, 32
 NEAR = 2
 """Frames by which a cut may be misplaced."""
 KINDS = {
-    "people": 2, "room": 2, "jump": 6, "closer": 3, "flash": 1, "fast head": 2, "fast body": 1, "pan": 1,
+    "people": 2, "room": 2, "jump": 5, "closer": 3, "flash": 1, "fast head": 2, "fast body": 1, "pan": 1,
 }  # fmt: skip
 """And how many videos of each."""
 

@@ -1,10 +1,14 @@
 """Cuts, and the way of the crop, without any video around them."""
 
+import av
 import numpy as np
 import pytest
 
+from storage.convert import PictureConverter
+from tasks.footage.jumps import jump, step
 from tasks.footage.shots import ShotDetector
 from tasks.footage.squares import REACH, Place, smoothed
+from tests.footage import Dots, draw
 
 RNG = np.random.default_rng(0)
 
@@ -78,3 +82,36 @@ def test_trembling_is_smoothed_and_a_dash_followed():
     dash = 100 + 80 / (1 + np.exp(-(np.arange(60) - 30) / 1.5))
     followed = np.array([smoothed(places(dash), t).x for t in range(60)])
     assert np.abs(followed - dash).max() < 0.2 * 40
+
+
+def filmed(xs):
+    """The steps of a drawn face at these places, and the pictures of it."""
+    steps, pictures, last = [], {}, None
+    for t, x in enumerate(xs):
+        rgb = draw((160, 120), [(x, 60, 50)])
+        frame = av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format="yuv420p")
+        pictures[t] = PictureConverter(1)(frame)
+        shape = Dots().shape(rgb, (x - 30, 30, 60, 60))
+        if last is not None:
+            steps.append(step(t - 1, t, last, shape))
+        last = shape
+    return steps, pictures
+
+
+def found_jump(xs):
+    steps, pictures = filmed(xs)
+    return [cut.after for t in range(len(steps)) if (cut := jump(steps[: t + 1], pictures))]
+
+
+def test_a_face_that_is_elsewhere_at_once_was_cut_and_one_that_hurries_was_not():
+    sways = 70 + np.sin(np.arange(30) / 3)
+    assert found_jump(sways + 9 * (np.arange(30) >= 14)) == [14]
+    assert found_jump(70 + 30 / (1 + np.exp(-(np.arange(30) - 15) / 1.2))) == []
+    assert found_jump(sways + 9 * (np.arange(30) == 14)) == []
+
+
+def test_landmarks_that_slip_in_a_picture_that_goes_on_are_no_cut():
+    xs = 70 + np.sin(np.arange(30) / 3)
+    _, pictures = filmed(xs)
+    slipped, _ = filmed(xs + 9 * (np.arange(30) >= 14))
+    assert not any(jump(slipped[: t + 1], pictures) for t in range(len(slipped)))

@@ -3,12 +3,14 @@
 For footage of that world only: real faces need `mediapipe` or `yunet`.
 """
 
+import json
+
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from models.faces.boxes import Box, around, hull
+from models.faces.boxes import Box, around, hull, overlap
 from models.faces.face import Face, Shape, face_size
 from models.faces.grid import MULTIPLE, Guess, decode, distinct_guesses
 from models.faces.nets import CROP, Detector, Landmarker
@@ -18,10 +20,12 @@ from models.references import ModelError, resolve
 SIGHTS = (160, 320)
 """Pixels of the longer side that the detector sees: more only where it found nothing, and there is more."""
 CERTAIN = 0.5
-PRESENT = 0.9
+PRESENT = 0.99
 """The landmark network must be surer of a face that is new than (CERTAIN) of one that is followed."""
 MARGIN = 1.4
 """Side of the crop for the landmarks over the longer side of the box."""
+UPRIGHT, CENTRED = 6.0, 0.75
+"""Degrees of roll, and overlap of the crop with the one it should have been, at which one look will do."""
 FIVE = ("left_eye", "right_eye", "nose_tip", "mouth_left", "mouth_right")
 LIPS = ("upper_inner", "lower_inner")
 
@@ -34,7 +38,7 @@ class MiniFaces:
         path = resolve(reference)
         try:
             with safe_open(path, "pt") as stored:
-                self.names = tuple(stored.metadata()["landmarks"].split())
+                self.names = tuple(json.loads(stored.metadata()["about"])["landmarks"])
                 weights = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
             self.five, self.lips = ([self.names.index(name) for name in names] for names in (FIVE, LIPS))
             self.detector, self.landmarker = Detector(), Landmarker(len(self.names))
@@ -47,11 +51,12 @@ class MiniFaces:
 
     def detect(self, rgb_HWC: np.ndarray) -> list[Face]:
         """What the detector takes for a face and the landmark network, which sees it larger, does too."""
+        sure: list[Guess] = []
         for longest in SIGHTS:
-            seen = [(guess, self._look(rgb_HWC, guess.box, 0.0)) for guess in self.guesses(rgb_HWC, longest)]
-            sure = [
-                Guess(hull(shape.points_K2), shape.five_52, guess.score) for guess, shape in seen if shape
-            ]
+            first = [(guess, self._look(rgb_HWC, guess.box, 0.0)) for guess in self.guesses(rgb_HWC, longest)]
+            seen = [(guess, self._again(rgb_HWC, shape)) for guess, shape in first if shape]
+            new = [(guess, shape) for guess, shape in seen if shape and shape.score >= PRESENT]
+            sure = [Guess(hull(shape.points_K2), shape.five_52, guess.score) for guess, shape in new]
             if sure or max(rgb_HWC.shape) <= longest:
                 break
         return [Face(guess.box, guess.score) for guess in distinct_guesses(sure)]
@@ -65,9 +70,15 @@ class MiniFaces:
         return [guess.moved(shrink, (0.0, 0.0)) for guess in found]
 
     def shape(self, rgb_HWC: np.ndarray, box: Box) -> Shape | None:
-        """Looks twice: the second crop is centred, sized and turned by what the first one showed."""
+        """One look, and another where the box was off or the head leans: a followed face rarely needs it."""
         first = self._look(rgb_HWC, box, 0.0)
-        return first and self._look(rgb_HWC, hull(first.points_K2), first.roll)
+        if first is None or (abs(first.roll) < UPRIGHT and _same_square(hull(first.points_K2), box)):
+            return first
+        return self._again(rgb_HWC, first)
+
+    def _again(self, rgb_HWC: np.ndarray, first: Shape) -> Shape | None:
+        """In a crop that is centred, sized and turned by what the first one showed."""
+        return self._look(rgb_HWC, hull(first.points_K2), first.roll)
 
     def close(self) -> None:
         """Nothing is held but memory."""
@@ -95,6 +106,10 @@ _REFUSAL = (
 
 def part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
+
+
+def _same_square(one: Box, other: Box) -> bool:
+    return overlap(around(one, 1.0), around(other, 1.0)) > CENTRED
 
 
 def crop_map(box: Box, tilt: float) -> np.ndarray:

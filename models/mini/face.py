@@ -121,11 +121,14 @@ def save(weights: dict[str, Tensor], plan: Plan, numbers: dict[str, float], path
         "what": "redub's mini face detector and landmark network",
         "trained_on": f"{plan.people} people of the procedural world, seeds from {TRAINING}; no real footage",
         "command": "python -m models.mini.face",
-        "plan": json.dumps(vars(plan)),
-        "measured": json.dumps(numbers),
-        "landmarks": " ".join(head().landmark_names),
+        "plan": vars(plan),
+        "measured": numbers,
+        "landmarks": head().landmark_names,
     }
-    save_file({key: value.contiguous() for key, value in weights.items()}, path, described)
+    # One entry, as safetensors writes several in another order each time, and the digest would change.
+    save_file(
+        {key: value.contiguous() for key, value in weights.items()}, path, {"about": json.dumps(described)}
+    )
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """The shipped mini face back-end on people it was not trained on, and the training that makes it.
 
-The floors are the promise (README in models/mini); the few people here cost a little slack, said where it is.
+The floors are what models/mini/README.md promises; where so few people need slack, it says so.
 """
 
 import json
@@ -38,7 +38,8 @@ def strangers():
 def test_strangers_are_found_cropped_and_landmarked(faces, strangers):
     numbers = measure(faces, *strangers)
     assert numbers["crop_iou"] >= 0.9
-    assert numbers["landmarks"] <= 0.02
+    assert numbers["landmarks_bare"] <= 0.02
+    assert numbers["landmarks"] <= 0.03  # those behind a hand or a mask can only be guessed
     assert numbers["angles_degrees"] <= 4
     assert numbers["found"] >= 0.98
 
@@ -124,11 +125,11 @@ def test_training_is_reproducible(tmp_path):
 
 def test_the_file_says_where_it_comes_from():
     with safe_open(resolve("mini:face"), "pt") as stored:
-        described = stored.metadata()
+        described = json.loads(stored.metadata()["about"])
     assert described["licence"] == "Apache-2.0"
-    assert json.loads(described["plan"]) == vars(Plan())
-    assert json.loads(described["plan"])["people"] >= 1000
-    assert json.loads(described["measured"])["crop_iou"] >= 0.9
+    assert described["plan"] == vars(Plan())
+    assert described["plan"]["people"] >= 1000
+    assert described["measured"]["crop_iou"] >= 0.9
     assert str(TRAINING) in described["trained_on"]
 
 

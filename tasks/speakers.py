@@ -22,7 +22,7 @@ How = Literal["named", "matched", "new", "source"]
 
 
 class SpeakersConfig(StageConfig):
-    same: float = 0.68
+    same: float = 0.72
     """Cosine between a track's mean face and a person's from which on they are the same. It belongs to the
     identity model: this is for mini:identity; for ArcFace on real faces 0.45 is about right."""
 

@@ -11,7 +11,10 @@ def main(sources: str, catalog: str) -> None:
     from flows.recipes import RECIPES
     from infra.profiles import load_profile
 
-    request = Request(sources, catalog, RECIPES["mini"], "mini", load_profile("laptop"))
+    # With this preset x264 repeats itself to the bit even on tiny frames (storage/encode.py).
+    exact = RECIPES["mini"].ingest.model_copy(update={"preset": "ultrafast"})
+    recipe = RECIPES["mini"].model_copy(update={"ingest": exact})
+    request = Request(sources, catalog, recipe, "mini", load_profile("laptop"))
     with Rebuild(request) as run:
         run.prepare()
         print("planned", flush=True)

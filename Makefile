@@ -26,8 +26,7 @@ bench: .venv/bench ## ratios against the peers, measured in one run
 chaos: .venv/dev ## kill workers, drivers and Ray at random moments, many times
 	@$(RUN) pytest -m chaos --timeout 3600
 
-mini: ## train the mini models anew and print what they reach; half an hour on one core
-	@$(UV) sync --quiet --frozen --group mini
+mini: .venv/dev ## train the mini models anew and print what they reach; half an hour on one core
 	@$(RUN) python -m models.mini.face
 	@$(RUN) python -m models.mini.identity
 

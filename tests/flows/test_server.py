@@ -21,7 +21,7 @@ from storage.catalog import Catalog
 from storage.publish import load_version, tags
 
 pytestmark = pytest.mark.timeout(400)
-MANY = 150
+MANY = 80
 """Sources of the run that is interrupted: enough for half a minute of work."""
 
 

@@ -1,23 +1,17 @@
-"""Looking: a version's members, or any stage's rows, on a picture (PNG) and as clips side by side (mp4)."""
+"""Looking: any stage's rows on a picture (PNG), and as clips side by side (mp4)."""
 
 import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from flows.pipeline import input_columns
-from flows.recipes import RECIPES, nodes_of, stages_of
 from flows.show import MOVING, STILL, Shown, blobs, own_values, rows_to_show
 from storage.catalog import Catalog
 from storage.media import MediaError
 from storage.mosaic import mosaic
-from storage.publish import load_version
 from storage.sheet import contact_sheet, stills
-from storage.table import Status, Table
-from tasks.sheet import Sheet
-from tasks.stage import Reduce
+from storage.table import Status
 
 COLUMNS, WIDTH = 5, 320
 """Cards in a row, and pixels they are wide at least: room for a file's name."""
@@ -84,24 +78,3 @@ def _stills(catalog: Catalog, item: Shown) -> bytes | None:
             return stills(file)
     except (MediaError, OSError):
         return None
-
-
-def version_sheet(catalog: Catalog, tag: str) -> bytes:
-    """A PNG of a version's members."""
-    sheet = Sheet()
-    return reduce(catalog, tag, sheet, sheet.config.limit)
-
-
-def reduce(catalog: Catalog, tag: str, stage: Reduce, limit: int | None = None) -> Any:
-    """Fill the stage's Input from the version's columns and its stages' blobs, and call it once."""
-    nodes = {n.name: n for n in nodes_of(stages_of(RECIPES["mini"]))}
-    upstream = [nodes[up.name] for up in stage.reads]
-    members = load_version(catalog, tag)[1].to_table(limit=limit).to_pylist()
-    rows: list[dict[str, Any]] = [{"id": m["item_id"]} for m in members]
-    for node, columns in zip(upstream, input_columns(stage, upstream), strict=True):
-        table = Table(catalog.uri(node.name), node.output, catalog.store.options)
-        found = table.read([m[f"{node.name}_row"] for m in members], columns) if members else []
-        for row, values in zip(rows, found, strict=True):
-            row.update(values)
-    stage.setup(catalog.store)
-    return stage([stage.Input(**row) for row in rows])

@@ -1,18 +1,17 @@
 """The contract of a stage: rows in, rows out, and nothing about who runs it or where it is stored.
 
-A stage is a class with a frozen Config, a typed Input and a typed Output. It comes in four shapes:
+A stage is a class with a frozen Config, a typed Input and a typed Output. It comes in three shapes:
 
 - Annotate: one row in, one row out, same id (quality scores of a source).
 - Collective: like Annotate, but a row's result depends on all of them (who is the same person as whom).
 - Expand: one row in, many rows out, each with an id of its own (a source into clips).
-- Reduce: all rows in, one artifact out (a dataset version, a contact sheet, a training).
 
 Input's fields are filled by name from the outputs of the stages it `reads` (the first one is walked
 row by row, the others are joined on the id); Output's fields are the columns of the stage's table.
 Ids travel with every result and are checked, so a result can't be written to the wrong item.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -96,9 +95,4 @@ class Collective(Stage):
 
 class Expand(Stage):
     def __call__(self, rows: Sequence[Any]) -> list[Any]:
-        raise NotImplementedError(f"{type(self).__name__}.__call__")
-
-
-class Reduce(Stage):
-    def __call__(self, rows: Iterable[Any]) -> Any:
         raise NotImplementedError(f"{type(self).__name__}.__call__")

@@ -10,8 +10,6 @@ import numpy as np
 
 MOUTH_Y, MOUTH_HALF = -0.50, 0.30
 EYE_X, EYE_Y, EYE_HALF = 0.3005, 0.17, 0.1335
-LIP_ROWS = 4
-"""Rows of the upper lip, and of the lower."""
 
 STEP = 0.0441
 """Share of the head's half width between two columns of the front: ten make half the mouth, four an eye."""

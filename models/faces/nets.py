@@ -76,10 +76,10 @@ class Landmarker(nn.Module):
         super().__init__()
         self.stem = nn.Sequential(Conv(3, 20, 2, norm), Conv(20, 40, 2, norm), Residual(40, norm))
         self.middle = nn.Sequential(Conv(40, 48, 2, norm), Residual(48, norm))
-        self.deep = nn.Sequential(Conv(48, 64, 2, norm), Residual(64, norm))
-        self.up_middle, self.up_deep = nn.Conv2d(48, 40, 1), nn.Conv2d(64, 48, 1)
+        self.deep = nn.Sequential(Conv(48, 128, 2, norm), Residual(128, norm), Residual(128, norm))
+        self.up_middle, self.up_deep = nn.Conv2d(48, 40, 1), nn.Conv2d(128, 48, 1)
         self.heat = nn.Sequential(Conv(40, 64, 1, norm), nn.Conv2d(64, landmarks, 1))
-        self.whole = nn.Sequential(nn.Flatten(), nn.Linear(64 * 16, 32), nn.ReLU(), nn.Linear(32, 4))
+        self.whole = nn.Sequential(nn.Flatten(), nn.Linear(128 * 16, 32), nn.ReLU(), nn.Linear(32, 4))
         at = (torch.arange(HEAT) + 0.5) * CROP / HEAT
         grid_2N = torch.stack([at.repeat(HEAT), at.repeat_interleave(HEAT)])
         self.register_buffer("grid_N2", grid_2N.T.contiguous(), persistent=False)

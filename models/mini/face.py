@@ -35,7 +35,7 @@ class Plan:
     rooms: int = 300
     detector_steps: int = 1000
     detector_batch: int = 24
-    landmark_steps: int = 2600
+    landmark_steps: int = 7000
     landmark_batch: int = 64
     rate: float = 3e-3
     strangers: int = 100

@@ -36,7 +36,7 @@ def sample(
     box, tilt = jittered(hull(points_L2), float(angles_3[2]), rng)
     to_picture_23 = crop_map(box, tilt)
     crop_3HW, points_L2 = warp(rgb_HWC, to_picture_23, (CROP, CROP)), apply(inverse(to_picture_23), points_L2)
-    counts_L = np.where(shot.visible_FL[frame], 1.0, 0.5)
+    counts_L = np.where(shot.visible_FL[frame], 1.0, 0.8)
     angles_3[2] -= tilt
     if rng.random() < 0.5:
         crop_3HW, counts_L = crop_3HW[:, :, ::-1], counts_L[mirror]

@@ -10,6 +10,7 @@ from typing import Any
 from infra.blackbox import BlackBox
 from infra.jobs import Failed, Work
 from infra.jobs import Worker as Call
+from infra.memory import Trim
 from infra.quietray import cloudpickle, ray
 from infra.resources import Needs
 
@@ -36,12 +37,14 @@ class Worker:
     def setup(self, make_worker: Callable[[], Call]) -> None:
         self._box = BlackBox(self._box_path)
         self._call = make_worker()
+        self._trim = Trim()
 
     def run(self, works: Sequence[Work]) -> Answer:
         start = time.perf_counter()
         outcomes: list[Packed | Failed] = []
         for i in range(0, len(works), self._needs.batch):
             outcomes += self._batch(works[i : i + self._needs.batch])
+            self._trim()
         return Answer(outcomes, time.perf_counter() - start)
 
     def _batch(self, batch: Sequence[Work]) -> list[Packed | Failed]:

@@ -185,7 +185,10 @@ def first_frame(media: Media) -> av.VideoFrame:
         raise MediaError(
             "undecodable", f"reading stops before the first picture: {error.strerror}"
         ) from error
-    raise MediaError("undecodable", f"no picture can be decoded from its {stream.name or 'video'} stream")
+    reason = f"no picture can be decoded from its {stream.name or 'video'} stream"
+    if not stream.width:  # libav leaves out what is above the limit, and then knows no size
+        reason += f": it is damaged, or larger than the {media.max_pixels} pixels that are read at most"
+    raise MediaError("undecodable", reason)
 
 
 def _decoded(packet: av.Packet) -> list:

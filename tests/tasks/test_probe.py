@@ -98,6 +98,14 @@ def test_absurd_sizes_are_refused(tmp_path):
     assert probe(path, max_bytes=100).code == "too_large"
 
 
+def test_a_codec_that_hides_its_absurd_size_is_refused_with_the_limit(tmp_path):
+    path = grey_video(tmp_path / "a.mkv", range(0, 1000, 40), codec="ffv1")
+    assert isinstance(probe(path), Expanded)
+    refused = probe(path, max_side=32)
+    assert refused.code == "undecodable"
+    assert "1024 pixels" in refused.reason
+
+
 def test_changed_and_deleted_files_are_named_so(tmp_path):
     path = good(tmp_path / "a.mp4")
     listed = source_of(path)

@@ -1,6 +1,7 @@
 # Everything runs in .venv, made by uv (installed for you when it is missing).
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
+MINIS := face identity captioner occluder headfit listener syncnet clip
 export UV_COMPILE_BYTECODE = 1
 export UV_PROJECT_ENVIRONMENT = .venv
 export RAY_ENABLE_UV_RUN_RUNTIME_ENV = 0
@@ -26,9 +27,9 @@ bench: .venv/bench ## ratios against the peers, measured in one run
 chaos: .venv/dev ## kill workers, drivers and Ray at random moments, many times
 	@$(RUN) pytest -m chaos --timeout 3600
 
-mini: .venv/dev ## train the mini models anew and print what they reach; half an hour on one core
-	@$(RUN) python -m models.mini.face
-	@$(RUN) python -m models.mini.identity
+mini: .venv/dev ## train the mini models anew, then measure them; hours on one core
+	@for model in $(MINIS); do $(RUN) python -m models.mini.$$model || exit 1; done
+	@$(RUN) redub models report
 
 clean: ## remove the environment and everything the demo wrote
 	rm -rf .venv redub-data

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows import environment, inspect
+from flows import environment, inspect, review, weights
 from flows.options import (
     CATALOG,
     CatalogOption,
@@ -31,6 +31,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.add_typer(inspect.app)
+app.add_typer(weights.app, name="models")
+app.add_typer(review.app, name="review")
 
 DEMO = environment.DATA / "demo"
 
@@ -58,9 +60,11 @@ def main() -> None:
         CatalogBusy,
         EngineError,
     ) as error:
+        from rich.markup import escape
+
         from flows.view import problems
 
-        problems.print(f"[red]redub:[/] {error}", markup=True, soft_wrap=True)
+        problems.print(f"[red]redub:[/] {escape(str(error))}", markup=True, soft_wrap=True)
         sys.exit(1)
 
 

@@ -15,8 +15,9 @@ from rich.table import Table
 from flows.driver import check_needs
 from flows.recipes import load_recipe, stages_of
 from flows.view import console, size
+from flows.weights import references_in
 from infra.profiles import Profile, load_profile
-from models.references import ModelError
+from models.references import ModelError, parse, resolve
 from storage.catalog import Catalog
 from storage.lock import CatalogBusy
 from tasks.stage import Stage
@@ -39,6 +40,8 @@ def examine(recipe: str, profile: str, catalog: str) -> bool:
     console.print(f"Recipe [bold]{recipe}[/] on profile [bold]{where.name}[/]\n")
     good = True
     table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(overflow="fold")
     for finding in _findings(recipe, where, catalog):
         good &= finding.good
         table.add_row("[green]ok[/]" if finding.good else "[red]missing[/]", escape(finding.what))
@@ -54,13 +57,30 @@ def _findings(recipe: str, profile: Profile, catalog: str) -> Iterator[Finding]:
     yield from _machine(profile)
     yield from _place(Catalog(catalog))
     for stage in stages_of(load_recipe(recipe)).values():
-        yield _stage(stage)
+        yield from _stage(stage, recipe)
 
 
-def _stage(stage: Stage) -> Finding:
-    for package, remedy in stage.packages().items():
-        if importlib.util.find_spec(package) is None:
-            return Finding(False, f"stage {stage.name}: Python package {package}", remedy)
+def _stage(stage: Stage, recipe: str) -> Iterator[Finding]:
+    """Everything it lacks at once, so that one visit to the network is enough."""
+    lacks = [
+        Finding(False, f"stage {stage.name}: Python package {package}", remedy)
+        for package, remedy in stage.packages().items()
+        if importlib.util.find_spec(package) is None
+    ]
+    lacks += [finding for one in references_in(stage.config) if (finding := _weights(stage, one, recipe))]
+    yield from lacks or [_complete(stage)]
+
+
+def _weights(stage: Stage, reference: str, recipe: str) -> Finding | None:
+    try:
+        resolve(reference)
+    except ModelError as error:
+        remedy = f"redub models pull --recipe {recipe}" if parse(reference) else str(error)
+        return Finding(False, f"stage {stage.name}: weights {reference.partition('#')[0]}", remedy)
+    return None
+
+
+def _complete(stage: Stage) -> Finding:
     try:
         found = stage.weights()
     except ModelError as error:

@@ -24,6 +24,7 @@ from infra.cluster import start as start_cluster
 from infra.engine import Engine
 from infra.jobs import Stats
 from infra.profiles import Profile, ProfileError
+from models.catalogue import licences, not_commercial
 from storage.catalog import Catalog
 from storage.publish import Version, publish
 from storage.selection import select
@@ -227,6 +228,7 @@ class Rebuild:
 
     def _facts(self) -> dict[str, Any]:
         r = self.request
+        models = licences(one for stage in self.stages.values() for one in stage.weights())
         return {
             "recipe_name": r.recipe_name,
             "recipe": r.recipe.model_dump(mode="json"),
@@ -234,7 +236,8 @@ class Rebuild:
             "run": self.run_id,
             "flow_run": r.flow_run,
             "git_commit": git_commit(),
-            "non_commercial": [],
+            "models": models,
+            "non_commercial": not_commercial(models),
         }
 
     def _log_end(self, error: BaseException | None) -> None:

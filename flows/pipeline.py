@@ -14,11 +14,15 @@ import pyarrow.compute as pc
 
 from infra.engine import Done, Failed, Job, Work
 from infra.profiles import Profile, needs_for
+from storage import reviews
 from storage.catalog import SOURCES, Catalog, Node, ledger_row
 from storage.rows import row_fields
 from storage.selection import Selection
 from storage.table import Follower, Status, Table
 from tasks.stage import Collective, Expanded, Rejected, Stage
+
+_REJECTED = frozenset(f.name for f in fields(Rejected))
+"""What a kind of Rejected has beyond these are columns of the stage, kept with the reason."""
 
 
 class TableFeed:
@@ -103,7 +107,7 @@ class StageWorker:
         return self.run
 
     def run(self, works: list[Work]) -> list[tuple[str, Any]]:
-        known = (self._known(),) if isinstance(self.stage, Collective) else ()
+        known = (self._known() if waits(self.stage) else [],) if isinstance(self.stage, Collective) else ()
         results = self.stage(self._load(works), *known)  # type: ignore[operator]
         return [(r.id, r) for r in results]
 
@@ -122,7 +126,15 @@ class StageWorker:
             found = self.catalog.table(up).read([w.payload[i] for w in works], self.columns[i])
             for row, values in zip(rows, found, strict=True):
                 row.update(values)
+        if reviews.follows(self.stage.Input):
+            verdicts = reviews.newest(self.catalog, self.upstream[0].fingerprint)
+            rows = [row | {reviews.COLUMN: verdicts.get(row["id"])} for row in rows]
         return [self.stage.Input(**row) for row in rows]
+
+
+def waits(stage: Stage) -> bool:
+    """Whether it takes all its rows at once. A Collective may say that its settings need no others."""
+    return isinstance(stage, Collective) and getattr(stage, "waits", True)
 
 
 def input_columns(stage: Stage, upstream: Sequence[Node]) -> list[list[str]]:
@@ -130,7 +142,7 @@ def input_columns(stage: Stage, upstream: Sequence[Node]) -> list[list[str]]:
     columns: list[list[str]] = [[] for _ in upstream]
     have = [row_fields(up.output) for up in upstream]
     for name in row_fields(stage.Input):
-        if name == "id":
+        if name in ("id", reviews.COLUMN):
             continue
         owner = next((i for i, names in enumerate(have) if name in names), None)
         if owner is None:
@@ -178,7 +190,8 @@ class TableSink:
     def _result(self, parent: str, result: Any, revision: int, seconds: float) -> dict[str, Any]:
         if isinstance(result, Rejected):
             why = {"code": result.code, "reason": result.reason, "seconds": seconds}
-            return self._row(result.id, parent, revision, Status.REJECTED, **why)
+            own = {f.name: getattr(result, f.name) for f in fields(result) if f.name not in _REJECTED}
+            return self._row(result.id, parent, revision, Status.REJECTED, values=own, **why)
         values = {f.name: getattr(result, f.name) for f in fields(result) if f.name != "id"}
         return self._row(result.id, parent, revision, Status.OK, values=values, seconds=seconds)
 
@@ -201,9 +214,7 @@ def build_jobs(
     """One engine job per stage, wired: a commit upstream wakes the feeds downstream."""
     by_name = {SOURCES.name: SOURCES, **{n.name: n for n in nodes}}
     feeds = {
-        n.name: TableFeed(
-            catalog, n, [by_name[r] for r in n.reads], chosen, isinstance(stages[n.name], Collective)
-        )
+        n.name: TableFeed(catalog, n, [by_name[r] for r in n.reads], chosen, waits(stages[n.name]))
         for n in nodes
     }
     jobs, sinks = [], {}

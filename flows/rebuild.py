@@ -3,13 +3,16 @@
 What the Prefect UI shows: the typed form of the parameters, per-stage progress, and at the end the
 funnel, the lineage graph (Mermaid) and the manifest as artifacts. The tables decide what is missing, so
 tasks cache nothing; a run that is cancelled, killed or crashed is gone on with by running it again.
+
+With `review: wait` a run that has masks to be looked at pauses with a form, and then goes on as a second
+rebuild: while people look, neither the catalog's lock nor the cluster is held.
 """
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Literal
 
-from prefect import flow, get_run_logger, runtime, task
+from prefect import flow, get_run_logger, pause_flow_run, runtime, task
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
@@ -18,18 +21,26 @@ from prefect.artifacts import (
 )
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
+from prefect.exceptions import FlowPauseTimeout
+from prefect.input import RunInput
 from prefect.states import Cancelled, State
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.driver import Rebuild, Request
 from flows.recipes import RECIPES, Recipe
+from flows.reviewing import awaiting, cards_of, read_text, take, write_page
+from flows.reviewpage import PLAIN, summary
 from infra.profiles import load_profile
-from storage.catalog import Node
+from storage.catalog import Catalog, Node
 from storage.lock import CatalogBusy
 from storage.publish import Version
+from storage.reviews import ReviewError
 
 PROGRESS_EVERY_S = 2.0
+POLL_S = 3
+PATIENCE_S = 7 * 24 * 3600
+"""So long a paused run waits for verdicts; then it ends, and the next one goes on."""
 
 on_start: ContextVar[Callable[[Rebuild], None] | None] = ContextVar("on_start", default=None)
 """The command line puts a function here to show a run that it started itself."""
@@ -46,6 +57,17 @@ class Rights(BaseModel):
     )
 
 
+class Verdicts(RunInput):
+    """The form of a paused run."""
+
+    who: str = Field(description="Your name: it is kept with the verdicts")
+    verdicts: str = Field(
+        default="",
+        description="Where the review.csv is that the page gave (a path or URI that ends in .csv), or its text. "
+        "Empty: go on without; what was not judged waits for a later run.",
+    )
+
+
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=32)
 """A thread per stage, which only waits and reports."""
 
@@ -58,6 +80,7 @@ def rebuild(
     recipe_name: str = "mini",
     profile: str = "laptop",
     rights: Rights = Rights(),  # noqa: B008
+    review: Literal["later", "wait"] = "later",
 ) -> Any:
     """Bring a catalog up to date with its sources and recipe, and publish a dataset version.
 
@@ -70,21 +93,37 @@ def rebuild(
         recipe_name: What to call this recipe in the manifest.
         profile: Where to compute: laptop, a100x32, h100x8, gpu24g, or your own file.toml#name.
         rights: Licence and consent of sources whose manifest doesn't say it.
+        review: Masks that a person must look at: go on without them, or pause with a form and wait.
     """
     request = Request(
         sources, catalog, recipe, recipe_name, load_profile(profile), rights.licence, rights.consent,
         flow_run=str(runtime.flow_run.name or ""),
     )  # fmt: skip
-    run = Rebuild(request)
+    return bring_up_to_date(request, wait=review == "wait")
+
+
+def bring_up_to_date(request: Request, wait: bool) -> State[Any] | dict[str, Any] | None:
+    """What the flow does, inside of it."""
     try:
-        with run:
-            return _run(run)
+        with Rebuild(request) as run:
+            ended = _run(run, wait)
+        if ended is None:
+            ask_people(run.catalog)
+            with Rebuild(request) as run:
+                ended = _run(run, wait=False)
+        return ended
     except CatalogBusy as busy:
         get_run_logger().warning("refused: %s", busy)
         return Cancelled(message=f"refused: {busy}")
+    except FlowPauseTimeout:  # Prefect's server has ended the run as Failed, whatever is returned here
+        get_run_logger().error(
+            "nobody gave a verdict; take them with `redub review import`, then run this again"
+        )
+        raise
 
 
-def _run(run: Rebuild) -> State[Any] | dict[str, Any]:
+def _run(run: Rebuild, wait: bool) -> State[Any] | dict[str, Any] | None:
+    """None: nothing is published yet, since people are to look at masks first."""
     plan = run.prepare()
     todo = ", ".join(f"{s.name} {s.total}" for s in plan.stages)
     get_run_logger().info(
@@ -101,9 +140,36 @@ def _run(run: Rebuild) -> State[Any] | dict[str, Any]:
         return Cancelled(
             message="stopped; what was done is committed, and running it again goes on from there"
         )
+    if waiting := awaiting(run.catalog, run.nodes):
+        get_run_logger().info(
+            "%d clips wait for a look: redub review export -c %s", waiting, run.catalog.root
+        )
+        if wait:
+            return None
     version = _publish_task(run)
     get_run_logger().info("%s, %s", version, "published" if version.new else "nothing new to publish")
     return {"version": version.tag, "new": version.new, "rows": version.manifest["rows"]}
+
+
+def ask_people(catalog: Catalog) -> None:
+    """Pause until the form brings verdicts that can be taken, or none at all."""
+    cards = cards_of(catalog)
+    told = summary(cards, write_page(catalog, cards, f"{catalog.root}/review"), catalog.root)
+    create_markdown_artifact(told, key="review", description=f"{len(cards)} clips wait for a look")
+    wrong = ""
+    while True:
+        form = pause_flow_run(
+            Verdicts.with_initial_data(description=wrong + told), timeout=PATIENCE_S, poll_interval=POLL_S
+        )
+        text = form.verdicts.strip()
+        try:
+            if text:
+                text = read_text(catalog, text) if text.endswith(".csv") else text
+                get_run_logger().info("%s: %s", form.who, take(catalog, text, form.who))
+            return
+        except ReviewError as error:
+            get_run_logger().warning("asking again: %s", error)
+            wrong = f"**{str(error).translate(PLAIN)}**\n\n"
 
 
 def _stage_task(node: Node) -> Any:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from storage.catalog import LISTED, SOURCES, Node
 from storage.fingerprint import Made
+from storage.reviews import follows
 from tasks.ingest import Ingest, IngestConfig
 from tasks.probe import Probe, ProbeConfig
 from tasks.quality import Quality, QualityConfig
@@ -154,8 +155,15 @@ def nodes_of(stages: Mapping[str, Stage]) -> list[Node]:
     for name, stage in stages.items():
         reads = tuple(up.name for up in stage.reads) or (SOURCES.name,)
         assert all(r in nodes for r in reads), f"{name} reads {reads}, which must come before it in STAGES"
-        upstream = [nodes[r].fingerprint for r in reads if nodes[r].made is not LISTED]
+        upstream = [fingerprint for r in reads for fingerprint in _content(nodes[r])]
         config = stage.config.model_dump(mode="json")
         made = Made(name, stage.version, config, stage.weights(), upstream)
         nodes[name] = Node(name, stage.Output, made, reads, isinstance(stage, Expand))
     return list(nodes.values())[1:]
+
+
+def _content(node: Node) -> list[str]:
+    """What a row's content follows from. A screen lets rows through as they are, so its policy is no part of it."""
+    if node.made is LISTED:
+        return []
+    return list(node.made.upstream) if follows(node.output) else [node.fingerprint]

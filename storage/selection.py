@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.catalog import SOURCES, Catalog, Node
+from storage.reviews import follows, reopened
 from storage.table import Status
 
 
@@ -55,7 +56,11 @@ def select(
     for node in nodes:
         upstream = [chosen[name].ok for name in node.reads]
         everything = catalog.table(node).states(node.fingerprint)
-        states = _within(everything, "parent_id", upstream[0]["item_id"])
+        if follows(node.output):
+            everything = reopened(catalog, node, chosen[node.reads[0]].node.fingerprint, everything)
+        states = everything
+        for up in upstream:  # a person's verdict may have taken away what was read when the row was made
+            states = _within(states, "parent_id", up["item_id"])
         chosen[node.name] = _selection(node, upstream, states, _finished(everything)["parent_id"])
     return chosen
 

@@ -5,6 +5,7 @@ Everything in it follows from two numbers. F counts frames, L the head's landmar
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -41,9 +42,16 @@ class Clip:
     visible_FL: np.ndarray
     five_F52: np.ndarray
     speech: Speech
-    sound: np.ndarray
-    """16 kHz mono, just as long as the picture."""
     scene: Scene
+
+    @cached_property
+    def sound(self) -> np.ndarray:
+        """16 kHz mono, just as long as the picture. Takes longer to make than the picture: only if asked for."""
+        assert self.scene.person is not None
+        rng = np.random.default_rng([self.person, 4])
+        return synthesise(self.speech, self.scene.person.voice, rng)[
+            : len(self.mouth_F3) * SAMPLE_RATE // FPS
+        ]
 
 
 def make_clip(
@@ -71,7 +79,6 @@ def make_clip(
         visible_FL=done.visible_FL,
         five_F52=done.five_F52,
         speech=speech,
-        sound=synthesise(speech, who.voice, rng)[: frames * SAMPLE_RATE // FPS],
         scene=scene,
     )
 

@@ -60,6 +60,16 @@ def pose(scene: Scene, mouth_F3: np.ndarray) -> np.ndarray:
     """The person's vertices in the room."""
     assert scene.person is not None
     frames = len(mouth_F3)
+    jaw_F = JAW_OPEN * mouth_F3[:, 0]
+    posed_FV3 = head().pose(scene.person.shape_K, expressions(scene, mouth_F3), jaw_F, scene.pose_F3[:frames])
+    posed_FV3[:, :, :2] += scene.shift_F2[:frames, None].astype(np.float32)
+    return posed_FV3
+
+
+def expressions(scene: Scene, mouth_F3: np.ndarray) -> np.ndarray:
+    """Coefficients of the person's expressions, FE: a mouth and lids move as far as theirs are wide."""
+    assert scene.person is not None
+    frames = len(mouth_F3)
     opening_F, width_F, protrusion_F = mouth_F3.T
     moves = {
         "width": width_F * _against_mean(scene.person, "mouth_left", "mouth_right"),
@@ -69,10 +79,7 @@ def pose(scene: Scene, mouth_F3: np.ndarray) -> np.ndarray:
         "smile": scene.smile_F[:frames],
         "blink": scene.blink_F[:frames] * _against_mean(scene.person, "left_lid_upper", "left_lid_lower"),
     }
-    expression_FE = np.stack([moves[name] for name in head().expression_names], -1)
-    posed_FV3 = head().pose(scene.person.shape_K, expression_FE, JAW_OPEN * opening_F, scene.pose_F3[:frames])
-    posed_FV3[:, :, :2] += scene.shift_F2[:frames, None].astype(np.float32)
-    return posed_FV3
+    return np.stack([moves[name] for name in head().expression_names], -1)
 
 
 def _against_mean(person: Person, first: str, second: str) -> float:

@@ -71,13 +71,14 @@ def face_mask(scene: Scene, size: tuple[int, int], jaw: float = JAW_OPEN) -> np.
     still_F3 = np.stack([opening_F, 0 * opening_F, 0 * opening_F], -1)
     xyd_FVD = _camera(scene, pose(scene, still_F3), size)
     mask_FHW = np.zeros((scene.frames, size[1], size[0]), bool)
-    triangles_T3 = _face_triangles(head())
+    triangles_T3 = face_triangles(head())
     for xyd_VD, mask_HW in zip(xyd_FVD, mask_FHW, strict=True):
         raster.cover(xyd_VD, triangles_T3, mask_HW)
     return mask_FHW
 
 
-def _face_triangles(model: MorphableHead) -> np.ndarray:
+def face_triangles(model: MorphableHead) -> np.ndarray:
+    """Of the skin from brow to chin and ear to ear, and what fills the eyes and the open mouth."""
     x_V, v_V = model.uv_V2.T
     front_V = (model.mean_V3[:, 2] > 0) & (np.abs(x_V) < EAR_X) & (v_V < BROW_Y)
     filled_V = np.isin(model.material_V, [Material.CAVITY, Material.SCLERA])

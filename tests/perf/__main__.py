@@ -1,6 +1,6 @@
 """Everything that redub claims about speed, measured beside its peers, in one table.
 
-    python -m tests.perf [chain|plan|media|ingest|render|start ...]      # all: about ten minutes
+    python -m tests.perf [PART ...]      # parts: see PARTS; all: about fifteen minutes
 
 Ratios are of two measurements from the same run on the same machine. Exit code 1: a target was missed.
 """
@@ -18,7 +18,7 @@ from rich.table import Table
 from flows import environment
 from tests.perf.line import Line
 
-PARTS = ("chain", "plan", "media", "ingest", "render", "start")
+PARTS = ("chain", "plan", "media", "ingest", "render", "captions", "occluders", "facemask", "start")
 WIDTH = 80
 
 console = Console(highlight=False, width=WIDTH)

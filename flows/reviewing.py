@@ -1,0 +1,164 @@
+"""What waits for a person's look, as cards for a page, and what people decided, out of a csv."""
+
+import csv
+import io
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow.compute as pc
+
+from flows.recipes import STAGES
+from flows.reviewpage import Card, page
+from flows.show import STILL, Shown, blobs, rows_to_show, table_of
+from storage.catalog import Catalog, Node
+from storage.reviews import AWAITING, Line, ReviewError, follows, give, reopened
+from storage.rows import row_fields
+from storage.table import Status, latest
+from tasks.stage import Expand
+
+COLUMNS = ("item", "verdict", "note", "seen")
+"""`seen` says which masks were looked at; a csv without it means the newest."""
+TOLD = (float, int, str, float | None, int | None, list[str], tuple[str, ...])
+"""Columns of these types are shown."""
+NOT_TOLD = ("id", "boxes")
+FACT_CHARS = 160
+
+
+def nodes_of_newest(catalog: Catalog) -> tuple[Node, Node]:
+    """The newest rebuild's screen, and the stage whose rows are looked at there."""
+    screen = next((name for name, stage in STAGES.items() if follows(stage.Output)), None)
+    made = catalog.made()
+    of_runs = (made[f] for run in catalog.runs() for f in run["fingerprints"] if f in made)
+    newest = next((m for m in of_runs if m.stage == screen), None)
+    if screen is None or newest is None:
+        raise ReviewError(f"no rebuild of {catalog.root} had a screen yet, so there is nothing to look at")
+    looked_at = STAGES[screen].reads[0]
+    return (
+        Node(screen, STAGES[screen].Output, newest, (looked_at.name,)),
+        Node(looked_at.name, looked_at.Output, made[newest.upstream[0]], ()),
+    )
+
+
+def awaiting(catalog: Catalog, nodes: Sequence[Node]) -> int:
+    """How many clips wait for a verdict; none where no stage asks for one."""
+    columns = ["item_id", "parent_id", "revision", "code"]
+    waiting = 0
+    for node in (n for n in nodes if follows(n.output)):
+        rows = latest(catalog.table(node).select(f"fingerprint = '{node.fingerprint}'", columns))
+        waiting += pc.sum(pc.equal(rows["code"], AWAITING)).as_py() or 0
+    return waiting
+
+
+# -- out -------------------------------------------------------------------------------------------------
+
+
+def cards_of(catalog: Catalog, everything: bool = False, limit: int = 300) -> list[Card]:
+    """What there is to look at, least stable first."""
+    screen, masks = nodes_of_newest(catalog)
+    found = [item for item in _shown(catalog, screen, everything) if masks.name in item.way]
+    facts = _facts(catalog, masks.name, found)
+    worst = sorted(range(len(found)), key=lambda n: (_badness(facts[n]), found[n].name))[:limit]
+    rows = [Shown(masks.name, found[n].way[masks.name], found[n].way) for n in worst]
+    posters = blobs(catalog, rows, STILL)
+    return [
+        Card(found[n].row["item_id"], masks.fingerprint, found[n].name, _said(facts[n], found[n]), poster)
+        for n, poster in zip(worst, posters, strict=True)
+    ]
+
+
+def _shown(catalog: Catalog, screen: Node, everything: bool) -> list[Shown]:
+    there = set(catalog.table(screen).states(screen.fingerprint)["status"].to_pylist())
+    wanted = [s for s in (Status.OK, Status.REJECTED) if s in there and (everything or s is Status.REJECTED)]
+    rows = [row for s in wanted for row in rows_to_show(catalog, screen.name, s, limit=10**9)]
+    return [row for row in rows if everything or row.row["code"] == AWAITING]
+
+
+def _facts(catalog: Catalog, stage: str, found: Sequence[Shown]) -> list[dict[str, Any]]:
+    """What the stage and those that it reads say about each clip; its stability first."""
+    facts: list[dict[str, Any]] = [{"stability": None} for _ in found]
+    for spoken in (STAGES[stage], *(up for up in STAGES[stage].reads if not issubclass(up, Expand))):
+        columns = [c for c, hint in row_fields(spoken.Output).items() if hint in TOLD and c not in NOT_TOLD]
+        there = [n for n, item in enumerate(found) if spoken.name in item.way]
+        refs = [found[n].way[spoken.name]["_rowid"] for n in there]
+        rows = table_of(catalog, spoken.name).read(refs, columns) if refs and columns else []
+        for n, row in zip(there, rows, strict=False):
+            facts[n] |= {k: v for k, v in row.items() if facts[n].get(k) is None}
+    return facts
+
+
+def _badness(facts: dict[str, Any]) -> float:
+    stability = facts["stability"]
+    return -math.inf if stability is None or math.isnan(stability) else stability
+
+
+def _said(facts: dict[str, Any], item: Shown) -> tuple[str, ...]:
+    lines = [f"{name}: {_short(value)}" for name, value in facts.items() if value not in (None, "", [])]
+    return tuple(lines) if item.row["code"] in (None, AWAITING) else (*lines, item.row["reason"])
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    text = ", ".join(value) if isinstance(value, list) else str(value)
+    return text if len(text) <= FACT_CHARS else f"{text[:FACT_CHARS]} ..."
+
+
+def write_page(catalog: Catalog, cards: Sequence[Card], folder: str) -> str:
+    """index.html and a review.csv to fill in, in a folder or under a prefix; where the page is."""
+    fs, path = catalog.store.filesystem(folder)
+    fs.makedirs(path, exist_ok=True)
+    text = io.StringIO()
+    rows = csv.writer(text)
+    rows.writerows([COLUMNS, *((card.item, "", "", card.seen) for card in cards)])
+    fs.pipe_file(f"{path}/review.csv", text.getvalue().encode())
+    fs.pipe_file(f"{path}/index.html", page(f"{len(cards)} clips of {catalog.root}", cards).encode())
+    return f"{folder.rstrip('/')}/index.html"
+
+
+# -- back ------------------------------------------------------------------------------------------------
+
+
+def take(catalog: Catalog, text: str, who: str) -> str:
+    """Write the verdicts; what came of them, in words."""
+    screen, masks = nodes_of_newest(catalog)
+    given, as_before = give(catalog, masks, read_lines(text), who)
+    table = catalog.table(screen)
+    states = table.states(screen.fingerprint)
+    again = reopened(catalog, screen, masks.fingerprint, states)
+    redone = pc.sum(pc.equal(again["status"], str(Status.RETRY))).as_py() or 0
+    elsewhere = sum(review.seen != masks.fingerprint for review in given)
+    counts = ", ".join(f"{n} {verdict}" for verdict, n in sorted(Counter(r.verdict for r in given).items()))
+    words = [f"{len(given)} verdicts are new ({counts or 'none'}), {as_before} were there before."]
+    if elsewhere:
+        words.append(
+            f"{elsewhere} are about masks that have been made anew since, and don't count for these."
+        )
+    words.append(
+        f"The next rebuild answers {redone} clips at {screen.name} again, and computes what then goes on."
+    )
+    return " ".join(words)
+
+
+def read_text(catalog: Catalog, uri: str) -> str:
+    try:
+        with catalog.store.open(uri) as file:
+            return file.read().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ReviewError(f"{uri} can't be read as a csv in UTF-8: {error}") from None
+
+
+def read_lines(text: str) -> list[Line]:
+    """The lines that have a verdict. Excel writes a mark at the start, and semicolons in some countries."""
+    text = text.removeprefix("\ufeff")
+    reader = csv.DictReader(io.StringIO(text, ""), delimiter=";" if ";" in text.split("\n")[0] else ",")
+    try:
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise ReviewError(f"line {reader.line_num + 1} can't be read as csv: {error}") from None
+    lacks = [name for name in COLUMNS[:2] if name not in (reader.fieldnames or ())]
+    if lacks:
+        raise ReviewError(f"line 1 must name the columns {', '.join(COLUMNS)}; there is no {lacks[0]!r}")
+    lines = [Line(number, *((row.get(name) or "").strip() for name in COLUMNS)) for number, row in rows]
+    return [line for line in lines if line.verdict]

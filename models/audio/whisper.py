@@ -1,0 +1,90 @@
+"""Hears speech as Whisper's encoder does: a vector fifty times a second, out of the layers that are asked for.
+
+Any Whisper of transformers will do, the mini one included. T counts mel columns (100 a second), P positions
+(50 a second), L layers, D numbers in a vector, F frames of the picture, N neighbouring positions.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import gelu
+from transformers import WhisperFeatureExtractor, WhisperModel
+from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+from models.pretrained import load, load_processor
+from models.references import ModelError, resolve
+
+RATE = 16000
+FEATURES_HZ = 50
+WINDOW_S = 30
+"""Whisper always listens to this much; what is missing is silence."""
+NORMED = -1
+"""The layer that transformers calls the last hidden state: the last block's output after the final norm."""
+TOGETHER = 4
+"""Windows a pass: more fill a GPU no better, and each holds the states of all its positions."""
+
+
+class Whisper:
+    """`layers`: `NORMED`, or n for what the n-th block gives, counted from 1, with no norm after it.
+
+    Editors that learnt on the original code's features want the last n: that code stops before the norm.
+    """
+
+    def __init__(self, reference: str, layers: Sequence[int] = (NORMED,), device: str = "cpu"):
+        path = resolve(reference)
+        # On its own, the class of the encoder finds none of its names in a whole Whisper, and stays random.
+        self.encoder = load(WhisperModel, path).get_encoder()
+        self.extractor = load_processor(WhisperFeatureExtractor, path)
+        depth = len(self.encoder.layers)
+        if not layers or not all(layer == NORMED or 1 <= layer <= depth for layer in layers):
+            raise ModelError(
+                f"{reference} has layers 1 to {depth} (or {NORMED}: the last, normed), not {list(layers)}"
+            )
+        self.layers, self.device = tuple(layers), device
+        self.encoder.to(device)
+
+    @torch.inference_mode()
+    def listen(self, sound: np.ndarray) -> np.ndarray:
+        """float32 (P, L, D) of 16 kHz mono of any length: round(50 x seconds) positions."""
+        assert sound.ndim == 1, f"mono is one row of samples, not {sound.shape}"
+        count = round(len(sound) / RATE * FEATURES_HZ)
+        mel_WMT = torch.from_numpy(self.mel(sound))
+        heard = [
+            states(self.encoder, some_BMT.to(self.device), self.layers)
+            for some_BMT in mel_WMT.split(TOGETHER)
+        ]
+        heard_WPLD = torch.cat(heard).float().cpu().numpy()
+        return heard_WPLD.reshape(-1, *heard_WPLD.shape[2:])[:count]
+
+    def mel(self, sound: np.ndarray) -> np.ndarray:
+        """float32 (windows, mels, T)."""
+        step = WINDOW_S * RATE
+        windows = [sound[start : start + step] for start in range(0, max(len(sound), 1), step)]
+        return self.extractor(windows, sampling_rate=RATE, return_tensors="np").input_features
+
+
+def states(encoder: WhisperEncoder, mel_BMT: Tensor, layers: Sequence[int], first: int = 0) -> Tensor:
+    """(B, P, L, D): no further than the deepest layer asked for. `first`: the position that T begins at.
+
+    The library's own forward wants all 30 seconds, and training on them would waste most of its time.
+    """
+    x_BPD = gelu(encoder.conv2(gelu(encoder.conv1(mel_BMT)))).transpose(1, 2)
+    x_BPD = x_BPD + encoder.embed_positions.weight[first : first + x_BPD.shape[1]]
+    depth = len(encoder.layers) if NORMED in layers else max(layers)
+    wanted = {}
+    for number, layer in enumerate(encoder.layers[:depth], 1):
+        x_BPD = layer(x_BPD, None)
+        if number in layers:
+            wanted[number] = x_BPD
+    if NORMED in layers:
+        wanted[NORMED] = encoder.layer_norm(x_BPD)
+    return torch.stack([wanted[layer] for layer in layers], 2)
+
+
+def around_frames(heard_PLD: np.ndarray, frames: int, fps: float = 25.0, count: int = 16) -> np.ndarray:
+    """(F, N, L, D): what is heard about each frame, which shows the time frame / fps; the ends are repeated."""
+    middle_F = np.round(np.arange(frames) / fps * FEATURES_HZ).astype(int)
+    near_FN = middle_F[:, None] + np.arange(count) - count // 2
+    return heard_PLD[near_FN.clip(0, len(heard_PLD) - 1)]

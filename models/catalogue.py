@@ -1,0 +1,221 @@
+"""The models that redub knows how to use: where each comes from, what it is for, what its licence allows.
+
+A recipe may name any other weights. About those shipped here, and about any file that says so itself, the
+licence is read from the file.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.references import ModelError, files_that_matter, mini_models, resolve
+
+MB = 10**6
+FREE = ("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CC-BY-4.0")
+"""Licences that a file may name for itself and that allow commercial use."""
+
+
+@dataclass(frozen=True)
+class Known:
+    name: str
+    """What `redub models pull` takes; `mini:NAME` for those shipped here."""
+    reference: str
+    purpose: str
+    """Who needs it, and for what."""
+    licence: str
+    """SPDX where there is one, else its name; empty when nobody says."""
+    commercial: bool | None
+    """Whether the licence allows commercial use; None where it doesn't say, or where lawyers should look."""
+    size: int | None
+    """Bytes of the download; None when unknown."""
+    note: str = ""
+
+
+FULL = (
+    Known(
+        "qwen2.5-vl",
+        "hf://Qwen/Qwen2.5-VL-7B-Instruct@cc594898137f460bfe9f0759e9844b3ce807cfb5",
+        "captions: phrase, box",
+        "Apache-2.0",
+        True,
+        16_600 * MB,
+    ),
+    Known(
+        "sam2.1",
+        "hf://facebook/sam2.1-hiera-large@665f8e2ad61cf5f53d65644ff27c8ee525124610",
+        "occluders: masks",
+        "Apache-2.0",
+        True,
+        898 * MB,
+    ),
+    Known(
+        "whisper",
+        "hf://openai/whisper-large-v2@ae4642769ce2ad8fc292556ccea8e901f1530655",
+        "features of speech",
+        "Apache-2.0",
+        True,
+        6_173 * MB,
+        "only its encoder is used",
+    ),
+    Known(
+        "clip",
+        "hf://openai/clip-vit-large-patch14@32bd64288804d66eefd0ccbe215aa642df71cc41",
+        "scores: likeness",
+        "MIT",
+        True,
+        1_711 * MB,
+        "MIT as OpenAI publishes it; its model card advises against deployed use without testing",
+    ),
+    Known(
+        "arcface",
+        "hf://public-data/insightface@33c1063c49c785b7652d3fd529f86fa4f149392b/models/buffalo_l/w600k_r50.onnx"
+        "#sha256=4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
+        "ingest, scores: who",
+        "insightface non-commercial",
+        False,
+        174_383_860,
+        "for non-commercial research only; insightface sells licences for other use",
+    ),
+    Known(
+        "syncnet",
+        "http://www.robots.ox.ac.uk/~vgg/software/lipsync/data/syncnet_v2.model"
+        "#sha256=961e8696f888fce4f3f3a6c3d5b3267cf5b343100b238e79b2659bff2c605442",
+        "scores: sync",
+        "MIT (code)",
+        None,
+        None,
+        "the code is MIT; for the weights, learnt from BBC broadcasts, no licence is named",
+    ),
+    Known(
+        "smirk",
+        "own:smirk/SMIRK_em1.pt",
+        "facemask: face's shape",
+        "MIT (code)",
+        None,
+        None,
+        "get SMIRK_em1.pt as https://github.com/georgeretsi/smirk says (it lies on Google Drive) and put it "
+        "there, for facemask's back-end smirk; the code is MIT, the weights name no licence and are of no use without FLAME",
+    ),
+    Known(
+        "flame",
+        "own:flame/generic_model.pkl",
+        "facemask: head's mesh",
+        "FLAME 2020, non-commercial",
+        False,
+        None,
+        "sign the licence at https://flame.is.tue.mpg.de, download FLAME 2020 and put generic_model.pkl there; "
+        "or use the back-end mediapipe, which needs no signature",
+    ),
+    Known(
+        "face-landmarker",
+        "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/"
+        "face_landmarker.task#sha256=64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+        "ingest, facemask: points",
+        "Apache-2.0",
+        True,
+        3_758_596,
+    ),
+    Known(
+        "dwpose",
+        "hf://yzd-v/DWPose@1a7144101628d69ee7a3768d1ee3a094070dc388/dw-ll_ucoco_384.onnx"
+        "#sha256=724f4ff2439ed61afb86fb8a1951ec39c6220682803b4a8bd4f598cd913b1843",
+        "facemask: lips",
+        "Apache-2.0",
+        True,
+        134_399_116,
+        "learnt from COCO-WholeBody, whose annotations are for non-commercial research",
+    ),
+    Known(
+        "wan-vae",
+        "hf://Wan-AI/Wan2.1-T2V-1.3B-Diffusers@0fad780a534b6463e45facd96134c9f345acfa5b/vae",
+        "latents of video",
+        "Apache-2.0",
+        True,
+        508 * MB,
+    ),
+)
+"""What the recipe `full` is made for. Pinned to commits or digests, so that it stays what it was."""
+
+
+def known() -> list[Known]:
+    """Those shipped here first."""
+    return [_mini(f"mini:{name}") for name in mini_models()] + list(FULL)
+
+
+def _mini(reference: str) -> Known:
+    path = resolve(reference)
+    said = about(path)
+    files = files_that_matter(path) if path.is_dir() else [path]
+    what = str(said.get("what", "")).removeprefix("redub's mini ")
+    licence = str(said.get("licence", ""))
+    return Known(
+        reference, reference, what, licence, licence in FREE or None, sum(f.stat().st_size for f in files)
+    )
+
+
+def find(name: str) -> Known | None:
+    """By name or reference."""
+    if name.startswith("mini:"):
+        return _mini(name)
+    return next((one for one in FULL if name in (one.name, one.reference)), None)
+
+
+def reference(name: str) -> str:
+    """For recipes: the whole reference of a known model."""
+    found = find(name)
+    if found is None:
+        raise ModelError(f"there is no known model {name!r}; there are: {', '.join(k.name for k in known())}")
+    return found.reference
+
+
+def about(path: Path) -> dict[str, Any]:
+    """What weights say of themselves (licence, what, trained_on, ...); empty when they say nothing."""
+    try:
+        if path.is_dir():
+            said = path / "about.json"
+            return dict(json.loads(said.read_text())) if said.is_file() else {}
+        metadata = _metadata(path)
+        return dict(json.loads(metadata["about"])) if "about" in metadata else metadata
+    except ValueError as error:
+        raise ModelError(f"what {path} says about itself is not JSON: {error}; mend or remove it") from error
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    """Heavy libraries are imported for the files that need them: recipes import this module."""
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, "np") as stored:
+                return stored.metadata() or {}
+        except SafetensorError as error:
+            raise ModelError(f"{path} is no safetensors file, or a damaged one: {error}") from error
+    if path.suffix == ".onnx":
+        from models.faces.onnx import session
+
+        return dict(session(str(path))[0].get_modelmeta().custom_metadata_map)
+    return {}
+
+
+def licences(references: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """For a dataset's manifest: under what licence each model is that had a hand in it."""
+    return {one: _licence(one) for one in sorted(set(references))}
+
+
+def _licence(one: str) -> dict[str, Any]:
+    model = find(one)
+    if model is None:
+        licence = str(about(resolve(one)).get("licence", ""))
+        return {"licence": licence or "unknown", "commercial": licence in FREE or None}
+    return {"licence": model.licence or "unknown", "commercial": model.commercial}
+
+
+def not_commercial(models: dict[str, dict[str, Any]]) -> list[str]:
+    """Those of `licences` that forbid commercial use, or don't say: somebody has to look before it is sold."""
+    return [
+        f"{one} ({facts['licence']}{'' if facts['commercial'] is False else ', unclear'})"
+        for one, facts in models.items()
+        if facts["commercial"] is not True
+    ]

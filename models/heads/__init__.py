@@ -1,0 +1,31 @@
+"""Fits a morphable head to a face, frame by frame. Which back-end, and its weights, is the recipe's choice."""
+
+from typing import TYPE_CHECKING, Literal
+
+from models.faces import NO_MEDIAPIPE
+from models.references import ModelError
+
+if TYPE_CHECKING:
+    from models.heads.fit import HeadFit
+
+Kind = Literal["mini", "mediapipe", "smirk"]
+
+
+def load_head(kind: Kind, reference: str, mesh: str = "") -> "HeadFit":
+    """Imports only what the kind needs: MediaPipe is not part of the default install. `mesh`: FLAME, for smirk."""
+    if kind == "mini":
+        from models.heads.mini import MiniHead
+
+        return MiniHead(reference)
+    if kind == "mediapipe":
+        try:
+            from models.heads.mediapipe import MediaPipeHead
+
+            return MediaPipeHead(reference)
+        except (ImportError, OSError) as error:
+            raise ModelError(NO_MEDIAPIPE.format(error=error)) from error
+    if kind == "smirk":
+        from models.heads.smirk import SmirkHead
+
+        return SmirkHead(reference, mesh)
+    raise ModelError(f"there is no head back-end {kind!r}: take mini, mediapipe or smirk")

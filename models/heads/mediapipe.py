@@ -1,0 +1,70 @@
+"""A head by MediaPipe's FaceLandmarker, for real footage: its points, opened about the jaw's hinge.
+
+Drawn is the face's oval, filled from the tip of the nose: a fan of 36 triangles, not the whole mesh, as only the
+outline counts. Needs the extra `redub[real]`; the model file is Apache-2.0 and asks for no signature.
+"""
+
+import mediapipe
+import numpy as np
+from mediapipe.tasks.python import BaseOptions, vision
+
+from models.faces.boxes import hull, overlap
+from models.faces.mediapipe import _hushed
+from models.heads.fit import Fit, Surface, fan
+from models.heads.hinge import opened, rig
+from models.heads.landmarks478 import KEPT, OUTER_LIPS, TOLD
+from models.references import ModelError, resolve
+
+FACES, POINTS, BLENDSHAPES = 2, 478, 52
+
+
+class MediaPipeHead:
+    """A HeadFit."""
+
+    def __init__(self, reference: str):
+        path = resolve(reference)
+        options = vision.FaceLandmarkerOptions(
+            base_options=BaseOptions(model_asset_path=str(path)),
+            running_mode=vision.RunningMode.IMAGE,
+            num_faces=FACES,
+            output_face_blendshapes=True,
+        )
+        with _hushed():
+            try:
+                self._landmarker = vision.FaceLandmarker.create_from_options(options)
+                self._look(np.zeros((128, 128, 3), np.uint8), np.zeros((5, 2)))
+            except (RuntimeError, ValueError) as error:
+                raise ModelError(f"{path} is not a FaceLandmarker .task file: {error}") from error
+
+    def fit(self, rgb_FHWC: np.ndarray, five_F52: np.ndarray) -> Fit:
+        looks = [self._look(rgb, five) for rgb, five in zip(rgb_FHWC, five_F52, strict=True)]
+        points_FP3, expression_FE = (np.stack([look[n] for look in looks]) for n in range(2))
+        if not np.isfinite(points_FP3).all((1, 2)).any():
+            none_F, none_F3 = np.full(len(looks), np.nan), np.full((len(looks), 3), np.nan)
+            return Fit(
+                np.zeros(4 * len(KEPT)), expression_FE, none_F, none_F3, none_F3, points_FP3[:, TOLD, :2]
+            )
+        return rig(points_FP3, expression_FE)
+
+    def face(self, fit: Fit, jaw: float, side: int) -> Surface:
+        ring = list(range(len(KEPT)))
+        return Surface(opened(fit, jaw) * side, fan(ring[:-1], ring[-1]))
+
+    def lips(self, fit: Fit, side: int) -> Surface:
+        return Surface(fit.landmarks_FL2 * side, fan(list(range(len(OUTER_LIPS)))))
+
+    def close(self) -> None:
+        """Call it before the interpreter ends: its own destructor complains when it comes that late."""
+        self._landmarker.close()
+
+    def _look(self, rgb_HWC: np.ndarray, five_52: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Points as shares of the side and blendshapes of the face that was meant; NaN where there is none."""
+        picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(rgb_HWC))
+        found = self._landmarker.detect(picture)
+        faces = [np.array([(p.x, p.y, p.z) for p in face]) for face in found.face_landmarks]
+        side = rgb_HWC.shape[1]
+        near = [(overlap(hull(face[:, :2] * side), hull(five_52)), n) for n, face in enumerate(faces)]
+        best, chosen = max(near, default=(0.0, 0))
+        if not best > 0:
+            return np.full((POINTS, 3), np.nan), np.full(BLENDSHAPES, np.nan)
+        return faces[chosen], np.array([shape.score for shape in found.face_blendshapes[chosen]])

@@ -1,0 +1,114 @@
+"""Qwen2.5-VL by transformers: pictures and a question in, its words out, many at a time.
+
+    model = Qwen("mini:captioner", Sizes(112 * 112, 112 * 112))
+    (reply,) = model.ask([Question("What is before the face?", rgb_FHWC, fps=2.0)], most_tokens=32)
+
+Decoding is greedy, so the same pictures get the same words. The model is any directory that `save_pretrained`
+wrote; on a GPU it runs in bf16, the precision it was trained in, else in fp32.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from PIL import Image
+from qwen_vl_utils import process_vision_info
+from safetensors import SafetensorError
+from transformers import AutoProcessor, BatchFeature, Qwen2_5_VLForConditionalGeneration
+from transformers.utils.logging import disable_progress_bar
+
+from models.references import ModelError, resolve
+from models.vlm.question import Question, Reply, Sizes
+
+
+class Qwen:
+    """Answers as `models.vlm.question.Vlm` promises."""
+
+    def __init__(self, reference: str, sizes: Sizes, device: str | None = None) -> None:
+        self.sizes = sizes
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.processor, self.net = load(
+            reference, torch.bfloat16 if self.device.type == "cuda" else torch.float32
+        )
+        # A batch's answers begin together only when what is missing of the shorter questions is on their left.
+        self.processor.tokenizer.padding_side = "left"
+        self.net.to(self.device).eval()
+        self.patch = self.net.config.vision_config.patch_size
+
+    def ask(self, questions: Sequence[Question], most_tokens: int) -> list[Reply]:
+        """Answers in the order of the questions; a batch is as large as the list."""
+        given = prepare(self.processor, questions, self.sizes).to(self.device)
+        with torch.inference_mode():
+            tokens_BT = self.net.generate(**given, **greedy(most_tokens))
+        said = self.processor.batch_decode(
+            tokens_BT[:, given["input_ids"].shape[1] :], skip_special_tokens=True
+        )
+        seen = seen_sizes(questions, given, self.patch)
+        return [Reply(text.strip(), *size) for text, size in zip(said, seen, strict=True)]
+
+
+def load(reference: str, dtype: torch.dtype) -> tuple[Any, Any]:
+    """The processor and the network of a directory as `save_pretrained` writes it, whole or not at all."""
+    path = resolve(reference)
+    how: dict[str, Any] = {"local_files_only": True}
+    disable_progress_bar()
+    try:
+        processor = AutoProcessor.from_pretrained(path, **how)
+        # Whether it would cap frames it scales, which it must say or it warns; here it scales none (vision).
+        processor.video_processor.cap_pixels_per_frame = False
+        loaded: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+            path, dtype=dtype, output_loading_info=True, **how
+        )
+        net, told = loaded
+        # The library fills what a file lacks with noise, and only warns.
+        if missing := sorted(told["missing_keys"]):
+            raise ValueError(f"{len(missing)} weights are missing, the first is {missing[0]}")
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+        raise ModelError(
+            f"{reference} ({path}) can't be loaded as Qwen2.5-VL: {error}; give a directory as "
+            "`save_pretrained` writes it, with config.json, weights, tokenizer and processor files"
+        ) from error
+    return processor, net
+
+
+def prepare(processor: Any, questions: Sequence[Question], sizes: Sizes) -> BatchFeature:
+    """What the network takes: tokens, their kinds, and patches of the pictures."""
+    chats = [chat(question, sizes) for question in questions]
+    texts = [processor.apply_chat_template(c, tokenize=False, add_generation_prompt=True) for c in chats]
+    images, videos, how = vision(chats)
+    return processor(text=texts, images=images, padding=True, return_tensors="pt", **videos, **how)
+
+
+def greedy(most_tokens: int) -> dict[str, Any]:
+    """What a checkpoint's own generation settings say otherwise, put aside: a penalty on repeated tokens
+    would bend coordinates away from digits that have been used."""
+    aside = dict.fromkeys(("temperature", "top_p", "top_k"))
+    return {"max_new_tokens": most_tokens, "do_sample": False, "repetition_penalty": 1.0, **aside}
+
+
+def chat(question: Question, sizes: Sizes) -> list[dict[str, Any]]:
+    """As Qwen's own processor and vLLM's take it."""
+    pictures = [Image.fromarray(rgb_HWC) for rgb_HWC in question.rgb_FHWC]
+    limits = {"min_pixels": sizes.min_pixels, "max_pixels": sizes.max_pixels}
+    if question.fps is None:
+        shown = {"type": "image", "image": pictures[0], **limits}
+    else:
+        shown = {"type": "video", "video": pictures, "sample_fps": question.fps, **limits}
+    return [{"role": "user", "content": [shown, {"type": "text", "text": question.text}]}]
+
+
+def vision(chats: list[Any]) -> tuple[list[Any] | None, dict[str, Any], dict[str, Any]]:
+    """Pictures, videos with what their frames are, and what the processor must be told about them."""
+    images, videos, how = process_vision_info(chats, return_video_kwargs=True, return_video_metadata=True)
+    how["do_resize"] = False  # or the processor scales again, to limits of its own
+    if videos is None:
+        return images, {}, how
+    frames, metadata = zip(*videos, strict=True)
+    return images, {"videos": list(frames), "video_metadata": list(metadata)}, how
+
+
+def seen_sizes(questions: Sequence[Question], given: BatchFeature, patch: int) -> list[tuple[int, int]]:
+    """Width and height of each question's pictures as the model saw them: what its coordinates are in."""
+    images, videos = (iter(given.get(key, ())) for key in ("image_grid_thw", "video_grid_thw"))
+    grids = [next(images if question.fps is None else videos) for question in questions]
+    return [(int(wide) * patch, int(high) * patch) for _, high, wide in grids]

@@ -1,0 +1,225 @@
+"""Where the face is in every frame, as a mask that cannot know the mouth: a fitted head with its jaw set open.
+
+A head is fitted to the frames; its jaw alone is set to a fixed angle, and what the head then covers is the
+face's mask, M_face. With the occluders' mask it says what a generator may paint (METHOD 3: M_vis is M_face
+without the occluders, M_inp all else); both follow from what is stored, by `visible_mask` and `inpaint_mask`.
+The mask of the real lips is a weight for losses only: no model may see it.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from infra.resources import Needs
+from models.heads import load_head
+from models.references import digest
+from storage.encode import encode_jpeg
+from storage.media import decode_video, open_media
+from storage.rows import Blob
+from storage.store import Store
+from tasks.footage.trackdata import TrackData
+from tasks.ingest import Ingest
+from tasks.masks import pack, unpack
+from tasks.occluders import Occluders
+from tasks.stage import Annotate, Rejected, StageConfig
+
+if TYPE_CHECKING:
+    from models.heads.fit import Fit, HeadFit
+
+POSTER_PX = 160
+
+
+class FaceMaskConfig(StageConfig):
+    head: Literal["mini", "mediapipe", "smirk"] = "mini"
+    """What fits the head."""
+    head_model: str = "mini:head"
+    """Reference of its weights."""
+    head_mesh: str = "own:flame/flame.npz"
+    """Reference of FLAME as .npz, which smirk needs (models/heads/flame.py says how to make it)."""
+    jaw: float = 0.4
+    """Radians that the jaw is opened before the face is drawn, whatever the real mouth does."""
+    dilate: float = 0.02
+    """By how much the face's mask is widened, as a share of the clip's side: the fit errs by about as much."""
+    smooth_frames: float = 1.5
+    """Standard deviation of the bell that stills the head's pose over time; 0 for none."""
+    max_gap: int = 12
+    """Frames in a row without a face that are bridged; a longer loss rejects the clip."""
+    max_lost_share: float = 0.3
+    """Share of all frames that may be bridged."""
+
+
+@dataclass(frozen=True)
+class FaceMaskInput:
+    id: str
+    video: Blob
+    track_data: Blob
+    occluder_masks: Blob
+
+
+@dataclass(frozen=True)
+class FaceMaskRow:
+    id: str
+    lost_share: float
+    """Share of frames in which no face was found; there the fit is bridged."""
+    longest_gap: int
+    """Frames."""
+    jitter: float
+    """How far the outline trembles from frame to frame before it is stilled, as a share of the face's width."""
+    face_share: float
+    """Mean share of the picture that the face's mask covers."""
+    covered_share: float
+    """Mean share of the face's mask that occluders cover."""
+    outside_share: float
+    """Mean share of the face that lies beyond the picture's edge."""
+    jaw_max: float
+    """Radians of the widest opening; where it is more than the fixed one, chins stick out of the mask."""
+    face_masks: Blob
+    """M_face, packed (tasks/masks.py)."""
+    lip_masks: Blob
+    """The real mouth, packed: for weights of losses."""
+    head_fit: Blob
+    """NPZ of the coefficients (models/heads/fit.py), bridged, not stilled."""
+    poster: Blob
+    """JPEG: frames, the masks' outlines (face green, lips red), and what is left to paint in grey."""
+
+
+class FaceMask(Annotate):
+    name = "facemask"
+    reads = (Occluders, Ingest)
+    needs = Needs(cpus=1, batch=4, timeout_s=600)
+    Config = FaceMaskConfig
+    Input = FaceMaskInput
+    Output = FaceMaskRow
+    config: FaceMaskConfig
+    head: "HeadFit"
+
+    def weights(self) -> dict[str, str]:
+        needed = [self.config.head_model] + [self.config.head_mesh] * (self.config.head == "smirk")
+        return {reference: digest(reference) for reference in needed}
+
+    def packages(self) -> dict[str, str]:
+        if self.config.head != "mediapipe":
+            return {}
+        return {"mediapipe": "uv sync --extra real; on Debian also apt-get install libegl1 libgles2 libgl1"}
+
+    def setup(self, store: Store) -> None:
+        super().setup(store)
+        self.head = load_head(self.config.head, self.config.head_model, self.config.head_mesh)
+
+    def __call__(self, rows: Sequence[FaceMaskInput]) -> list[FaceMaskRow | Rejected]:
+        return [self._one(row) for row in rows]
+
+    def _one(self, row: FaceMaskInput) -> FaceMaskRow | Rejected:
+        from models.heads.steady import bridged, longest_gap
+
+        rgb_FHWC, occluded_FHW = _frames(row), unpack(row.occluder_masks)
+        if occluded_FHW.shape != rgb_FHWC.shape[:3]:
+            raise ValueError(
+                f"clip {row.id} is {rgb_FHWC.shape[:3]} (frames, height, width), the masks of its occluders are "
+                f"{occluded_FHW.shape}; make them again from this clip"
+            )
+        fit = self._fit(row, rgb_FHWC)
+        seen_F = fit.seen_F
+        lost, gap = float(1 - seen_F.mean()), longest_gap(seen_F)
+        if refusal := self._refusal(lost, gap):
+            return Rejected(row.id, *refusal)
+        return self._row(
+            row.id, rgb_FHWC, occluded_FHW, bridged(fit), {"lost_share": lost, "longest_gap": gap}
+        )
+
+    def _fit(self, row: FaceMaskInput, rgb_FHWC: np.ndarray) -> "Fit":
+        """Where the tracker has no finite point, the face is lost whatever the back-end says."""
+        five_F52 = TrackData.from_bytes(row.track_data).five_T52
+        if len(five_F52) != len(rgb_FHWC):
+            raise ValueError(
+                f"clip {row.id} has {len(rgb_FHWC)} frames, its track {len(five_F52)}; ingest it again"
+            )
+        return self.head.fit(rgb_FHWC, five_F52).without(~np.isfinite(five_F52).all((1, 2)))
+
+    def _refusal(self, lost: float, gap: int) -> tuple[str, str] | None:
+        if lost == 1:
+            return "no_landmarks", "no frame has finite landmarks of a face; is this a face at all?"
+        if gap > self.config.max_gap:
+            return (
+                "face_lost",
+                f"no face for {gap} frames in a row; at most {self.config.max_gap} can be bridged",
+            )
+        if lost > self.config.max_lost_share:
+            return (
+                "face_lost",
+                f"no face in {lost:.0%} of frames; at most {self.config.max_lost_share:.0%} may miss",
+            )
+        return None
+
+    def _row(
+        self, row_id: str, rgb_FHWC: np.ndarray, occluded_FHW: np.ndarray, fit: "Fit", scores: dict
+    ) -> FaceMaskRow:
+        from models.heads.fill import face_mask, filled
+        from models.heads.steady import smoothed
+
+        side = rgb_FHWC.shape[1]
+        rough = self.head.face(fit, self.config.jaw, side)
+        still = self.head.face(smoothed(fit, self.config.smooth_frames), self.config.jaw, side)
+        face_FHW = face_mask(still, side, self.config.dilate)
+        lips_FHW = filled(self.head.lips(fit, side), side)
+        used_FV2 = still.points_FV2[:, np.unique(still.triangles_T3)]
+        return FaceMaskRow(
+            id=row_id,
+            **scores,
+            jitter=_tremble(rough.points_FV2) / max(float(np.ptp(used_FV2[..., 0], axis=1).mean()), 1.0),
+            face_share=float(face_FHW.mean()),
+            covered_share=float((face_FHW & occluded_FHW).sum() / max(face_FHW.sum(), 1)),
+            outside_share=float(((used_FV2 < 0) | (used_FV2 >= side)).any(2).mean()),
+            jaw_max=float(fit.jaw_F.max()),
+            face_masks=pack(face_FHW),
+            lip_masks=pack(lips_FHW),
+            head_fit=fit.to_bytes(),
+            poster=_poster(rgb_FHWC, face_FHW, lips_FHW, inpaint_mask(face_FHW, occluded_FHW)),
+        )
+
+
+def visible_mask(face_FHW: np.ndarray, occluded_FHW: np.ndarray) -> np.ndarray:
+    """M_vis: the face where nothing is in front of it."""
+    return face_FHW & ~occluded_FHW
+
+
+def inpaint_mask(face_FHW: np.ndarray, occluded_FHW: np.ndarray) -> np.ndarray:
+    """M_inp: False where a generator paints, True where the clip's own pixels stay."""
+    return ~visible_mask(face_FHW, occluded_FHW)
+
+
+def _frames(row: FaceMaskInput) -> np.ndarray:
+    with open_media(io.BytesIO(row.video)) as media:
+        if media.video is None:
+            raise ValueError(f"clip {row.id} has no picture; ingest its source again")
+        frames = list(decode_video(media))
+    if not frames or frames[0].shape[0] != frames[0].shape[1]:
+        raise ValueError(f"clip {row.id} has no square picture; ingest its source again")
+    return np.stack(frames)
+
+
+def _tremble(points_FV2: np.ndarray) -> float:
+    """Mean way to the middle of both neighbours in time: what moves evenly does not tremble."""
+    if len(points_FV2) < 3:
+        return 0.0
+    off_FV2 = points_FV2[1:-1] - (points_FV2[:-2] + points_FV2[2:]) / 2
+    return float(np.linalg.norm(off_FV2, axis=2).mean())
+
+
+def _poster(rgb_FHWC: np.ndarray, face_FHW: np.ndarray, lips_FHW: np.ndarray, kept_FHW: np.ndarray) -> bytes:
+    """Three moments beside each other; below each, its outlines and what is left to paint."""
+    from models.heads.fill import outline
+
+    some_N = [round(share * (len(rgb_FHWC) - 1)) for share in (0.1, 0.5, 0.9)]
+    step = -(-rgb_FHWC.shape[1] // POSTER_PX)
+    rgb_NHWC, face_NHW, lips_NHW, kept_NHW = (
+        array[some_N, ::step, ::step] for array in (rgb_FHWC, face_FHW, lips_FHW, kept_FHW)
+    )
+    outlined_NHWC = rgb_NHWC.copy()
+    outlined_NHWC[outline(lips_NHW)] = (255, 60, 60)
+    outlined_NHWC[outline(face_NHW)] = (60, 255, 60)
+    rows = [rgb_NHWC, outlined_NHWC, np.where(kept_NHW[..., None], rgb_NHWC, 128).astype(np.uint8)]
+    return encode_jpeg(np.concatenate([np.concatenate(list(row), 1) for row in rows]), 92)

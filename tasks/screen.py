@@ -1,0 +1,102 @@
+"""People look at the masks that are likely to be bad: accept, reject, or have them made again.
+
+The policy says whose masks must be looked at before a clip goes on; a verdict that was given counts under
+any policy. A clip that waits is a rejected row like any other, until its verdict comes: the next rebuild
+then answers it again, and nothing else. Verdicts are in a table of their own (storage/reviews.py).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from infra.resources import Needs
+from storage.reviews import AWAITING, Answer, Review
+from tasks.occluders import Occluders
+from tasks.stage import Collective, Rejected, StageConfig
+
+REFUSED = {Answer.REJECT: "rejected_by_reviewer", Answer.REDO: "redo_asked"}
+
+
+class ScreenConfig(StageConfig):
+    policy: Literal["none", "worst", "all"] = "none"
+    """Whose masks a person must look at: nobody's, those that were least stable, or everybody's."""
+    worst_share: float = Field(default=0.05, ge=0.0, le=1.0)
+    """Under `worst`: the share of the clips that are new in a rebuild, rounded up."""
+    worst_count: int = Field(default=0, ge=0)
+    """Under `worst`: at least so many of them."""
+
+
+@dataclass(frozen=True)
+class ScreenInput:
+    id: str
+    stability: float
+    review: Review | None
+
+
+@dataclass(frozen=True)
+class ScreenRow:
+    id: str
+    looked_at: bool
+    """A person accepted it; otherwise the policy didn't ask for one."""
+    review: str
+    """Key of the verdict that was followed; empty when there was none."""
+
+
+@dataclass(frozen=True)
+class HeldBack(Rejected):
+    review: str
+
+
+class Screen(Collective):
+    name = "screen"
+    reads = (Occluders,)
+    needs = Needs(cpus=0.1, batch=10_000_000, timeout_s=3600)
+    Config = ScreenConfig
+    Input = ScreenInput
+    Output = ScreenRow
+    config: ScreenConfig
+
+    @property
+    def waits(self) -> bool:
+        """Only who must tell the worst needs to see them all; otherwise clips pass as they come."""
+        return self.config.policy == "worst"
+
+    def __call__(
+        self,
+        rows: Sequence[ScreenInput],
+        known: Sequence[ScreenRow],  # noqa: ARG002 - what is new is ranked among itself: old rows stay as they are
+    ) -> list[ScreenRow | HeldBack]:
+        asked = self._asked([row for row in rows if row.review is None])
+        return [_answer(row, asked.get(row.id, "")) for row in rows]
+
+    def _asked(self, rows: Sequence[ScreenInput]) -> dict[str, str]:
+        """Whose masks must be looked at, and why."""
+        if self.config.policy != "worst":
+            all_of_them = rows if self.config.policy == "all" else ()
+            return {row.id: "all masks are looked at" for row in all_of_them}
+        count = max(self.config.worst_count, math.ceil(self.config.worst_share * len(rows)))
+        ranked = sorted(rows, key=lambda row: (_badness(row), row.id))[:count]
+        return {row.id: f"stability {row.stability:.3g} is among the {count} worst" for row in ranked}
+
+
+def _badness(row: ScreenInput) -> float:
+    return -math.inf if math.isnan(row.stability) else row.stability
+
+
+def _answer(row: ScreenInput, why: str) -> ScreenRow | HeldBack:
+    if row.review is None and not why:
+        return ScreenRow(row.id, False, "")
+    if row.review is None:
+        return HeldBack(row.id, AWAITING, f"{why}: see `redub review export`", "")
+    answer = Answer(row.review.verdict)
+    if answer is Answer.ACCEPT:
+        return ScreenRow(row.id, True, row.review.key)
+    return HeldBack(row.id, REFUSED[answer], _said(answer, row.review), row.review.key)
+
+
+def _said(answer: Answer, review: Review) -> str:
+    kind = "its masks must be made anew" if answer is Answer.REDO else "rejected"
+    return f"{kind}, says {review}"

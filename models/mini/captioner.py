@@ -35,16 +35,18 @@ from models.world.occluders import KINDS
 
 log = logging.getLogger(__name__)
 FLOORS = {"named_right": 0.9, "none_when_none": 0.95, "box_iou": 0.6}
+AT_ONCE = 8
+"""People whose clips are asked about in one batch while measuring."""
 
 
 @dataclass(frozen=True)
 class Plan:
     seed: int = 1
-    clips: int = 3500
-    sight_steps: int = 1500
+    clips: int = 6020
+    sight_steps: int = 3000
     sight_batch: int = 48
     sight_rate: float = 2e-3
-    steps: int = 1200
+    steps: int = 1600
     captions: int = 16
     groundings: int = 16
     rate: float = 2e-3
@@ -112,8 +114,9 @@ def make(plan: Plan) -> tuple[Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProc
 def save(
     net: Qwen2_5_VLForConditionalGeneration, processor: Qwen2_5_VLProcessor, plan: Plan, path: Path
 ) -> dict[str, float]:
-    """In halves, which cost it nothing that could be measured; what is told is measured on what was saved."""
+    """In half precision; the numbers are of what was saved, not of what was trained."""
     net.half().save_pretrained(path)
+    (path / "model.safetensors").chmod(0o644)  # written for nobody else, which an installed package can't use
     processor.save_pretrained(path)
     numbers = measure(str(path), plan.strangers)
     described = {
@@ -136,24 +139,35 @@ def measure(reference: str, people: int, frames: int = 50, seed: int = 77) -> di
     """
     vlm, asking = Qwen(reference, SIZES), Asking(QUESTION, GROUNDING, FRAMES // 2, 5)
     right, bare, ious, unread = [], [], [], []
-    for person in range(people):
-        hidden = make_clip(seed, person, frames, SIDE, kind=KINDS[person % len(KINDS)])
-        clips = hidden, make_clip(seed + 1, person, frames, SIDE, occluded=0.0)
-        at_F = spread(frames, FRAMES)
-        sampled = [Sampled(clip.rgb_FHWC[at_F], at_F, FPS * FRAMES / frames) for clip in clips]
-        seen, unhidden = look(vlm, sampled, asking)
-        unread += [bool(one.unclear or any(one.refused.values())) for one in (seen, unhidden)]
-        bare.append(not unhidden.unclear and not unhidden.phrases)
-        if hides(hidden.occluder_FHW, hidden.face_FHW):
-            right.append(seen.phrases == [hidden.occluder])
-            ious += [_iou(seen, hidden)] if right[-1] else []
+    for first in range(0, people, AT_ONCE):
+        clips = [
+            clip for person in range(people)[first : first + AT_ONCE] for clip in _two(seed, person, frames)
+        ]
+        for clip, seen in zip(clips, look(vlm, [_sampled(clip) for clip in clips], asking), strict=True):
+            unread.append(bool(seen.unclear or any(seen.refused.values())))
+            if clip.occluder is None:
+                bare.append(not seen.unclear and not seen.phrases)
+            elif hides(clip.occluder_FHW, clip.face_FHW):
+                right.append(seen.phrases == [clip.occluder])
+                ious += [_iou(seen, clip)] if right[-1] else []
     told: dict[str, list] = {
         "named_right": right,
         "none_when_none": bare,
-        "box_iou": ious or [0.0],
+        "box_iou": ious,
         "unparsable": unread,
     }
-    return {key: round(float(np.mean(values)), 4) for key, values in told.items()}
+    return {key: round(float(np.mean(values)), 4) if values else 0.0 for key, values in told.items()}
+
+
+def _two(seed: int, person: int, frames: int) -> tuple[Clip, Clip]:
+    hidden = make_clip(seed, person, frames, SIDE, kind=KINDS[person % len(KINDS)])
+    return hidden, make_clip(seed + 1, person, frames, SIDE, occluded=0.0)
+
+
+def _sampled(clip: Clip) -> Sampled:
+    frames = len(clip.rgb_FHWC)
+    at_F = spread(frames, FRAMES)
+    return Sampled(clip.rgb_FHWC[at_F], at_F, FPS * FRAMES / frames)
 
 
 def _iou(seen: Seen, clip: Clip) -> float:

@@ -35,7 +35,7 @@ from tests.perf.line import Line, Say
 SECONDS, ROUNDS = 6, 2
 PERIOD = 50
 SIZES = (512, 64)
-LONG_S, LOOP_S = 1800, 20
+LONG_S, LOOP_S = 1200, 20
 SMALL = (120, 80)
 """Of the long source: what memory might grow with is its frames and clips, which cost least like this."""
 MOST_MIB = 1536

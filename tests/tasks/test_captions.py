@@ -125,18 +125,18 @@ def test_settings_that_ask_nothing_are_refused(wrong, why):
 
 
 def test_the_mini_model_names_and_boxes_what_strangers_hold_before_their_faces():
-    """Through the codec, in one batch, in order; masks are the world's surest thing."""
+    """Through the codec, in one batch, in order; what is worn is the surest to be named."""
     stage = Captions()
     stage.setup(Store())
     clips = [
         make_clip(5, 20, 30, kind="mask"),
         make_clip(5, 21, 30, occluded=0),
-        make_clip(5, 22, 30, kind="phone"),
+        make_clip(5, 22, 30, kind="scarf"),
     ]
     rows = [row_of(f"c{n}", 30, video=encode_video(None, c.rgb_FHWC, 25)) for n, c in enumerate(clips)]
     results = stage(rows)
     assert [result.id for result in results] == ["c0", "c1", "c2"]
-    assert [getattr(result, "occluders", result) for result in results] == [["mask"], [], ["phone"]]
+    assert [getattr(result, "occluders", result) for result in results] == [["mask"], [], ["scarf"]]
     (box,) = json.loads(results[0].boxes)
     rows_there, columns_there = (
         np.flatnonzero(clips[0].occluder_FHW[box["frame"]].any(axis)) for axis in (1, 0)

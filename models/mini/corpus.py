@@ -46,7 +46,7 @@ def make_shot(
     rng = np.random.default_rng([seed, person])
     kind = str(rng.choice(KINDS)) if rng.random() < occluded else None
     scene = make_scene(rng, make_person(person), SPAN, occluder=kind, framing=framing)
-    scene = _some_frames(scene, np.sort(rng.choice(SPAN, frames, replace=False)))
+    scene = some_frames(scene, np.sort(rng.choice(SPAN, frames, replace=False)))
     done = render(scene, mouths(rng, frames), size)
     angles_F3 = np.degrees(scene.pose_F3 * (1, -1, -1)).astype(np.float32)
     points = done.landmarks_FL2, done.visible_FL, done.five_F52
@@ -59,7 +59,7 @@ def make_empty(seed: int, number: int, frames: int, size: tuple[int, int]) -> Sh
     kind = str(rng.choice([kind for kind in KINDS if kind not in WORN])) if rng.random() < 0.5 else None
     framing = str(rng.choice(("close", "bust")))
     scene = make_scene(rng, make_person(number), SPAN, occluder=kind, framing=framing)
-    scene = _some_frames(replace(scene, person=None), np.sort(rng.choice(SPAN, frames, replace=False)))
+    scene = some_frames(replace(scene, person=None), np.sort(rng.choice(SPAN, frames, replace=False)))
     done = render(scene, mouths(rng, frames), size)
     points_FL2 = np.zeros_like(done.landmarks_FL2)
     for labels_HW, points_L2 in zip(done.labels_FHW, points_FL2, strict=True):
@@ -93,7 +93,7 @@ def mirrored_order(names: tuple[str, ...]) -> list[int]:
     return [names.index(twin) for twin in twins]
 
 
-def _some_frames(scene: Scene, some: np.ndarray) -> Scene:
+def some_frames(scene: Scene, some: np.ndarray) -> Scene:
     kept = {field.name: getattr(scene, field.name)[some] for field in fields(scene) if "_F" in field.name}
     light = replace(scene.light, direction_F3=scene.light.direction_F3[some])
     thing = scene.occluder

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from models.mini.clips import FPS, centred
-from models.mini.corpus import TRAINING, _some_frames
+from models.mini.corpus import TRAINING, some_frames
 from models.vlm.looking import spread
 from models.world.direct import make_scene
 from models.world.head import Part
@@ -69,7 +69,7 @@ def make_take(seed: int, person: int, kind: str | None, seen_side: int) -> Take:
     at = spread(total, FRAMES)
     scene = make_scene(rng, make_person(person), total, occluder=kind, framing="close")
     mouth_F3 = speak(rng, total / FPS).mouth(FPS, total)[at]
-    scene = centred(_some_frames(scene, at), mouth_F3, rng)
+    scene = centred(some_frames(scene, at), mouth_F3, rng)
     done = render(scene, mouth_F3, (SIDE, SIDE))
     occluder_FHW = done.labels_FHW == Part.OCCLUDER
     covered = kind is not None and hides(occluder_FHW, face_mask(scene, (SIDE, SIDE)))

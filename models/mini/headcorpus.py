@@ -14,7 +14,7 @@ from models.faces.warp import warp
 from models.heads.moves import MOVES, SHAPES
 from models.heads.nets import looked_at
 from models.mini.clips import centred
-from models.mini.corpus import SPAN, TRAINING, _some_frames, make_empty, mouths
+from models.mini.corpus import SPAN, TRAINING, make_empty, mouths, some_frames
 from models.world.direct import make_scene
 from models.world.head import head
 from models.world.mesh import expressions
@@ -60,7 +60,7 @@ def take(seed: int, person: int, frames: int) -> tuple[np.ndarray, np.ndarray, n
     some_F = np.sort(rng.choice(SPAN, frames, replace=False))
     spoken_F3 = speak(rng, SPAN / 25).mouth(25, SPAN)[some_F]
     mouth_F3 = spoken_F3 if rng.random() < SPOKEN else mouths(rng, frames)
-    scene = centred(_some_frames(scene, some_F), mouth_F3, rng)
+    scene = centred(some_frames(scene, some_F), mouth_F3, rng)
     rgb_FHWC = render(scene, mouth_F3, (SIDE, SIDE)).rgb_FHWC
     return rgb_FHWC, shape_of(scene), moves_of(scene, mouth_F3)
 

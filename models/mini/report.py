@@ -43,12 +43,12 @@ class Result:
 MINIS = (
     Mini("mini:face", "", 60),
     Mini("mini:identity", "", 150),
-    Mini("mini:captioner", "models.mini.captioner", 40),
+    Mini("mini:captioner", "models.mini.captioner", 200),
     Mini("mini:sam2", "models.mini.occluder", 40),
     Mini("mini:head", "models.mini.headfit", 40),
     Mini("mini:whisper", "models.mini.listener", 40),
     Mini("mini:syncnet", "models.mini.syncnet", 40),
-    Mini("mini:clip", "models.mini.clip", 40),
+    Mini("mini:clip", "models.mini.clip", 100),
     Mini("mini:vae", "models.mini.vae", 24),
 )
 
@@ -56,7 +56,7 @@ FACE_FLOORS: dict[str, Floor] = {
     "found": 0.98,
     "found_occluded": 0.95,
     "crop_iou": 0.9,
-    "landmarks_bare": (None, 0.02),
+    "landmarks": (None, 0.02),
     "angles_degrees": (None, 4.0),
     "false_positives": (None, 0.01),
 }

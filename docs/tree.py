@@ -23,7 +23,8 @@ def main() -> None:
     end = text.index(END, start)
     heads, known = read(text[start:end])
     listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], text=True)
-    files = [f for f in listed.split("\n") if f and not f.endswith("__init__.py") and Path(f).exists()]
+    named = dict.fromkeys(re.sub(r"(/weights/[^/]+/).*", r"\1", f) for f in listed.split("\n"))
+    files = [f for f in named if f and not f.endswith("__init__.py") and Path(f).exists()]
     README.write_text(text[:start] + "\n".join(lines(files, heads, known)) + "\n" + text[end:])
 
 

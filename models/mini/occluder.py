@@ -1,6 +1,6 @@
 """Trains the mini SAM 2 on the procedural world: a box round what hides a face in, its mask on every frame out.
 
-    python -m models.mini.occluder            # half an hour of one core
+    python -m models.mini.occluder            # twenty minutes of one core
     python -m models.mini.occluder images     # or its two parts, one after the other
     python -m models.mini.occluder tracks
 
@@ -51,13 +51,13 @@ SLIVER = 8
 @dataclass(frozen=True)
 class Plan:
     seed: int = 1
-    scenes: int = 2000
+    scenes: int = 1400
     """One of each person."""
     occluded: float = 0.93
-    image_steps: int = 2400
+    image_steps: int = 1000
     image_batch: int = 16
     image_rate: float = 1e-3
-    track_steps: int = 1000
+    track_steps: int = 900
     track_batch: int = 8
     track_frames: int = 4
     track_rate: float = 6e-4

@@ -45,7 +45,7 @@ def test_a_box_on_any_frame_is_followed_to_both_ends(segmenter, clip):
         assert iou(found.mask_FHW[0], clip.occluder_FHW[0]) > 0.7
         assert iou(found.mask_FHW[11], clip.occluder_FHW[11]) > 0.7
         assert found.seen_F.all()
-        assert (found.stability_F > 0.5).all()
+        assert (found.stability_F > 0.4).all()
         assert (found.stability_F <= 1).all()
 
 

@@ -1,11 +1,11 @@
 """Trains the mini SAM 2 on the procedural world: a box round what hides a face in, its mask on every frame out.
 
-    python -m models.mini.occluder            # twenty minutes of one core
-    python -m models.mini.occluder images     # or its two parts, one after the other
-    python -m models.mini.occluder tracks
+    python -m models.mini.occluder            # half an hour of one core
+    python -m models.mini.occluder polish     # or a part of it, from what the parts before it have left
 
 writes models/mini/weights/sam2/, which transformers' Sam2VideoModel loads like any other SAM 2, and prints the
-report. First the mask on the frame with the box is learned, then to find the thing again from memory.
+report. Part by part: `images`, the mask on the frame with the box; `tracks`, to find the thing again from
+memory; `polish`, more of the same. What the weights have been through is in their about.json.
 B clips, T frames.
 """
 
@@ -36,7 +36,7 @@ from models.segment.unrolled import Tracked, track
 log = logging.getLogger(__name__)
 OUT = MINI / "sam2"
 FLOORS = {"mask_iou": 0.8}
-PARTS = ["images", "tracks"]
+PARTS = ["images", "tracks", "polish"]
 CLIP_SIDE = 64
 LENGTHS = (8, 16, 40)
 """Frames of a scene in training: in a short one the thing stays, in a long one it comes and goes."""
@@ -61,6 +61,8 @@ class Plan:
     track_batch: int = 8
     track_frames: int = 4
     track_rate: float = 6e-4
+    polish_steps: int = 900
+    polish_rate: float = 4e-4
     strangers: int = 40
 
 
@@ -185,7 +187,7 @@ def loss(found: Tracked, mask_BTHW: Tensor) -> Tensor:
 
 
 def learn(model: Sam2VideoModel, made: list[Take], plan: Plan, part: str) -> None:
-    rng, noise = seeded(plan.seed + (part == "tracks"))
+    rng, noise = seeded(plan.seed + PARTS.index(part))
     images = part == "images"
     clips, frames = (plan.image_batch, 1) if images else (plan.track_batch, plan.track_frames)
 
@@ -195,12 +197,16 @@ def learn(model: Sam2VideoModel, made: list[Take], plan: Plan, part: str) -> Non
 
     neck = model.vision_encoder.neck
     exact, neck.position_encoding = neck.position_encoding, Places(neck.position_encoding)
-    steps, rate = (plan.image_steps, plan.image_rate) if images else (plan.track_steps, plan.track_rate)
+    steps, rate = {
+        "images": (plan.image_steps, plan.image_rate),
+        "tracks": (plan.track_steps, plan.track_rate),
+        "polish": (plan.polish_steps, plan.polish_rate),
+    }[part]
     train(model, step, steps, rate)
     neck.position_encoding = exact
 
 
-def save(model: Sam2VideoModel, plan: Plan, numbers: dict[str, float], folder: Path) -> None:
+def save(model: Sam2VideoModel, plan: Plan, part: str, numbers: dict[str, float], folder: Path) -> None:
     """In half precision, which moves no measured number; it is loaded in single."""
     small = deepcopy(model).half().eval()
     for parameter in small.parameters():
@@ -217,6 +223,7 @@ def save(model: Sam2VideoModel, plan: Plan, numbers: dict[str, float], folder: P
         "trained_on": f"{plan.scenes} people of the procedural world, seeds from {TRAINING}; no real footage",
         "command": "python -m models.mini.occluder",
         "plan": asdict(plan),
+        "parts": PARTS[: PARTS.index(part) + 1],
         "measured": numbers,
     }
     (folder / "about.json").write_text(json.dumps(about, indent=1) + "\n")
@@ -262,7 +269,7 @@ def followed(segmenter: Sam2Segmenter, clip: Clip, rng: np.random.Generator) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", choices=PARTS, default=PARTS, help="default: both")
+    parser.add_argument("parts", nargs="*", choices=PARTS, default=PARTS, help="default: all")
     parser.add_argument("--out", type=Path, default=OUT)
     chosen = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -274,9 +281,9 @@ def main() -> None:
         if part != "images":
             model = load(str(chosen.out))[0]
         learn(model, made, plan, part)
-        save(model, plan, {}, chosen.out)
+        save(model, plan, part, {}, chosen.out)
     numbers = measure(str(chosen.out), plan.strangers)
-    save(model, plan, numbers, chosen.out)
+    save(model, plan, chosen.parts[-1], numbers, chosen.out)
     log.info("on strangers: %s", json.dumps(numbers, indent=1))
 
 

@@ -42,8 +42,9 @@ def test_a_box_on_any_frame_is_followed_to_both_ends(segmenter, clip):
     for frame in (0, 6, 11):
         (found,) = segmenter.propagate(clip.rgb_FHWC, [prompt_on(clip, frame)])
         assert found.mask_FHW.shape == clip.occluder_FHW.shape
-        assert iou(found.mask_FHW[0], clip.occluder_FHW[0]) > 0.7
-        assert iou(found.mask_FHW[11], clip.occluder_FHW[11]) > 0.7
+        assert iou(found.mask_FHW, clip.occluder_FHW) > 0.7
+        assert iou(found.mask_FHW[0], clip.occluder_FHW[0]) > 0.4
+        assert iou(found.mask_FHW[11], clip.occluder_FHW[11]) > 0.4
         assert found.seen_F.all()
         assert (found.stability_F > 0.4).all()
         assert (found.stability_F <= 1).all()

@@ -19,7 +19,7 @@ from flows import environment
 from tests.perf.line import Line
 
 PARTS = ("chain", "plan", "media", "ingest", "render", "captions", "occluders", "facemask", "start")
-WIDTH = 80
+WIDTH = 100
 
 console = Console(highlight=False, width=WIDTH)
 

@@ -100,13 +100,14 @@ FULL = (
     ),
     Known(
         "flame",
-        "own:flame/generic_model.pkl",
+        "own:flame/flame.npz",
         "facemask: head's mesh",
         "FLAME 2020, non-commercial",
         False,
         None,
-        "sign the licence at https://flame.is.tue.mpg.de, download FLAME 2020 and put generic_model.pkl there; "
-        "or use the back-end mediapipe, which needs no signature",
+        "sign the licence at https://flame.is.tue.mpg.de, download FLAME 2020 and its masks, make flame.npz of them "
+        "(a pickle is refused; models/heads/flame.py has the command) and put it there; or use the back-end mediapipe, "
+        "which needs no signature",
     ),
     Known(
         "face-landmarker",

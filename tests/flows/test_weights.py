@@ -47,7 +47,7 @@ def test_the_list_shows_licences_and_how_to_get_what_is_missing(here):
     assert "Apache-2.0" in rows["mini:face"]
     assert rows["mini:face"].rstrip().endswith("yes")
     assert rows["flame"].rstrip().endswith("no")
-    assert "own/flame/generic_model.pkl: sign the licence at https://flame" in said
+    assert "own/flame/flame.npz: sign the licence at https://flame" in said
     pulled = next(line for line in said.splitlines() if line.startswith("redub models pull"))
     assert "sam2.1" in pulled.split()
     assert "flame" not in pulled.split()  # nobody but the user may fetch it
@@ -89,14 +89,14 @@ def test_a_mistake_is_answered_with_what_exists(here, arguments, said):
 
 
 def test_a_dataset_s_manifest_names_the_models_that_may_not_be_sold(here, tmp_path):
-    flame = tmp_path / "cache" / "own" / "flame" / "generic_model.pkl"
+    flame = tmp_path / "cache" / "own" / "flame" / "flame.npz"
     flame.parent.mkdir(parents=True)
     flame.write_bytes(b"signed for")
-    recipe = load_recipe("mini", ["ingest.identity_model=own:flame/generic_model.pkl"])
+    recipe = load_recipe("mini", ["ingest.identity_model=own:flame/flame.npz"])
     run = Rebuild(Request("videos", str(tmp_path / "c"), recipe, "mini", load_profile("laptop")))
     facts = run._facts()
     assert facts["models"]["mini:face"]["licence"] == "Apache-2.0"
-    assert facts["non_commercial"] == ["own:flame/generic_model.pkl (FLAME 2020, non-commercial)"]
+    assert facts["non_commercial"] == ["own:flame/flame.npz (FLAME 2020, non-commercial)"]
 
 
 def test_what_is_shipped_needs_no_pull(here):

@@ -60,8 +60,8 @@ def test_two_references_never_share_a_place():
         ("mini:../weights/face", "there is no mini model"),
         ("nothing/here", "no weights at nothing/here.*redub models list"),
         (
-            "own:flame/generic_model.pkl",
-            "cache/own/flame/generic_model.pkl: sign the licence at https://flame",
+            "own:flame/flame.npz",
+            "cache/own/flame/flame.npz: sign the licence at https://flame",
         ),
         ("hf://org/name@main", "redub models pull 'hf://org/name@main'"),
     ],

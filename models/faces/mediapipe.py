@@ -38,7 +38,7 @@ class MediaPipeFaces:
             num_faces=4,
             output_facial_transformation_matrixes=True,
         )
-        with _hushed():
+        with hushed():
             try:
                 self._landmarker = vision.FaceLandmarker.create_from_options(options)
                 self._find(np.zeros((128, 128, 3), np.uint8))
@@ -108,7 +108,7 @@ def _angles(rotation_33: np.ndarray) -> tuple[float, float, float]:
 
 
 @contextmanager
-def _hushed() -> Iterator[None]:
+def hushed() -> Iterator[None]:
     """Its C++ writes notes about delegates to file descriptor 2, and no setting stops it."""
     with tempfile.TemporaryFile() as aside:
         kept = os.dup(2)

@@ -9,7 +9,7 @@ import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 
 from models.faces.boxes import hull, overlap
-from models.faces.mediapipe import _hushed
+from models.faces.mediapipe import hushed
 from models.heads.fit import Fit, Surface, fan
 from models.heads.hinge import opened, rig
 from models.heads.landmarks478 import KEPT, OUTER_LIPS, TOLD
@@ -29,7 +29,7 @@ class MediaPipeHead:
             num_faces=FACES,
             output_face_blendshapes=True,
         )
-        with _hushed():
+        with hushed():
             try:
                 self._landmarker = vision.FaceLandmarker.create_from_options(options)
                 self._look(np.zeros((128, 128, 3), np.uint8), np.zeros((5, 2)))

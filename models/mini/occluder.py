@@ -207,7 +207,7 @@ def learn(model: Sam2VideoModel, made: list[Take], plan: Plan, part: str) -> Non
 
 
 def save(model: Sam2VideoModel, plan: Plan, part: str, numbers: dict[str, float], folder: Path) -> None:
-    """In half precision, which moves no measured number; it is loaded in single."""
+    """In half precision, and measured as it is stored; it is loaded in single."""
     small = deepcopy(model).half().eval()
     for parameter in small.parameters():
         parameter.data = parameter.data.contiguous()  # training has turned them round
@@ -279,7 +279,7 @@ def main() -> None:
     made = takes(plan)
     for part in chosen.parts:
         if part != "images":
-            model = load(str(chosen.out))[0]
+            model = load(str(chosen.out))[0].requires_grad_(True)
         learn(model, made, plan, part)
         save(model, plan, part, {}, chosen.out)
     numbers = measure(str(chosen.out), plan.strangers)

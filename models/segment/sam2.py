@@ -11,23 +11,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn.functional import interpolate
 from transformers import Sam2VideoInferenceSession, Sam2VideoModel, Sam2VideoProcessor
 
-from models.references import ModelError, resolve
+from models import pretrained
+from models.references import resolve
 from models.segment import Followed, Following, Prompt, check_prompts, starts
 
 CACHE_BYTES = 4 << 30
 """Of features of frames, kept where prompts on several frames would have them computed again."""
 BYTES_PER_PIXEL = 16
 """Of a frame's features, over the pixels of the model's picture."""
-
-_PARTIAL = (
-    "{path} holds no whole SAM 2 video model: {names} are missing or of another shape; give a folder that "
-    "Sam2VideoModel.save_pretrained or the hub's facebook/sam2.1-hiera-* wrote"
-)
 
 
 class Sam2Segmenter:
@@ -110,14 +105,4 @@ class Frames:
 def load(reference: str) -> tuple[Any, Sam2VideoProcessor]:
     """The model, in fp32 and whole, and what prepares its frames."""
     path = resolve(reference)
-    how: dict[str, Any] = {"local_files_only": True}
-    whole: Any = Sam2VideoModel
-    try:
-        model, report = whole.from_pretrained(path, dtype=torch.float32, output_loading_info=True, **how)
-        processor = Sam2VideoProcessor.from_pretrained(path, **how)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"{path} cannot be loaded as a SAM 2 video model: {error}") from error
-    absent = sorted({*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])})
-    if absent:
-        raise ModelError(_PARTIAL.format(path=path, names=", ".join(absent[:3])))
-    return model, processor
+    return pretrained.load(Sam2VideoModel, path), pretrained.load_processor(Sam2VideoProcessor, path)

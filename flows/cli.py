@@ -91,8 +91,12 @@ def demo(
         raise typer.Exit(130)
     finish_corpus(folder, lines)
     _rebuild(str(folder), catalog, recipe, set_, profile, "", "")
-    seen = _looks(catalog, DEMO)
-    console.print(f"\nLook at {seen.sheet} and {seen.mosaic},\nthen try, each with -c {catalog}:\n")
+    clips, masks = _looks(catalog, DEMO)
+    console.print(
+        f"\nLook at {clips.sheet} and {clips.mosaic}, and at what may be repainted:\n"
+        f"{masks.sheet} (frames, boxes, what covers the face, its mask, what is left).\n"
+        f"Then try, each with -c {catalog}:\n"
+    )
     for command, what in (
         ("redub sheet ingest", "the clips: a picture, and a video"),
         ("redub sheet verdict --only rejected", "what was thrown out, and why"),
@@ -216,13 +220,18 @@ def _rebuild(
     return version
 
 
-def _looks(catalog: str, folder: Path) -> "Written":
-    """What was accepted, as a contact sheet and as a mosaic that plays."""
+def _looks(catalog: str, folder: Path) -> tuple["Written", "Written"]:
+    """What was accepted, as a contact sheet and as a mosaic that plays; and what is known of each face."""
     from flows.sheets import stage_sheet
     from storage.catalog import Catalog
 
     tables, columns = Catalog(catalog), ("speaker", "split")
-    return stage_sheet(tables, "verdict", folder / "sheet.png", folder / "clips.mp4", columns=columns)
+    clips = stage_sheet(tables, "speakers", folder / "sheet.png", folder / "clips.mp4", columns=columns)
+    masks = stage_sheet(
+        tables, "facemask", folder / "masks.png", None,
+        columns=("captions.answer", "occluders.covered_share", "jaw_max"), above=("captions", "occluders"),
+    )  # fmt: skip
+    return clips, masks
 
 
 @app.command()

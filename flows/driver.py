@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from flows.pipeline import TableSink, build_jobs, check_inputs
+from flows.pipeline import TableSink, build_jobs
 from flows.planning import Plan, listed_ids, make_plan
 from flows.recipes import STAGES, Stages, nodes_of, stages_of
 from infra.cluster import start as start_cluster
@@ -93,7 +93,6 @@ class Rebuild:
         self.run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
         self.stages = stages_of(request.recipe)
         self.nodes = nodes_of(self.stages)
-        check_inputs(self.stages, self.nodes)
         self.catalog = Catalog(request.catalog, Store(dict(request.profile.storage_options)))
         self.engine: Engine | None = None
         self.sinks: dict[str, TableSink] = {}

@@ -28,7 +28,12 @@ def sheet(
     catalog: CatalogOption = CATALOG,
     only: Annotated[str, typer.Option(help="How they ended: ok, rejected or quarantined.")] = "ok",
     column: Annotated[
-        list[str] | None, typer.Option(help="What to print below each, e.g. sharpness. Repeatable.")
+        list[str] | None,
+        typer.Option(help="What to print below each, e.g. sharpness or captions.answer. Repeatable."),
+    ] = None,
+    above: Annotated[
+        list[str] | None,
+        typer.Option(help="A stage before it whose pictures to put above, e.g. captions. Repeatable."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows at most, spread over people or reasons.")] = 60,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the two files.")] = Path("."),
@@ -41,7 +46,7 @@ def sheet(
     name = f"{stage}-{only}"
     written = stage_sheet(
         _existing(catalog), stage, out / f"{name}.png", out / f"{name}.mp4",
-        only=only, limit=limit, columns=column or (),
+        only=only, limit=limit, columns=column or (), above=above or (),
     )  # fmt: skip
     console.print(
         f"{written.shown} rows: {written.sheet}" + (f", {written.mosaic}" if written.mosaic else "")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from flows.recipes import input_columns
 from infra.engine import Done, Failed, Job, Work
 from infra.profiles import Profile, needs_for
 from storage import reviews
@@ -135,28 +136,6 @@ class StageWorker:
 def waits(stage: Stage) -> bool:
     """Whether it takes all its rows at once. A Collective may say that its settings need no others."""
     return isinstance(stage, Collective) and getattr(stage, "waits", True)
-
-
-def input_columns(stage: Stage, upstream: Sequence[Node]) -> list[list[str]]:
-    """Which fields of the stage's Input come from which upstream table: the nearest that has them."""
-    columns: list[list[str]] = [[] for _ in upstream]
-    have = [row_fields(up.output) for up in upstream]
-    for name in row_fields(stage.Input):
-        if name in ("id", reviews.COLUMN):
-            continue
-        owner = next((i for i, names in enumerate(have) if name in names), None)
-        if owner is None:
-            sources = ", ".join(up.name for up in upstream)
-            raise TypeError(f"{stage.name}.Input wants {name!r}, which none of {sources} gives")
-        columns[owner].append(name)
-    return columns
-
-
-def check_inputs(stages: Mapping[str, Stage], nodes: Sequence[Node]) -> None:
-    """A misspelt field of an Input is told before anything is started."""
-    by_name = {SOURCES.name: SOURCES, **{n.name: n for n in nodes}}
-    for node in nodes:
-        input_columns(stages[node.name], [by_name[r] for r in node.reads])
 
 
 @dataclass

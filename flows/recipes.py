@@ -12,13 +12,19 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from storage.catalog import LISTED, SOURCES, Node
+from models.catalogue import reference
+from storage import reviews
+from storage.catalog import SOURCES, Node
 from storage.fingerprint import Made
-from storage.reviews import follows
+from storage.rows import row_fields
+from tasks.captions import Captions, CaptionsConfig
+from tasks.facemask import FaceMask, FaceMaskConfig
 from tasks.ingest import Ingest, IngestConfig
+from tasks.occluders import Occluders, OccludersConfig
 from tasks.probe import Probe, ProbeConfig
 from tasks.quality import Quality, QualityConfig
 from tasks.render import Render, RenderConfig
+from tasks.screen import Screen, ScreenConfig
 from tasks.speakers import Speakers, SpeakersConfig
 from tasks.stage import Expand, Stage
 from tasks.verdict import Verdict, VerdictConfig
@@ -28,8 +34,12 @@ STAGES: dict[str, type[Stage]] = {
     "probe": Probe,
     "ingest": Ingest,
     "quality": Quality,
-    "speakers": Speakers,
     "verdict": Verdict,
+    "captions": Captions,
+    "occluders": Occluders,
+    "screen": Screen,
+    "facemask": FaceMask,
+    "speakers": Speakers,
 }
 
 
@@ -54,22 +64,34 @@ class Recipe(Stages):
     probe: ProbeConfig = Field(default=ProbeConfig(), description="Which sources are fit to be read at all")
     ingest: IngestConfig = Field(default=IngestConfig(), description="How clips are cut around faces")
     quality: QualityConfig = Field(default=QualityConfig(), description="How the scores are sampled")
-    speakers: SpeakersConfig = Field(default=SpeakersConfig(), description="Who is the same person as whom")
     verdict: VerdictConfig = Field(default=VerdictConfig(), description="Thresholds over the stored scores")
+    captions: CaptionsConfig = Field(default=CaptionsConfig(), description="What is in front of each face")
+    occluders: OccludersConfig = Field(default=OccludersConfig(), description="Its mask, frame by frame")
+    screen: ScreenConfig = Field(default=ScreenConfig(), description="Whose masks a person must look at")
+    facemask: FaceMaskConfig = Field(
+        default=FaceMaskConfig(), description="The face's own mask, with an open jaw"
+    )
+    speakers: SpeakersConfig = Field(default=SpeakersConfig(), description="Who is who, and in which split")
 
 
-FULL = IngestConfig(
-    size=512,
-    min_face_px=64.0,
-    face="mediapipe",
-    face_model="face_landmarker.task",
-    identity_model="",
+LANDMARKS = reference("face-landmarker")
+FULL = Recipe(
+    ingest=IngestConfig(
+        size=512,
+        min_face_px=64.0,
+        face="mediapipe",
+        face_model=LANDMARKS,
+        identity_model=reference("arcface"),
+    ),
+    captions=CaptionsConfig(
+        model=reference("qwen2.5-vl"), min_pixels=256 * 28 * 28, max_pixels=400 * 28 * 28
+    ),
+    occluders=OccludersConfig(model=reference("sam2.1")),
+    facemask=FaceMaskConfig(head="mediapipe", head_model=LANDMARKS),
+    speakers=SpeakersConfig(same=0.45),
 )
 
-RECIPES: dict[str, Recipe] = {
-    "mini": Recipe(),
-    "full": Recipe(ingest=FULL, speakers=SpeakersConfig(same=0.45)),
-}
+RECIPES: dict[str, Recipe] = {"mini": Recipe(), "full": FULL}
 
 
 class RecipeError(ValueError):
@@ -150,20 +172,37 @@ def stages_of(recipe: Stages) -> dict[str, Stage]:
 
 
 def nodes_of(stages: Mapping[str, Stage]) -> list[Node]:
-    """Each stage's fingerprint: its code version, config and weights, and its upstream's fingerprints."""
+    """Each stage's fingerprint: its code version, config and weights, and those of the stages it takes columns from.
+
+    A stage that is read for nothing but that it let an item through, such as the verdict, is a gate: what
+    comes after follows from the item and not from the gate, so other thresholds compute no item again.
+    """
     nodes: dict[str, Node] = {SOURCES.name: SOURCES}
     for name, stage in stages.items():
         reads = tuple(up.name for up in stage.reads) or (SOURCES.name,)
         assert all(r in nodes for r in reads), f"{name} reads {reads}, which must come before it in STAGES"
-        upstream = [fingerprint for r in reads for fingerprint in _content(nodes[r])]
+        taken = input_columns(stage, [nodes[r] for r in reads])
+        upstream = [
+            nodes[r].fingerprint
+            for r, columns in zip(reads, taken, strict=True)
+            if columns and r != SOURCES.name
+        ]
         config = stage.config.model_dump(mode="json")
         made = Made(name, stage.version, config, stage.weights(), upstream)
         nodes[name] = Node(name, stage.Output, made, reads, isinstance(stage, Expand))
     return list(nodes.values())[1:]
 
 
-def _content(node: Node) -> list[str]:
-    """What a row's content follows from. A screen lets rows through as they are, so its policy is no part of it."""
-    if node.made is LISTED:
-        return []
-    return list(node.made.upstream) if follows(node.output) else [node.fingerprint]
+def input_columns(stage: Stage, upstream: Sequence[Node]) -> list[list[str]]:
+    """Which fields of the stage's Input come from which upstream table: the nearest that has them."""
+    columns: list[list[str]] = [[] for _ in upstream]
+    have = [row_fields(up.output) for up in upstream]
+    for name in row_fields(stage.Input):
+        if name in ("id", reviews.COLUMN):
+            continue
+        owner = next((i for i, names in enumerate(have) if name in names), None)
+        if owner is None:
+            sources = ", ".join(up.name for up in upstream)
+            raise TypeError(f"{stage.name}.Input wants {name!r}, which none of {sources} gives")
+        columns[owner].append(name)
+    return columns

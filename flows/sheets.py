@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.show import MOVING, STILL, Shown, blobs, own_values, rows_to_show
+from flows.show import MOVING, STILL, Shown, blobs, own_values, posters_of, rows_to_show
 from storage.catalog import Catalog
 from storage.media import MediaError
 from storage.mosaic import mosaic
-from storage.sheet import contact_sheet, stills
+from storage.sheet import contact_sheet, stacked, stills
 from storage.table import Status
 
 COLUMNS, WIDTH = 5, 320
@@ -24,26 +24,29 @@ class Written:
     shown: int
     sheet: Path
     mosaic: Path | None
-    """None when none of the rows has a video."""
+    """None when it wasn't asked for, or none of the rows has a video."""
 
 
 def stage_sheet(
     catalog: Catalog,
     stage: str,
     sheet_path: Path,
-    mosaic_path: Path,
+    mosaic_path: Path | None,
     *,
     only: str = "ok",
     limit: int = 60,
     columns: Sequence[str] = (),
+    above: Sequence[str] = (),
 ) -> Written:
     """Show a stage's rows of the newest rebuild: `only` ok, rejected or quarantined; captions tell why, or
-    the stage's own `columns` (all that fit, if none is named)."""
+    `columns` (the stage's own that fit, if none is named). Pictures of stages `above` it are put on top."""
     shown = rows_to_show(catalog, stage, only, limit)
     said = _said(catalog, stage, shown, only, columns)
     captions = [f"{item.name}\n{text}" for item, text in zip(shown, said, strict=True)]
-    pictures = _pictures(catalog, shown)
+    pictures = _pictures(catalog, shown, above)
     sheet_path.write_bytes(contact_sheet(list(zip(pictures, captions, strict=True)), COLUMNS, WIDTH))
+    if mosaic_path is None:
+        return Written(len(shown), sheet_path, None)
     # A clip's card is narrow: the code, or the first of the values, must do.
     videos = zip(blobs(catalog, shown[:PLAYING], MOVING), shown, said, strict=False)
     playing = [(v, f"{item.name}\n{re.split('[:,]', text)[0]}") for v, item, text in videos if v is not None]
@@ -61,10 +64,16 @@ def _said(
     return [f"{item.row['code'] or 'raised'}: {item.row['reason']}" for item in shown]
 
 
-def _pictures(catalog: Catalog, shown: Sequence[Shown]) -> list[bytes | None]:
+def _pictures(catalog: Catalog, shown: Sequence[Shown], above: Sequence[str]) -> list[bytes | None]:
     """Posters; where no stage has one, stills of the nearest video, or of the source's own file."""
-    posters = blobs(catalog, shown, STILL)
-    return [poster or _stills(catalog, item) for item, poster in zip(shown, posters, strict=True)]
+    posters = [
+        poster or _stills(catalog, item)
+        for item, poster in zip(shown, blobs(catalog, shown, STILL), strict=True)
+    ]
+    if not above:
+        return posters
+    rows = zip(*(posters_of(catalog, shown, stage) for stage in above), posters, strict=True)
+    return [stacked([jpeg for jpeg in row if jpeg is not None]) if any(row) else None for row in rows]
 
 
 def _stills(catalog: Catalog, item: Shown) -> bytes | None:

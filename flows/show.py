@@ -151,16 +151,48 @@ def blobs(catalog: Catalog, shown: Sequence[Shown], names: Sequence[str]) -> lis
     return found
 
 
+def posters_of(catalog: Catalog, shown: Sequence[Shown], stage: str) -> list[bytes | None]:
+    """The posters of one stage that the rows came through."""
+    column = (
+        next((c for c in blob_columns(output_of(stage)) if c in STILL), None) if stage in STAGES else None
+    )
+    if column is None or any(stage not in item.way for item in shown):
+        ways = [name for name in shown[0].way if set(STILL) & set(blob_columns(output_of(name)))]
+        raise StorageError(
+            f"these rows bring no picture of {stage!r} along; they do of {', '.join(ways) or 'none'}"
+        )
+    rows = table_of(catalog, stage).read([item.way[stage]["_rowid"] for item in shown], [column])
+    return [row[column] for row in rows]
+
+
 def own_values(catalog: Catalog, stage: str, shown: Sequence[Shown], names: Sequence[str]) -> list[str]:
-    """What the stage says about each row, in words: these columns, or all its numbers and texts."""
-    hints = row_fields(output_of(stage))
-    plain = [c for c in hints if c != "id" and c not in blob_columns(output_of(stage))]
-    if unknown := [n for n in names if n not in plain]:
-        raise StorageError(f"{stage} has no column {unknown[0]!r}; it has: {', '.join(plain) or 'none'}")
-    told = (float, int, str, float | None, int | None)
-    columns = list(names) or [c for c in plain if hints[c] in told and c not in NAMES]
-    rows = table_of(catalog, stage).read([item.row["_rowid"] for item in shown], columns)
-    return [", ".join(f"{c}={_short(row[c])}" for c in columns if row[c] is not None) for row in rows]
+    """What is known about each row, in words: `column` of the stage or `stage.column` of one before it, or all
+    the stage's own numbers and texts."""
+    asked = [name if "." in name else f"{stage}.{name}" for name in names] or _all_plain(stage)
+    told: list[list[str]] = [[] for _ in shown]
+    for stage_column in asked:
+        owner, _, column = stage_column.partition(".")
+        for said, value in zip(told, _values(catalog, owner, shown, column), strict=True):
+            if value is not None:
+                said.append(f"{column}={_short(value)}")
+    return [", ".join(said) for said in told]
+
+
+def _all_plain(stage: str) -> list[str]:
+    hints, told = row_fields(output_of(stage)), (float, int, str, float | None, int | None)
+    return [f"{stage}.{c}" for c in hints if hints[c] in told and c not in ("id", *NAMES)]
+
+
+def _values(catalog: Catalog, owner: str, shown: Sequence[Shown], column: str) -> list[Any]:
+    rows = [item.row if owner == item.stage else item.way.get(owner) for item in shown]
+    if any(row is None for row in rows):
+        ways = [shown[0].stage, *shown[0].way]
+        raise StorageError(f"these rows did not come through {owner!r}; they did through {', '.join(ways)}")
+    plain = [c for c in row_fields(output_of(owner)) if c != "id" and c not in blob_columns(output_of(owner))]
+    if column not in plain:
+        raise StorageError(f"{owner} has no column {column!r}; it has: {', '.join(plain) or 'none'}")
+    read = table_of(catalog, owner).read([row["_rowid"] for row in rows if row is not None], [column])
+    return [row[column] for row in read]
 
 
 def _short(value: Any) -> str:

@@ -23,6 +23,9 @@ BLOB = "redub-blob"
 Blob = Annotated[bytes, BLOB]
 """Bytes that a table stores beside its columns (a clip, a poster), read only when asked for."""
 
+Json = Annotated[str, "json"]
+"""A text for programs; people are not shown it."""
+
 _SCALARS: Mapping[type, pa.DataType] = {
     str: pa.string(),
     int: pa.int64(),

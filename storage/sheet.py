@@ -72,6 +72,20 @@ def draw_card(card: np.ndarray, picture: np.ndarray | None, lines: Sequence[str]
         card[top : top + ink.shape[0], PAD : PAD + ink.shape[1]][ink] = INK
 
 
+def stacked(jpegs: Sequence[bytes]) -> bytes:
+    """JPEG: pictures below each other, each enlarged by a whole number to about the widest one's width."""
+    pictures = [_decode_jpeg(jpeg) for jpeg in jpegs]
+    wide = max(picture.shape[1] for picture in pictures)
+    pictures = [_enlarged(picture, wide // picture.shape[1] * picture.shape[1]) for picture in pictures]
+    sheet = np.empty((sum(len(picture) for picture in pictures), wide, 3), np.uint8)
+    sheet[:] = PAPER
+    top = 0
+    for picture in pictures:
+        sheet[top : top + len(picture), : picture.shape[1]] = picture
+        top += len(picture)
+    return encode_jpeg(sheet, 92)
+
+
 def stills(file: BinaryIO, side: int = 128) -> bytes:
     """JPEG: three moments of a video side by side, for what has no poster of its own."""
     with open_media(file) as media:

@@ -22,10 +22,11 @@ from models.vlm.question import Sizes
 from storage.encode import encode_jpeg
 from storage.font import draw_text
 from storage.media import decode_video, open_media
-from storage.rows import Blob
+from storage.rows import Blob, Json
 from storage.store import Store
 from tasks.ingest import Ingest
 from tasks.stage import Annotate, Rejected, StageConfig
+from tasks.verdict import Verdict
 
 if TYPE_CHECKING:
     from models.vlm.looking import Found, Sampled, Seen
@@ -82,7 +83,7 @@ class CaptionsRow:
     """As the model gave it."""
     occluders: list[str]
     """Phrases, in the order of the answer; empty when nothing is in front of the face."""
-    boxes: str
+    boxes: Json
     """JSON: [{"phrase", "frame", "box": [left, top, right, bottom]}], in the clip's pixels; per phrase those of
     the frame where it is largest."""
     ungrounded: list[str]
@@ -93,7 +94,7 @@ class CaptionsRow:
 
 class Captions(Annotate):
     name = "captions"
-    reads = (Ingest,)
+    reads = (Verdict, Ingest)
     needs = Needs(cpus=1, batch=16, timeout_s=600, memory_gb=2.0)
     Config = CaptionsConfig
     Input = CaptionsInput

@@ -24,6 +24,7 @@ from tasks.footage.trackdata import TrackData
 from tasks.ingest import Ingest
 from tasks.masks import pack, unpack
 from tasks.occluders import Occluders
+from tasks.screen import Screen
 from tasks.stage import Annotate, Rejected, StageConfig
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class FaceMaskRow:
 
 class FaceMask(Annotate):
     name = "facemask"
-    reads = (Occluders, Ingest)
+    reads = (Screen, Occluders, Ingest)
     needs = Needs(cpus=1, batch=4, timeout_s=600)
     Config = FaceMaskConfig
     Input = FaceMaskInput

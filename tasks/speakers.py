@@ -1,4 +1,4 @@
-"""Who is the same person as whom, across all sources: by the manifest, else by their faces.
+"""Who is the same person as whom, across all sources, by the manifest, else by their faces; and in which split.
 
 A pair is made of two utterances of one speaker, and a speaker must never be in two splits, so every clip
 needs a name. Where the manifest gives one it stands. Elsewhere the faces of one track are one person, and
@@ -13,8 +13,11 @@ from hashlib import blake2b
 from typing import Literal
 
 import numpy as np
+from pydantic import Field, field_validator
 
 from infra.resources import Needs
+from storage.splits import split_of
+from tasks.facemask import FaceMask
 from tasks.ingest import Ingest
 from tasks.stage import Collective, StageConfig
 
@@ -25,6 +28,14 @@ class SpeakersConfig(StageConfig):
     same: float = 0.72
     """Cosine between a track's mean face and a person's from which on they are the same. It belongs to the
     identity model: this is for mini:identity; for ArcFace on real faces 0.45 is about right."""
+    shares: dict[str, float] = Field(default={"train": 0.9, "val": 0.05, "test": 0.05})
+    """Split -> share of the speakers, summing to 1. Changing it moves speakers between splits."""
+
+    @field_validator("shares")
+    @classmethod
+    def _sums_to_one(cls, shares: dict[str, float]) -> dict[str, float]:
+        split_of("", shares)
+        return shares
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,7 @@ class SpeakersInput:
 class SpeakerRow:
     id: str
     speaker: str
+    split: str
     how: str
     """named: by the manifest; matched, new: by the face; source: no face vector, so one person a track."""
     likeness: float | None
@@ -51,7 +63,8 @@ class SpeakerRow:
 
 class Speakers(Collective):
     name = "speakers"
-    reads = (Ingest,)
+    reads = (FaceMask, Ingest)
+    version = 2
     needs = Needs(cpus=0.1, batch=10_000_000, timeout_s=3600)
     Config = SpeakersConfig
     Input = SpeakersInput
@@ -69,7 +82,15 @@ class Speakers(Collective):
             speaker, how = _who(track[0], faces, people)
             people.add(speaker, faces)
             named |= {row.id: (speaker, how) for row in track}
-        return [_row(row, *named[row.id], people) for row in rows]
+        return [self._row(row, *named[row.id], people) for row in rows]
+
+    def _row(self, row: SpeakersInput, speaker: str, how: How, people: "People") -> SpeakerRow:
+        split = split_of(speaker, self.config.shares)
+        if row.embedding is None:
+            return SpeakerRow(row.id, speaker, split, how, None, None)
+        face = np.asarray(row.embedding, np.float32)
+        likeness = people.likeness(speaker, face)
+        return SpeakerRow(row.id, speaker, split, how, likeness, face.astype(np.float16).tobytes())
 
 
 class People:
@@ -127,13 +148,6 @@ def _who(row: SpeakersInput, faces: list[np.ndarray], people: People) -> tuple[s
     if near := people.nearest(faces):
         return near, "matched"
     return f"person-{_short(row.id)}", "new"
-
-
-def _row(row: SpeakersInput, speaker: str, how: How, people: People) -> SpeakerRow:
-    if row.embedding is None:
-        return SpeakerRow(row.id, speaker, how, None, None)
-    face = np.asarray(row.embedding, np.float32)
-    return SpeakerRow(row.id, speaker, how, people.likeness(speaker, face), face.astype(np.float16).tobytes())
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

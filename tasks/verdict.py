@@ -1,18 +1,15 @@
-"""Accepts or rejects each clip by its scores, and says which split it is in.
+"""Accepts or rejects each clip by its scores.
 
-Runs over stored scores only, so trying other thresholds costs seconds and decodes nothing.
+Runs over stored scores only, so trying other thresholds costs seconds and decodes nothing. The stages with
+large models come after it: they look at no clip that is thrown away.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pydantic import Field, field_validator
-
 from infra.resources import Needs
-from storage.splits import split_of
 from tasks.ingest import Ingest
 from tasks.quality import Quality
-from tasks.speakers import Speakers
 from tasks.stage import Annotate, Rejected, StageConfig
 
 Failure = tuple[str, str]
@@ -63,20 +60,11 @@ class VerdictConfig(StageConfig):
     """How well lips must fit the sound; off, since clips of a few seconds give too little evidence: try 0."""
     allow_damage: bool = False
     """Accept clips of which a part could not be decoded."""
-    shares: dict[str, float] = Field(default={"train": 0.9, "val": 0.05, "test": 0.05})
-    """Split -> share of the speakers, summing to 1. Changing it moves speakers between splits."""
-
-    @field_validator("shares")
-    @classmethod
-    def _sums_to_one(cls, shares: dict[str, float]) -> dict[str, float]:
-        split_of("", shares)
-        return shares
 
 
 @dataclass(frozen=True)
 class VerdictInput:
     id: str
-    speaker: str
     face_px: float
     outside_share: float
     lost_share: float
@@ -102,14 +90,12 @@ class VerdictInput:
 @dataclass(frozen=True)
 class VerdictRow:
     id: str
-    split: str
-    speaker: str
 
 
 class Verdict(Annotate):
     name = "verdict"
-    reads = (Quality, Ingest, Speakers)
-    version = 2
+    reads = (Quality, Ingest)
+    version = 3
     needs = Needs(cpus=0.1, batch=256, timeout_s=60)
     Config = VerdictConfig
     Input = VerdictInput
@@ -125,7 +111,7 @@ class Verdict(Annotate):
         failures = [failure for kind in kinds for failure in kind(row, self.config)]
         if failures:
             return Rejected(row.id, failures[0][0], "; ".join(reason for _, reason in failures))
-        return VerdictRow(row.id, split_of(row.speaker, self.config.shares), row.speaker)
+        return VerdictRow(row.id)
 
 
 def _below(name: str, value: float, least: float) -> Iterator[Failure]:

@@ -12,8 +12,8 @@ from tests.toy.inline import Ran, run_inline
 
 pytest.importorskip("mediapipe", reason="the extra `real` is not installed")
 MODEL = DATA / "models" / "face_landmarker_v2_with_blendshapes.task"
-STAGES = ("probe", "ingest", "quality", "speakers", "verdict")
-"""What looks at the face through models of the world's people is left out."""
+STAGES = ("probe", "ingest", "quality", "verdict")
+"""What comes after looks at the face through large models."""
 PERSON = ("bbaf2n.mpg", "pwij3p.mpg", "lbax4n.mpg", "lbbc2a.mpg", "id2_vcd_swwp2s.mpg", "latentsync_demo1.mp4",
           "retalking_1.mp4", "retalking_5.mp4")  # fmt: skip
 EXPECTED = {
@@ -61,7 +61,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     where = tmp_path_factory.mktemp("real")
     listed = "\n".join(["uri", *(str(path) for kind in ("clips", "bad") for path in (DATA / kind).iterdir())])
     (where / "all.csv").write_text(listed)
-    ingest = RECIPES["full"].ingest.model_copy(update={"face_model": str(MODEL), "size": 128})
+    ingest = RECIPES["full"].ingest.model_copy(
+        update={"face_model": str(MODEL), "identity_model": "", "size": 128}
+    )
     stages = {name: stage for name, stage in stages_of(Recipe(ingest=ingest)).items() if name in STAGES}
     return run_inline(where / "all.csv", where / "catalog", stages, batch=1)
 

@@ -22,12 +22,12 @@ SMALL = Plan(people=3, rooms=1, frames=3, first_steps=3, first_batch=2, steps=3,
 
 
 def test_strangers_are_fitted_and_their_masks_keep_the_secret():
-    """Fewer people than the report has. The mouth is still below its floor of 0.8: the shipped weights are young."""
+    """Fewer people than the report has, so a little slack where few of them are bare."""
     numbers = measure("mini:head", 24)
     assert numbers["mask_iou"] >= 0.9
     assert numbers["covered"] >= 0.97
     assert numbers["landmarks"] <= 0.03
-    assert min(numbers[f"{name}_r2"] for name in ("opening", "width", "protrusion")) >= 0.5
+    assert min(numbers[f"{name}_r2"] for name in ("opening", "width", "protrusion")) >= 0.75
     assert numbers["leak_r2"] <= 0.1 < 0.4 <= numbers["leak_r2_of_boxes"]
     assert set(FLOORS) <= set(numbers)
 
@@ -93,7 +93,7 @@ def test_the_file_says_where_it_comes_from():
     with safe_open(path, "pt") as stored:
         described = json.loads(stored.metadata()["about"])
     assert described["licence"] == "Apache-2.0"
-    assert set(described["plan"]) == set(vars(Plan()))
-    assert described["measured"]["mask_iou"] >= 0.9
+    assert described["plan"] == vars(Plan())
+    assert all(described["measured"][name] >= floor for name, floor in FLOORS.items() if name != "leak_r2")
     assert str(TRAINING) in described["trained_on"]
     assert path.stat().st_size < 4.2e6

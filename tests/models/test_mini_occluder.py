@@ -15,14 +15,14 @@ from models.segment.small import newborn
 from models.segment.unrolled import Tracked, track
 
 
-def test_the_shipped_weights_do_on_strangers_what_they_are_said_to():
+def test_the_shipped_weights_hold_their_floors_on_strangers():
     about = json.loads((resolve("mini:sam2") / "about.json").read_text())
     assert about["licence"]
     assert about["trained_on"]
     assert about["plan"] == asdict(occluder.Plan())
     numbers = occluder.measure("mini:sam2", 8, frames=16, seed=5)
-    # Of few clips, and short ones, in which less comes and goes; the floor is the report's business.
-    assert numbers["mask_iou"] > max(about["measured"]["mask_iou"] - 0.05, 0.7)
+    assert numbers["mask_iou"] > 0.77  # of few clips; `measured` is of many
+    assert all(about["measured"][name] >= floor for name, floor in occluder.FLOORS.items())
 
 
 def test_a_loose_box_stays_in_the_picture_and_the_right_way_round():

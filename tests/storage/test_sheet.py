@@ -14,7 +14,7 @@ from storage.fingerprint import Made
 from storage.listing import Listing
 from storage.media import decode_audio, decode_video, open_media
 from storage.mosaic import mosaic
-from storage.sheet import caption_lines, contact_sheet, stills
+from storage.sheet import caption_lines, contact_sheet, stacked, stills
 from storage.table import StorageError
 from tasks.ingest import ClipRow
 from tasks.probe import ProbeRow
@@ -72,6 +72,15 @@ def test_captions_are_wrapped_and_cut_off():
     assert caption_lines("", 120) == [""]
 
 
+def test_stacked_pictures_are_about_as_wide_as_each_other():
+    small, large = encode_jpeg(plain(COLOURS["red"], 32), 95), encode_jpeg(plain(COLOURS["blue"], 80), 95)
+    with av.open(io.BytesIO(stacked([small, large]))) as image:
+        rgb = next(image.decode(video=0)).to_ndarray(format="rgb24")
+    assert rgb.shape == (64 + 80, 80, 3)
+    assert area(rgb[:64], COLOURS["red"], 30) == pytest.approx(64 * 64, rel=0.1)
+    assert area(rgb[64:], COLOURS["blue"], 30) == pytest.approx(80 * 80, rel=0.1)
+
+
 def test_a_mosaic_plays_every_clip_in_a_loop():
     halves = [plain(COLOURS["green"])] * 5 + [plain(COLOURS["blue"])] * 5
     changing = encode_video(None, halves, 25, crf=1)
@@ -110,8 +119,8 @@ OUTPUTS = {
     "probe": (ProbeRow, ("sources",)),
     "ingest": (ClipRow, ("probe",)),
     "quality": (QualityRow, ("ingest",)),
-    "speakers": (SpeakerRow, ("ingest",)),
-    "verdict": (VerdictRow, ("quality", "ingest", "speakers")),
+    "verdict": (VerdictRow, ("quality", "ingest")),
+    "speakers": (SpeakerRow, ("verdict", "ingest")),
 }
 
 
@@ -148,8 +157,9 @@ def _add_clip(nodes, rows, name, colour):
     rows["quality"].append(
         ledger_row(nodes["quality"], item, "r1", values={"sharpness": 500.0, "yaw_max": 7.0})
     )
-    rows["speakers"].append(ledger_row(nodes["speakers"], item, "r1", values={"speaker": name}))
-    verdict = {"values": {"split": "train", "speaker": name}}
+    values = {"speaker": name, "split": "train"}
+    rows["speakers"].append(ledger_row(nodes["speakers"], item, "r1", values=values))
+    verdict = {}
     if name == "green":
         verdict = {"status": "rejected", "code": "frozen", "reason": "nothing moves"}
     rows["verdict"].append(ledger_row(nodes["verdict"], item, "r1", **verdict))
@@ -164,6 +174,19 @@ def test_a_stage_without_pictures_shows_those_of_the_clip(catalog, tmp_path):
         assert area(picture, COLOURS["red"], 30) > 2000
         assert area(picture, COLOURS["green"], 30) > 2000
         assert area(picture, COLOURS["blue"], 30) == 0
+
+
+def test_pictures_and_values_of_stages_before_are_put_beside_its_own(catalog, tmp_path):
+    shown = {"above": ["ingest"], "columns": ["split", "ingest.start_s"]}
+    written = stage_sheet(catalog, "speakers", tmp_path / "s.png", None, **shown)
+    assert written.mosaic is None
+    assert area(png((tmp_path / "s.png").read_bytes()), COLOURS["red"], 30) > 2 * 48**2
+    with pytest.raises(StorageError, match="bring no picture of 'verdict' along; they do of ingest"):
+        stage_sheet(catalog, "speakers", tmp_path / "s.png", None, above=["verdict"])
+    with pytest.raises(StorageError, match="did not come through 'quality'"):
+        stage_sheet(catalog, "speakers", tmp_path / "s.png", None, columns=["quality.sharpness"])
+    with pytest.raises(StorageError, match="ingest has no column 'start'"):
+        stage_sheet(catalog, "speakers", tmp_path / "s.png", None, columns=["ingest.start"])
 
 
 def test_only_the_rejected_are_shown_with_their_reason(catalog):

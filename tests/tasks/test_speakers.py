@@ -1,9 +1,15 @@
-"""Who is who: names stand, faces find each other, and what was once named keeps its name."""
+"""Who is who, in which split: names stand, faces find each other, and what was once named keeps its name."""
+
+from collections import Counter
 
 import numpy as np
+import pytest
+from pydantic import ValidationError
 
+from storage.splits import split_of
 from tasks.speakers import SpeakerRow, Speakers, SpeakersConfig, SpeakersInput
 
+SHARES = {"train": 0.9, "val": 0.05, "test": 0.05}
 RNG = np.random.default_rng(0)
 FACES = {
     name: vector / np.linalg.norm(vector) for name in "abcd" if (vector := RNG.normal(size=64)) is not None
@@ -52,3 +58,18 @@ def test_names_stay_when_the_dataset_grows():
     assert again["0009"].speaker == before["0008"]
     assert again["0002"].speaker not in before.values()
     assert all(isinstance(row, SpeakerRow) for row in again.values())
+
+
+def test_shares_must_sum_to_one():
+    with pytest.raises(ValidationError, match="sum to 1"):
+        SpeakersConfig(shares={"train": 0.5, "test": 0.4})
+
+
+def test_splits_have_their_shares_and_depend_on_the_speaker_alone():
+    counts = Counter(split_of(f"speaker {i}", SHARES) for i in range(20000))
+    assert counts["train"] / 20000 == pytest.approx(0.9, abs=0.01)
+    assert counts["val"] / 20000 == pytest.approx(0.05, abs=0.01)
+    rows = Speakers()([clip(1, "a", named="ann"), clip(2, "b", named="ann")], [])
+    assert {row.split for row in rows} == {split_of("ann", SHARES)}
+    # Fixed for ever: a published dataset's test speakers must stay test speakers.
+    assert [split_of(name, SHARES) for name in ("amal", "marek", "omar")] == ["train", "val", "test"]

@@ -1,18 +1,14 @@
-"""The verdict over made-up scores: every threshold, the wording, and stable splits."""
+"""The verdict over made-up scores: every threshold, and the wording."""
 
 import dataclasses
-from collections import Counter
 
 import pytest
-from pydantic import ValidationError
 
-from storage.splits import split_of
 from tasks.stage import Rejected
 from tasks.verdict import Verdict, VerdictConfig, VerdictInput, VerdictRow
 
 GOOD = VerdictInput(
     id="v1",
-    speaker="ann",
     face_px=120.0,
     outside_share=0.0,
     lost_share=0.0,
@@ -35,7 +31,6 @@ GOOD = VerdictInput(
     lip_lead=0.6,
 )
 MUTE = {f: None for f, hint in VerdictInput.__annotations__.items() if "None" in str(hint)}
-SHARES = {"train": 0.9, "val": 0.05, "test": 0.05}
 
 
 def verdict(config=None, **scores):
@@ -43,8 +38,8 @@ def verdict(config=None, **scores):
     return result
 
 
-def test_good_scores_pass_with_a_split_and_a_speaker():
-    assert verdict() == VerdictRow("v1", split_of("ann", SHARES), "ann")
+def test_good_scores_pass():
+    assert verdict() == VerdictRow("v1")
 
 
 @pytest.mark.parametrize(
@@ -100,17 +95,3 @@ def test_thresholds_are_the_configs():
     assert verdict(VerdictConfig(min_lip_strength=0.3)).code == "lip_strength"
     assert verdict(**MUTE).code == "no_audio"
     assert isinstance(verdict(VerdictConfig(require_audio=False), **MUTE), VerdictRow)
-
-
-def test_shares_must_sum_to_one():
-    with pytest.raises(ValidationError, match="sum to 1"):
-        VerdictConfig(shares={"train": 0.5, "test": 0.4})
-
-
-def test_splits_have_their_shares_and_depend_on_the_speaker_alone():
-    counts = Counter(split_of(f"speaker {i}", SHARES) for i in range(20000))
-    assert counts["train"] / 20000 == pytest.approx(0.9, abs=0.01)
-    assert counts["val"] / 20000 == pytest.approx(0.05, abs=0.01)
-    assert {split_of("ann", SHARES) for _ in range(3)} == {verdict(id="other").split}
-    # Fixed for ever: a published dataset's test speakers must stay test speakers.
-    assert [split_of(name, SHARES) for name in ("amal", "marek", "omar")] == ["train", "val", "test"]

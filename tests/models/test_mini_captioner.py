@@ -23,9 +23,9 @@ def processor():
 
 
 def test_strangers_occluders_are_named_and_boxed():
-    """Of so few people two in a hundred may stray; names are still below their floor on many: 0.845."""
+    """Of so few people some may stray; `measured` is of many."""
     numbers = measure("mini:captioner", people=18, frames=26)
-    assert numbers["named_right"] >= 0.75
+    assert numbers["named_right"] >= FLOORS["named_right"] - 0.07
     assert numbers["none_when_none"] >= FLOORS["none_when_none"] - 0.07
     assert numbers["box_iou"] >= FLOORS["box_iou"]
 
@@ -34,7 +34,7 @@ def test_it_says_what_it_is_and_is_small():
     path = resolve("mini:captioner")
     about = json.loads((path / "about.json").read_text())
     assert about["licence"] == "Apache-2.0"
-    assert set(FLOORS) <= set(about["measured"])
+    assert all(about["measured"][name] >= floor for name, floor in FLOORS.items())
     assert sum(file.stat().st_size for file in path.iterdir()) < 8e6
 
 

@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from models.mini.captioner import overlap
 from models.mini.clips import make_clip
+from models.segment import box_of
 from models.vlm.question import Reply
 from storage.encode import encode_video
 from storage.pictures import decode_picture
@@ -128,18 +130,20 @@ def test_the_mini_model_names_and_boxes_what_strangers_hold_before_their_faces()
     """Through the codec, in one batch, in order; what is worn is the surest to be named."""
     stage = Captions()
     stage.setup(Store())
+    kinds = ["mask", None, "scarf", "mask", "scarf", "mask"]
     clips = [
-        make_clip(5, 20, 30, kind="mask"),
-        make_clip(5, 21, 30, occluded=0),
-        make_clip(5, 22, 30, kind="scarf"),
+        make_clip(5, 20 + n, 30, kind=kind) if kind else make_clip(5, 20 + n, 30, occluded=0)
+        for n, kind in enumerate(kinds)
     ]
     rows = [row_of(f"c{n}", 30, video=encode_video(None, c.rgb_FHWC, 25)) for n, c in enumerate(clips)]
     results = stage(rows)
-    assert [result.id for result in results] == ["c0", "c1", "c2"]
-    assert [getattr(result, "occluders", result) for result in results] == [["mask"], [], ["scarf"]]
-    (box,) = json.loads(results[0].boxes)
-    rows_there, columns_there = (
-        np.flatnonzero(clips[0].occluder_FHW[box["frame"]].any(axis)) for axis in (1, 0)
-    )
-    truth = columns_there[0], rows_there[0], columns_there[-1] + 1, rows_there[-1] + 1
-    np.testing.assert_allclose(box["box"], truth, atol=8)
+    assert [result.id for result in results] == [row.id for row in rows]
+    assert [getattr(result, "occluders", result) for result in results] == [[k] if k else [] for k in kinds]
+    boxes = [json.loads(result.boxes) for result in results]
+    ious = [
+        overlap(box["box"], box_of(clip.occluder_FHW[box["frame"]]))
+        for clip, found in zip(clips, boxes, strict=True)
+        for box in found
+    ]
+    assert len(ious) == 5
+    assert np.mean(ious) >= 0.6

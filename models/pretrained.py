@@ -19,12 +19,12 @@ _PARTIAL = (
 )
 
 
-def load(kind: Any, path: Path) -> Any:
+def load(kind: Any, path: Path, dtype: torch.dtype = torch.float32) -> Any:
     """A model, for use; `kind` is one of the library's classes. From this disk only."""
     try:
         with quietly():
             model, report = kind.from_pretrained(
-                path, output_loading_info=True, dtype=torch.float32, local_files_only=True
+                path, output_loading_info=True, dtype=dtype, local_files_only=True
             )
     except (
         Exception

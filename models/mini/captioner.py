@@ -7,8 +7,6 @@ the report. It answers the two questions of models/vlm/prompts.py and knows no o
 covered.py, how its eyes learn in sight.py, and how it learns to say what they see in saying.py.
 """
 
-import argparse
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,13 +18,13 @@ from torch import Tensor, nn
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from models.mini.clips import FPS, Clip, make_clip
-from models.mini.corpus import TRAINING
 from models.mini.covered import FRAMES, SIDE, Take, box_of, hides, make_takes
 from models.mini.face import pacing, seeded
 from models.mini.saying import SEEN_SIDE, SIZES, Teacher, answer_loss, softened, texts
+from models.mini.shipping import Numbers, described, ship, write_about
 from models.mini.sight import TOGETHER, Heads, pairs, see
 from models.mini.words import make_net, make_processor
-from models.references import MINI
+from models.pretrained import quietly
 from models.vlm.answers import Box
 from models.vlm.looking import Asking, Sampled, Seen, look, spread
 from models.vlm.prompts import GROUNDING, QUESTION
@@ -112,23 +110,18 @@ def make(plan: Plan) -> tuple[Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProc
 
 
 def save(
-    net: Qwen2_5_VLForConditionalGeneration, processor: Qwen2_5_VLProcessor, plan: Plan, path: Path
-) -> dict[str, float]:
+    made: tuple[Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor],
+    plan: Plan,
+    numbers: Numbers,
+    folder: Path,
+) -> None:
     """In half precision; the numbers are of what was saved, not of what was trained."""
-    net.half().save_pretrained(path)
-    (path / "model.safetensors").chmod(0o644)  # written for nobody else, which an installed package can't use
-    processor.save_pretrained(path)
-    numbers = measure(str(path), plan.strangers)
-    described = {
-        "licence": "Apache-2.0",
-        "what": "redub's mini captioner: a Qwen2.5-VL that names and boxes what is in front of a face",
-        "trained_on": f"{plan.clips} clips of the procedural world, people from {TRAINING}; no real footage",
-        "command": "python -m models.mini.captioner",
-        "plan": vars(plan),
-        "measured": numbers,
-    }
-    (path / "about.json").write_text(json.dumps(described, indent=1) + "\n")
-    return numbers
+    net, processor = made
+    with quietly():
+        net.half().save_pretrained(folder)
+    processor.save_pretrained(folder)
+    what = "captioner: a Qwen2.5-VL that names and boxes what is in front of a face"
+    write_about(folder, described("captioner", what, f"{plan.clips} clips", plan, numbers))
 
 
 def measure(reference: str, people: int, frames: int = 50, seed: int = 77) -> dict[str, float]:
@@ -185,13 +178,11 @@ def overlap(one: Box, other: Box) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=MINI / "captioner")
-    chosen = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     plan = Plan()
-    numbers = save(*make(plan), plan, chosen.out)
-    log.info("on strangers: %s", json.dumps(numbers, indent=1))
+    ship(
+        __doc__, "captioner", lambda: make(plan), lambda made, n, p: save(made, plan, n, p),
+        lambda path: measure(path, plan.strangers),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -8,10 +8,8 @@ mouth has moved: what dubbing must keep draws pictures together, and what it may
 is no tower for text; dubbing compares pictures only.
 """
 
-import argparse
-import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +22,8 @@ from models.likeness.clip import ClipLikeness
 from models.mini.augment import vary
 from models.mini.corpus import TRAINING, make_shot
 from models.mini.face import seeded, train
+from models.mini.shipping import Numbers, described, ship, write_about
 from models.pretrained import quietly
-from models.references import MINI
 
 log = logging.getLogger(__name__)
 SIDE = 64
@@ -127,21 +125,14 @@ def make(plan: Plan) -> CLIPVisionModelWithProjection:
     return pupil.tower.eval()
 
 
-def save(tower: CLIPVisionModelWithProjection, plan: Plan, numbers: dict[str, float], folder: Path) -> None:
+def save(tower: CLIPVisionModelWithProjection, plan: Plan, numbers: Numbers, folder: Path) -> None:
     """As transformers saves it, with where it comes from beside it."""
     with quietly():
         nn.Module.to(tower, memory_format=torch.contiguous_format)
         tower.save_pretrained(folder)
     processor().save_pretrained(folder)
-    described = {
-        "licence": "Apache-2.0",
-        "what": "redub's mini CLIP: the tower for pictures",
-        "trained_on": f"{plan.people} people of the procedural world, seeds from {TRAINING}; no real footage",
-        "command": "python -m models.mini.clip",
-        "plan": asdict(plan),
-        "measured": numbers,
-    }
-    (folder / "about.json").write_text(json.dumps(described, indent=1) + "\n")
+    what = "CLIP: the tower for pictures"
+    write_about(folder, described("clip", what, f"{plan.people} people", plan, numbers))
 
 
 def measure(reference: str, people: int, seed: int = 1) -> dict[str, float]:
@@ -163,16 +154,11 @@ def measure(reference: str, people: int, seed: int = 1) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=MINI / "clip")
-    chosen = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     plan = Plan()
-    tower = make(plan)
-    save(tower, plan, {}, chosen.out)
-    numbers = measure(str(chosen.out), plan.strangers)
-    save(tower, plan, numbers, chosen.out)
-    log.info("on strangers: %s", json.dumps(numbers, indent=1))
+    ship(
+        __doc__, "clip", lambda: make(plan), lambda tower, n, p: save(tower, plan, n, p),
+        lambda path: measure(path, plan.strangers),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

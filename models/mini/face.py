@@ -5,7 +5,6 @@
 writes models/mini/weights/face.safetensors, the same bytes every time on one machine, and prints the report.
 """
 
-import argparse
 import json
 import logging
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from models.faces.nets import Detector, Landmarker, fuse
 from models.mini import detector, landmarks
 from models.mini.corpus import TRAINING, Shot, make_empty, make_shot, mirrored_order
 from models.mini.measure import measure, unseen
-from models.references import MINI
+from models.mini.shipping import Numbers, described, ship
 from models.world.head import head
 
 log = logging.getLogger(__name__)
@@ -114,34 +113,20 @@ def seeded(seed: int) -> tuple[np.random.Generator, torch.Generator]:
     return np.random.default_rng(seed), torch.Generator().manual_seed(seed)
 
 
-def save(weights: dict[str, Tensor], plan: Plan, numbers: dict[str, float], path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    described = {
-        "licence": "Apache-2.0",
-        "what": "redub's mini face detector and landmark network",
-        "trained_on": f"{plan.people} people of the procedural world, seeds from {TRAINING}; no real footage",
-        "command": "python -m models.mini.face",
-        "plan": vars(plan),
-        "measured": numbers,
-        "landmarks": head().landmark_names,
-    }
+def save(weights: dict[str, Tensor], plan: Plan, numbers: Numbers, path: Path) -> None:
+    said = described("face", "face detector and landmark network", f"{plan.people} people", plan, numbers)
+    said["landmarks"] = head().landmark_names
     # One entry, as safetensors writes several in another order each time, and the digest would change.
-    save_file(
-        {key: value.contiguous() for key, value in weights.items()}, path, {"about": json.dumps(described)}
-    )
+    save_file({key: value.contiguous() for key, value in weights.items()}, path, {"about": json.dumps(said)})
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=MINI / "face.safetensors")
-    chosen = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     plan = Plan()
-    weights = make(plan)
-    save(weights, plan, {}, chosen.out)
-    numbers = measure(MiniFaces(str(chosen.out)), *unseen(plan.seed, plan.strangers))
-    save(weights, plan, numbers, chosen.out)
-    log.info("on strangers: %s", json.dumps(numbers, indent=1))
+
+    def measured(path: str) -> Numbers:
+        return measure(MiniFaces(path), *unseen(plan.seed, plan.strangers))
+
+    ship(__doc__, "face.safetensors", lambda: make(plan), lambda w, n, p: save(w, plan, n, p), measured)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ writes models/mini/weights/head.safetensors, the same bytes every time on one ma
 C counts clips, F frames of each, S identity vectors, M moves.
 """
 
-import argparse
 import json
 import logging
 from dataclasses import dataclass, fields, replace
@@ -23,11 +22,10 @@ from models.heads.moves import MOUTH, MOVES, SHAPES
 from models.heads.nets import HeadEncoder, Look, Sight
 from models.heads.soft import SoftHead
 from models.mini.augment import vary
-from models.mini.corpus import TRAINING
 from models.mini.face import seeded, train
 from models.mini.headcorpus import SIDE, Batch, Corpus, corpus, draw
 from models.mini.headmeasure import FLOORS, measure
-from models.references import MINI
+from models.mini.shipping import Numbers, described, ship
 from models.world.head import head
 from models.world.render import face_triangles
 
@@ -39,7 +37,7 @@ WEIGHTS = {"opening": 3.0, "width": 3.0, "protrusion": 3.0, "smile": 2.0}
 """What lies round the mouth counts more than the rest: it is little of the picture."""
 SURFACE = 10
 """One in so many vertices of the face counts in the loss."""
-Numbers = tuple[Tensor, Tensor]
+Fitted = tuple[Tensor, Tensor]
 """The shape, NS, and the moves, NM, of N faces."""
 
 
@@ -88,7 +86,7 @@ class Objective:
         off = off + 0.3 * smooth_l1_loss(shape_CS, batch.shape_CS, beta=0.3)
         return off + 0.3 * binary_cross_entropy_with_logits(present_N, there_CF.flatten().float())
 
-    def _drawn(self, aim: Numbers, guess: Numbers, points_NL2: Tensor) -> Tensor:
+    def _drawn(self, aim: Fitted, guess: Fitted, points_NL2: Tensor) -> Tensor:
         """In pixels: the landmarks as seen and as the numbers put them, and the face that makes the mask."""
         aim_NL2 = self.landmarks(*aim)
         off = pixels(points_NL2, aim_NL2) + pixels(self.landmarks(*guess), aim_NL2)
@@ -98,7 +96,7 @@ class Objective:
         off_NM = smooth_l1_loss(guess_NM / self.spread_M, aim_NM / self.spread_M, reduction="none", beta=0.1)
         return 2 * (off_NM * self.weight_M).mean()
 
-    def _fixed(self, numbers: Numbers) -> Numbers:
+    def _fixed(self, numbers: Fitted) -> Fitted:
         return numbers[0], numbers[1] * self.kept_M + self.open_M
 
 
@@ -161,35 +159,21 @@ def glance(
     return batch, net.grasp(deep, points, answers, mouths)
 
 
-def save(net: HeadEncoder, plan: Plan, numbers: dict[str, float], path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    described = {
-        "licence": "Apache-2.0",
-        "what": "redub's mini head encoder",
-        "trained_on": f"{plan.people} people of the procedural world, seeds from {TRAINING}; no real footage",
-        "command": "python -m models.mini.headfit",
-        "plan": vars(plan),
-        "measured": numbers,
-        "moves": MOVES,
-        "shapes": SHAPES,
-    }
+def save(net: HeadEncoder, plan: Plan, numbers: Numbers, path: Path) -> None:
+    said = described("headfit", "head encoder", f"{plan.people} people", plan, numbers)
+    said |= {"moves": MOVES, "shapes": SHAPES}
     # Half precision moves no landmark by a hundredth of a pixel.
     # One entry, as safetensors writes several in another order each time, and the digest would change.
     weights = {key: value.half().contiguous() for key, value in net.state_dict().items()}
-    save_file(weights, path, {"about": json.dumps(described)})
+    save_file(weights, path, {"about": json.dumps(said)})
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=MINI / "head.safetensors")
-    chosen = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     plan = Plan()
-    net = make(plan)
-    save(net, plan, {}, chosen.out)
-    numbers = measure(str(chosen.out), plan.strangers)
-    save(net, plan, numbers, chosen.out)
-    log.info("on strangers: %s", json.dumps(numbers, indent=1))
+    ship(
+        __doc__, "head.safetensors", lambda: make(plan), lambda net, n, p: save(net, plan, n, p),
+        lambda path: measure(path, plan.strangers),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

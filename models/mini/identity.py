@@ -6,7 +6,6 @@ writes models/mini/weights/identity.onnx, which takes what insightface's ArcFace
 report. Pose, light, mouth, occluder and room differ between the pictures of a person; only the person stays.
 """
 
-import argparse
 import json
 import logging
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from models.faces.nets import Conv, Residual, fuse
 from models.mini.augment import vary
 from models.mini.corpus import TRAINING, make_shot
 from models.mini.face import seeded, train
-from models.references import MINI
+from models.mini.shipping import Numbers, described, ship
 
 log = logging.getLogger(__name__)
 SIZE = 128
@@ -114,9 +113,8 @@ def make(plan: Plan) -> Embedding:
     return net
 
 
-def save(net: Embedding, plan: Plan, numbers: dict[str, float], path: Path) -> None:
+def save(net: Embedding, plan: Plan, numbers: Numbers, path: Path) -> None:
     """One file, with where it comes from in its metadata."""
-    path.parent.mkdir(exist_ok=True)
     torch.onnx.export(
         net,
         (torch.zeros(1, 3, SIDE, SIDE),),
@@ -127,16 +125,9 @@ def save(net: Embedding, plan: Plan, numbers: dict[str, float], path: Path) -> N
         dynamic_axes={"rgb": {0: "n"}, "embedding": {0: "n"}},
     )
     model = onnx.load(str(path))
-    described = {
-        "licence": "Apache-2.0",
-        "what": "redub's mini identity network",
-        "trained_on": f"{plan.people} people of the procedural world, seeds from {TRAINING}; no real footage",
-        "command": "python -m models.mini.identity",
-        "plan": json.dumps(vars(plan)),
-        "measured": json.dumps(numbers),
-    }
-    for key, value in described.items():
-        model.metadata_props.add(key=key, value=value)
+    said = described("identity", "identity network", f"{plan.people} people", plan, numbers)
+    for key, value in said.items():
+        model.metadata_props.add(key=key, value=value if isinstance(value, str) else json.dumps(value))
     path.write_bytes(model.SerializeToString())
 
 
@@ -170,16 +161,12 @@ def auc(same_N: np.ndarray, other_M: np.ndarray) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=MINI / "identity.onnx")
-    chosen = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     plan = Plan()
-    net = make(plan)
-    save(net, plan, {}, chosen.out)
-    numbers = measure(ArcFaceEmbedder(str(chosen.out)), plan.seed, plan.strangers)
-    save(net, plan, numbers, chosen.out)
-    log.info("on strangers: %s", json.dumps(numbers, indent=1))
+
+    def measured(path: str) -> Numbers:
+        return measure(ArcFaceEmbedder(path), plan.seed, plan.strangers)
+
+    ship(__doc__, "identity.onnx", lambda: make(plan), lambda net, n, p: save(net, plan, n, p), measured)
 
 
 if __name__ == "__main__":

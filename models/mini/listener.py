@@ -8,11 +8,9 @@ both stand in its last hidden state for whoever reads it with little effort. The
 Whisper has one.
 """
 
-import argparse
-import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +22,8 @@ from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperModel
 from models.audio.whisper import FEATURES_HZ, NORMED, RATE, WINDOW_S, Whisper, around_frames, states
 from models.mini.corpus import TRAINING
 from models.mini.face import seeded, train
+from models.mini.shipping import Numbers, described, ship, write_about
 from models.pretrained import quietly
-from models.references import MINI
 from models.world.people import make_person
 from models.world.speech import GLIDES, SOUNDS, Speech, speak
 from models.world.voice import synthesise
@@ -174,21 +172,14 @@ def make(plan: Plan) -> tuple[WhisperModel, WhisperFeatureExtractor]:
 
 
 def save(
-    made: tuple[WhisperModel, WhisperFeatureExtractor], plan: Plan, numbers: dict[str, float], folder: Path
+    made: tuple[WhisperModel, WhisperFeatureExtractor], plan: Plan, numbers: Numbers, folder: Path
 ) -> None:
     """As transformers saves it, with where it comes from beside it."""
     with quietly():
         for part in made:
             part.save_pretrained(folder)
-    described = {
-        "licence": "Apache-2.0",
-        "what": "redub's mini Whisper; only the encoder is trained",
-        "trained_on": f"the speech of {plan.people} people of the procedural world, seeds from {TRAINING}",
-        "command": "python -m models.mini.listener",
-        "plan": asdict(plan),
-        "measured": numbers,
-    }
-    (folder / "about.json").write_text(json.dumps(described, indent=1) + "\n")
+    what, learned = "Whisper; only the encoder is trained", f"the speech of {plan.people} people"
+    write_about(folder, described("listener", what, learned, plan, numbers))
 
 
 def measure(reference: str, people: int, seed: int = 1, taught: int = 60) -> dict[str, float]:
@@ -230,16 +221,11 @@ def ridge(x_ND: np.ndarray, y_NK: np.ndarray, stiffness: float = 300.0) -> Calla
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=MINI / "whisper")
-    chosen = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     plan = Plan()
-    made = make(plan)
-    save(made, plan, {}, chosen.out)
-    numbers = measure(str(chosen.out), plan.strangers)
-    save(made, plan, numbers, chosen.out)
-    log.info("on strangers: %s", json.dumps(numbers, indent=1))
+    ship(
+        __doc__, "whisper", lambda: make(plan), lambda made, n, p: save(made, plan, n, p),
+        lambda path: measure(path, plan.strangers),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -10,10 +10,9 @@ B clips, T frames.
 """
 
 import argparse
-import json
 import logging
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +26,7 @@ from models.mini.augment import vary
 from models.mini.clips import Clip, make_clip
 from models.mini.corpus import TRAINING
 from models.mini.face import seeded, train
+from models.mini.shipping import Numbers, described, save_measured, write_about
 from models.references import MINI
 from models.segment import Box, Prompt, box_of
 from models.segment.sam2 import Sam2Segmenter, load
@@ -206,7 +206,7 @@ def learn(model: Sam2VideoModel, made: list[Take], plan: Plan, part: str) -> Non
     neck.position_encoding = exact
 
 
-def save(model: Sam2VideoModel, plan: Plan, part: str, numbers: dict[str, float], folder: Path) -> None:
+def save(model: Sam2VideoModel, plan: Plan, part: str, numbers: Numbers, folder: Path) -> None:
     """In half precision, and measured as it is stored; it is loaded in single."""
     small = deepcopy(model).half().eval()
     for parameter in small.parameters():
@@ -217,16 +217,8 @@ def save(model: Sam2VideoModel, plan: Plan, part: str, numbers: dict[str, float]
     Sam2VideoProcessor(image_processor=image, video_processor=VideoProcessor(size=size)).save_pretrained(
         folder
     )
-    about = {
-        "licence": "Apache-2.0",
-        "what": "redub's mini SAM 2",
-        "trained_on": f"{plan.scenes} people of the procedural world, seeds from {TRAINING}; no real footage",
-        "command": "python -m models.mini.occluder",
-        "plan": asdict(plan),
-        "parts": PARTS[: PARTS.index(part) + 1],
-        "measured": numbers,
-    }
-    (folder / "about.json").write_text(json.dumps(about, indent=1) + "\n")
+    said = described("occluder", "SAM 2", f"{plan.scenes} people", plan, numbers)
+    write_about(folder, said | {"parts": PARTS[: PARTS.index(part) + 1]})
 
 
 # -- how good it is ------------------------------------------------------------------------------------
@@ -282,9 +274,10 @@ def main() -> None:
             model = load(str(chosen.out))[0].requires_grad_(True)
         learn(model, made, plan, part)
         save(model, plan, part, {}, chosen.out)
-    numbers = measure(str(chosen.out), plan.strangers)
-    save(model, plan, chosen.parts[-1], numbers, chosen.out)
-    log.info("on strangers: %s", json.dumps(numbers, indent=1))
+    save_measured(
+        model, chosen.out, lambda net, n, p: save(net, plan, chosen.parts[-1], n, p),
+        lambda path: measure(path, plan.strangers),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

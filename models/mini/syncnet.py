@@ -6,7 +6,6 @@ writes models/mini/weights/syncnet.safetensors and prints the report. The lips o
 own sound among that of the same clip at other times: nothing about the speaker helps, only the movement.
 """
 
-import argparse
 import json
 import logging
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +21,7 @@ from models.mini.augment import vary
 from models.mini.clips import Clip, make_clip
 from models.mini.corpus import TRAINING
 from models.mini.face import seeded, train
-from models.references import MINI
+from models.mini.shipping import Numbers, described, ship
 from models.sync.net import FRAMES, Net, Sizes
 from models.sync.syncnet import REACH, SyncNet, crops, distances, judge, listen
 
@@ -135,19 +134,10 @@ def make(plan: Plan) -> Net:
     return pupil.net.eval()
 
 
-def save(net: Net, plan: Plan, numbers: dict[str, float], path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    described = {
-        "licence": "Apache-2.0",
-        "what": "redub's mini SyncNet",
-        "trained_on": f"{plan.clips} people of the procedural world, seeds from {TRAINING}; no real footage",
-        "command": "python -m models.mini.syncnet",
-        "plan": asdict(plan),
-        "measured": numbers,
-        "sizes": asdict(SIZES),
-    }
+def save(net: Net, plan: Plan, numbers: Numbers, path: Path) -> None:
+    said = described("syncnet", "SyncNet", f"{plan.clips} people", plan, numbers) | {"sizes": asdict(SIZES)}
     weights = {key: value.contiguous() for key, value in net.state_dict().items()}
-    save_file(weights, path, {"about": json.dumps(described)})
+    save_file(weights, path, {"about": json.dumps(said)})
 
 
 def measure(reference: str, people: int, seed: int = 1, seconds: float = 2.0) -> dict[str, float]:
@@ -168,16 +158,11 @@ def measure(reference: str, people: int, seed: int = 1, seconds: float = 2.0) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=MINI / "syncnet.safetensors")
-    chosen = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     plan = Plan()
-    net = make(plan)
-    save(net, plan, {}, chosen.out)
-    numbers = measure(str(chosen.out), plan.strangers)
-    save(net, plan, numbers, chosen.out)
-    log.info("on strangers: %s", json.dumps(numbers, indent=1))
+    ship(
+        __doc__, "syncnet.safetensors", lambda: make(plan), lambda net, n, p: save(net, plan, n, p),
+        lambda path: measure(path, plan.strangers),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import (
     WanAttentionBlock,
     WanCausalConv3d,
     WanResidualBlock,
-    patchify,
 )
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad, unfold
@@ -40,8 +39,7 @@ def start_linear(vae: AutoencoderKLWan, video_BCTHW: Tensor) -> None:
                 _embed(module.conv_shortcut)
         elif isinstance(module, WanAttentionBlock):
             _silence(module.proj)
-    fine = patchify(video_BCTHW, vae.config.patch_size)
-    singles, levels = [], [fine]
+    singles, levels = [], [video_BCTHW]
     encoder, decoder = vae.encoder, vae.decoder
     _embed(encoder.conv_in)
     for down in (encoder.down_blocks[1], encoder.down_blocks[3]):
@@ -59,7 +57,7 @@ def start_linear(vae: AutoencoderKLWan, video_BCTHW: Tensor) -> None:
         now = _double_time(up.upsamplers[0].time_conv, now, single)
         now = _double_space(up.upsamplers[0].resample[1], now, level)
     last = decoder.up_blocks[1].upsamplers[0].resample[1]
-    _linear_end(decoder.norm_out, last, decoder.conv_out, now, fine.shape[1])
+    _linear_end(decoder.norm_out, last, decoder.conv_out, now, video_BCTHW.shape[1])
 
 
 def _silence(conv: Any) -> None:

@@ -13,11 +13,10 @@ from typing import Any
 import torch
 from PIL import Image
 from qwen_vl_utils import process_vision_info
-from safetensors import SafetensorError
 from transformers import AutoProcessor, BatchFeature, Qwen2_5_VLForConditionalGeneration
-from transformers.utils.logging import disable_progress_bar
 
-from models.references import ModelError, resolve
+from models import pretrained
+from models.references import resolve
 from models.vlm.question import Question, Reply, Sizes
 
 
@@ -32,7 +31,7 @@ class Qwen:
         )
         # A batch's answers begin together only when what is missing of the shorter questions is on their left.
         self.processor.tokenizer.padding_side = "left"
-        self.net.to(self.device).eval()
+        self.net.to(self.device)
         self.patch = self.net.config.vision_config.patch_size
 
     def ask(self, questions: Sequence[Question], most_tokens: int) -> list[Reply]:
@@ -50,25 +49,10 @@ class Qwen:
 def load(reference: str, dtype: torch.dtype) -> tuple[Any, Any]:
     """The processor and the network of a directory as `save_pretrained` writes it, whole or not at all."""
     path = resolve(reference)
-    how: dict[str, Any] = {"local_files_only": True}
-    disable_progress_bar()
-    try:
-        processor = AutoProcessor.from_pretrained(path, **how)
-        # Whether it would cap frames it scales, which it must say or it warns; here it scales none (vision).
-        processor.video_processor.cap_pixels_per_frame = False
-        loaded: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(
-            path, dtype=dtype, output_loading_info=True, **how
-        )
-        net, told = loaded
-        # The library fills what a file lacks with noise, and only warns.
-        if missing := sorted(told["missing_keys"]):
-            raise ValueError(f"{len(missing)} weights are missing, the first is {missing[0]}")
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
-        raise ModelError(
-            f"{reference} ({path}) can't be loaded as Qwen2.5-VL: {error}; give a directory as "
-            "`save_pretrained` writes it, with config.json, weights, tokenizer and processor files"
-        ) from error
-    return processor, net
+    processor = pretrained.load_processor(AutoProcessor, path)
+    # Whether it would cap frames it scales, which it must say or it warns; here it scales none (vision).
+    processor.video_processor.cap_pixels_per_frame = False
+    return processor, pretrained.load(Qwen2_5_VLForConditionalGeneration, path, dtype)
 
 
 def prepare(processor: Any, questions: Sequence[Question], sizes: Sizes) -> BatchFeature:

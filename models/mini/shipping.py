@@ -1,0 +1,64 @@
+"""How a mini model is shipped: saved, measured as it lies there, and saved again with what was measured.
+
+Every file says of itself under which licence it is, what it learned from, by which command, and how good it is.
+"""
+
+import argparse
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+from models.mini.corpus import TRAINING
+from models.references import MINI
+
+log = logging.getLogger(__name__)
+Numbers = Mapping[str, float]
+Made = TypeVar("Made")
+
+
+def described(name: str, what: str, learned: str, plan: Any, numbers: Numbers) -> dict[str, Any]:
+    """What is kept with the weights that `python -m models.mini.NAME` makes."""
+    return {
+        "licence": "Apache-2.0",
+        "what": f"redub's mini {what}",
+        "trained_on": f"{learned} of the procedural world, seeds from {TRAINING}; no real footage",
+        "command": f"python -m models.mini.{name}",
+        "plan": asdict(plan),
+        "measured": dict(numbers),
+    }
+
+
+def write_about(folder: Path, said: Mapping[str, Any]) -> None:
+    """Beside weights that are a folder. Anybody may read them: an installed package may be another user's."""
+    (folder / "about.json").write_text(json.dumps(said, indent=1) + "\n")
+    for weights in folder.glob("*.safetensors"):
+        weights.chmod(0o644)
+
+
+def ship(
+    title: str,
+    file: str,
+    make: Callable[[], Made],
+    save: Callable[[Made, Numbers, Path], None],
+    measure: Callable[[str], Numbers],
+) -> None:
+    """The command of a training: `file` is its place among the shipped weights."""
+    parser = argparse.ArgumentParser(description=title.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=MINI / file)
+    out = parser.parse_args().out
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    made = make()
+    save_measured(made, out, save, measure)
+
+
+def save_measured(
+    made: Made, out: Path, save: Callable[[Made, Numbers, Path], None], measure: Callable[[str], Numbers]
+) -> None:
+    save(made, {}, out)
+    numbers = measure(str(out))
+    save(made, numbers, out)
+    log.info("on strangers: %s", json.dumps(numbers, indent=1))

@@ -1,7 +1,7 @@
 # Everything runs in .venv, made by uv (installed for you when it is missing).
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
-MINIS := face identity captioner occluder headfit listener syncnet clip
+MINIS := face identity captioner occluder headfit listener syncnet clip vae
 export UV_COMPILE_BYTECODE = 1
 export UV_PROJECT_ENVIRONMENT = .venv
 export RAY_ENABLE_UV_RUN_RUNTIME_ENV = 0

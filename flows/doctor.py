@@ -16,7 +16,8 @@ from flows.driver import check_needs
 from flows.recipes import load_recipe, stages_of
 from flows.view import console, size
 from flows.weights import references_in
-from infra.profiles import Profile, load_profile
+from infra.profiles import Profile, load_profile, needs_for
+from models.catalogue import find
 from models.references import ModelError, parse, resolve
 from storage.catalog import Catalog
 from storage.lock import CatalogBusy
@@ -58,6 +59,7 @@ def _findings(recipe: str, profile: Profile, catalog: str) -> Iterator[Finding]:
     yield from _place(Catalog(catalog))
     for stage in stages_of(load_recipe(recipe)).values():
         yield from _stage(stage, recipe)
+        yield from _share(stage, profile)
 
 
 def _stage(stage: Stage, recipe: str) -> Iterator[Finding]:
@@ -69,6 +71,21 @@ def _stage(stage: Stage, recipe: str) -> Iterator[Finding]:
     ]
     lacks += [finding for one in references_in(stage.config) if (finding := _weights(stage, one, recipe))]
     yield from lacks or [_complete(stage)]
+
+
+def _share(stage: Stage, profile: Profile) -> Iterator[Finding]:
+    """Whether a worker's part of a GPU holds its weights; what it computes with them comes on top."""
+    gpus = needs_for(profile, stage.name, stage.needs).gpus
+    known = [find(reference) for reference in references_in(stage.config)]
+    weights = sum(one.size or 0 for one in known if one)
+    if not (gpus and profile.gpu_memory_gb and weights):
+        return
+    share = gpus * profile.gpu_memory_gb * 1e9
+    what = f"stage {stage.name}: {size(weights)} of weights, {gpus:g} GPU with {size(int(share))} a worker"
+    good = weights < share
+    yield Finding(
+        good, what, "" if good else f"give it more in your profile: needs.{stage.name} = {{ gpus = 1 }}"
+    )
 
 
 def _weights(stage: Stage, reference: str, recipe: str) -> Finding | None:

@@ -43,9 +43,10 @@ def publish(
     """Tag what the last node accepted; when that is what the newest version holds, nothing is written."""
     content = _content_digest(nodes, chosen)
     if not chosen[nodes[-1].name].ok.num_rows:
+        last = next(s for s in chosen.values() if not s.ok.num_rows)
         raise StorageError(
-            f"no item was accepted, so no version is published; see `redub status -c {catalog.root}`, and "
-            "`redub trace NAME` for the reasons of one file"
+            f"no item was accepted, so no version is published: {last.node.name} let none of {last.entered} through; "
+            f"`redub sheet {last.node.name} --only rejected -c {catalog.root}` shows why, `redub trace NAME` for one file"
         )
     newest = latest_version(catalog)
     if newest and newest.manifest["content"] == content:

@@ -9,9 +9,10 @@ The mask of the real lips is a weight for losses only: no model may see it.
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
+from pydantic import model_validator
 
 from infra.resources import Needs
 from models.heads import load_head
@@ -38,8 +39,8 @@ class FaceMaskConfig(StageConfig):
     """What fits the head."""
     head_model: str = "mini:head"
     """Reference of its weights."""
-    head_mesh: str = "own:flame/flame.npz"
-    """Reference of FLAME as .npz, which smirk needs (models/heads/flame.py says how to make it)."""
+    head_mesh: str = ""
+    """Reference of FLAME as .npz, which smirk alone needs: own:flame/flame.npz (models/heads/flame.py makes it)."""
     jaw: float = 0.4
     """Radians that the jaw is opened before the face is drawn, whatever the real mouth does."""
     dilate: float = 0.02
@@ -50,6 +51,14 @@ class FaceMaskConfig(StageConfig):
     """Frames in a row without a face that are bridged; a longer loss rejects the clip."""
     max_lost_share: float = 0.3
     """Share of all frames that may be bridged."""
+
+    @model_validator(mode="after")
+    def _has_a_mesh_if_it_needs_one(self) -> Self:
+        if (self.head == "smirk") != bool(self.head_mesh):
+            raise ValueError(
+                "head smirk moves FLAME's mesh: set head_mesh, for example to own:flame/flame.npz, for it and for no other"
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -98,8 +107,8 @@ class FaceMask(Annotate):
     head: "HeadFit"
 
     def weights(self) -> dict[str, str]:
-        needed = [self.config.head_model] + [self.config.head_mesh] * (self.config.head == "smirk")
-        return {reference: digest(reference) for reference in needed}
+        needed = (self.config.head_model, self.config.head_mesh)
+        return {reference: digest(reference) for reference in needed if reference}
 
     def packages(self) -> dict[str, str]:
         if self.config.head != "mediapipe":

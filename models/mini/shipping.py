@@ -27,7 +27,7 @@ def described(name: str, what: str, learned: str, plan: Any, numbers: Numbers) -
         "trained_on": f"{learned} of the procedural world, seeds from {TRAINING}; no real footage",
         "command": f"python -m models.mini.{name}",
         "plan": asdict(plan),
-        "measured": dict(numbers),
+        "measured": {name: round(value, 4) for name, value in numbers.items()},
     }
 
 

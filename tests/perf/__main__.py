@@ -59,7 +59,7 @@ def table(parts: dict[str, list[Line]]) -> Table:
         ("", "left"),
     ):
         drawn.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    drawn.add_column("", style="bright_black", no_wrap=True)
+    drawn.add_column("", style="bright_black")
     for part, lines in parts.items():
         for i, line in enumerate(lines):
             state = "" if not line.target else "[red]missed[/]" if line.missed else "[green]ok[/]"

@@ -26,10 +26,10 @@ def lines(say: Say) -> list[Line]:
         stage._sampled(row)
     decode = time.process_time() - began
     return [
-        Line("captions clips/s/core, in one batch", CLIPS / batched, at_least=4),
-        Line("captions clips/s/core, one by one", CLIPS / single),
-        Line("captions batched over single", single / batched, "x", at_least=1),
-        Line("captions share of time in decode", 100 * decode / batched, " %"),
+        Line("clips/s/core, in one batch", CLIPS / batched, at_least=4),
+        Line("  one by one", CLIPS / single),
+        Line("  batched over single", single / batched, "x", at_least=1),
+        Line("  share of time in decode", 100 * decode / batched, " %"),
     ]
 
 

@@ -5,6 +5,8 @@ python -m tests.perf facemask
 
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -14,13 +16,18 @@ from models.heads.steady import smoothed
 from models.mini.clips import Clip, make_clip
 from storage.encode import encode_video
 from storage.store import Store
-from tasks.facemask import FaceMask, FaceMaskInput, FaceMaskRow
+from tasks.facemask import FaceMask, FaceMaskConfig, FaceMaskInput, FaceMaskRow
 from tasks.footage.trackdata import TrackData
+from tasks.ingest import Ingest, IngestConfig, IngestInput
 from tasks.masks import pack
+from tasks.probe import Probe
+from tasks.stage import Expanded
+from tests.media_files import DATA, narrow, source_of
 from tests.perf.line import Line, Say
 
 CLIPS, FRAMES = 6, 75
 SIZES = (64, 512)
+MODEL = DATA / "models" / "face_landmarker_v2_with_blendshapes.task"
 
 
 def lines(say: Say) -> list[Line]:
@@ -36,7 +43,30 @@ def lines(say: Say) -> list[Line]:
         Line("  bytes a frame, face mask", sum(len(row.face_masks) for row in rows) / CLIPS / FRAMES),
         Line("  bytes a frame, fit", sum(len(row.head_fit) for row in rows) / CLIPS / FRAMES),
     ]
-    return found + [_mask_line(head, clips[0], side) for side in SIZES]
+    return found + [_mask_line(head, clips[0], side) for side in SIZES] + _real(say)
+
+
+def _real(say: Say) -> list[Line]:
+    """Real people by MediaPipe, where it and footage are to be had."""
+    if not (MODEL.is_file() and find_spec("mediapipe")):
+        return []
+    say("real clips, cut at 256 pixels, by MediaPipe")
+    ingest = Ingest(IngestConfig(face="mediapipe", face_model=str(MODEL), identity_model="", size=256))
+    masker = FaceMask(FaceMaskConfig(head="mediapipe", head_model=str(MODEL)))
+    for stage in (probe := Probe(), ingest, masker):
+        stage.setup(Store())
+    listed = probe([source_of(path) for path in sorted((DATA / "clips").glob("*.mpg"))])
+    cut = ingest([narrow(IngestInput, row) for source in listed for row in source.rows])
+    clips = [clip for one in cut if isinstance(one, Expanded) for clip in one.rows]
+    bare = [SimpleNamespace(occluder_masks=pack(np.zeros((c.frames, 256, 256), bool))) for c in clips]
+    rows = [narrow(FaceMaskInput, clip, none) for clip, none in zip(clips, bare, strict=True)]
+    spent = _seconds(lambda: masker(rows))
+    masker.head.close()  # type: ignore[attr-defined]
+    ingest.face.close()  # type: ignore[attr-defined]
+    count = sum(clip.frames for clip in clips)
+    return [
+        Line("MediaPipe, real faces at 256 px", 1000 * spent / count, " ms/frame", note=f"{count} frames")
+    ]
 
 
 def _mask_line(head: MiniHead, clip: Clip, side: int) -> Line:

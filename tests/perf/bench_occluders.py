@@ -117,7 +117,7 @@ def _following(say: Say) -> list[Line]:
     read = _seconds(lambda: _decode(video))
     return [
         Line("mini SAM 2, frames/s/core", FRAMES / one, at_least=15),
-        Line("  a second object costs", two / one - 1, note="of the first; pictures are looked at once"),
+        Line("  a second object costs", two / one - 1, note="of the first"),
         Line("  share of decoding", read / (read + one), at_most=0.1),
     ]
 

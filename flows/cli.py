@@ -93,8 +93,8 @@ def demo(
     _rebuild(str(folder), catalog, recipe, set_, profile, "", "")
     clips, masks = _looks(catalog, DEMO)
     console.print(
-        f"\nLook at {clips.sheet} and {clips.mosaic}, and at what may be repainted:\n"
-        f"{masks.sheet} (frames, boxes, what covers the face, its mask, what is left).\n"
+        f"\nLook at {clips.sheet} ({clips.mosaic.name if clips.mosaic else ''} beside it plays), and at\n"
+        f"{masks.sheet}: what covers each face, and what may be repainted.\n"
         f"Then try, each with -c {catalog}:\n"
     )
     for command, what in (
@@ -225,11 +225,15 @@ def _looks(catalog: str, folder: Path) -> tuple["Written", "Written"]:
     from flows.sheets import stage_sheet
     from storage.catalog import Catalog
 
-    tables, columns = Catalog(catalog), ("speaker", "split")
-    clips = stage_sheet(tables, "speakers", folder / "sheet.png", folder / "clips.mp4", columns=columns)
+    tables = Catalog(catalog)
+    clips = stage_sheet(
+        tables, "speakers", folder / "sheet.png", folder / "clips.mp4",
+        columns=("speaker", "split"), pictures=("ingest",),
+    )  # fmt: skip
     masks = stage_sheet(
         tables, "facemask", folder / "masks.png", None,
-        columns=("captions.answer", "occluders.covered_share", "jaw_max"), above=("captions", "occluders"),
+        columns=("captions.answer", "occluders.covered_share", "jaw_max"),
+        pictures=("captions", "occluders", "facemask"),
     )  # fmt: skip
     return clips, masks
 

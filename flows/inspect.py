@@ -31,9 +31,9 @@ def sheet(
         list[str] | None,
         typer.Option(help="What to print below each, e.g. sharpness or captions.answer. Repeatable."),
     ] = None,
-    above: Annotated[
+    picture: Annotated[
         list[str] | None,
-        typer.Option(help="A stage before it whose pictures to put above, e.g. captions. Repeatable."),
+        typer.Option(help="Whose pictures to show, one below the other, e.g. captions. Repeatable."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows at most, spread over people or reasons.")] = 60,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the two files.")] = Path("."),
@@ -46,7 +46,7 @@ def sheet(
     name = f"{stage}-{only}"
     written = stage_sheet(
         _existing(catalog), stage, out / f"{name}.png", out / f"{name}.mp4",
-        only=only, limit=limit, columns=column or (), above=above or (),
+        only=only, limit=limit, columns=column or (), pictures=picture or (),
     )  # fmt: skip
     console.print(
         f"{written.shown} rows: {written.sheet}" + (f", {written.mosaic}" if written.mosaic else "")

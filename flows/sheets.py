@@ -36,15 +36,16 @@ def stage_sheet(
     only: str = "ok",
     limit: int = 60,
     columns: Sequence[str] = (),
-    above: Sequence[str] = (),
+    pictures: Sequence[str] = (),
 ) -> Written:
     """Show a stage's rows of the newest rebuild: `only` ok, rejected or quarantined; captions tell why, or
-    `columns` (the stage's own that fit, if none is named). Pictures of stages `above` it are put on top."""
+    `columns` (the stage's own that fit, if none is named). `pictures` names the stages whose are shown, one below
+    the other (the nearest that has any, if none is named)."""
     shown = rows_to_show(catalog, stage, only, limit)
     said = _said(catalog, stage, shown, only, columns)
     captions = [f"{item.name}\n{text}" for item, text in zip(shown, said, strict=True)]
-    pictures = _pictures(catalog, shown, above)
-    sheet_path.write_bytes(contact_sheet(list(zip(pictures, captions, strict=True)), COLUMNS, WIDTH))
+    jpegs = _stacks(catalog, shown, pictures) if pictures else _nearest(catalog, shown)
+    sheet_path.write_bytes(contact_sheet(list(zip(jpegs, captions, strict=True)), COLUMNS, WIDTH))
     if mosaic_path is None:
         return Written(len(shown), sheet_path, None)
     # A clip's card is narrow: the code, or the first of the values, must do.
@@ -64,16 +65,15 @@ def _said(
     return [f"{item.row['code'] or 'raised'}: {item.row['reason']}" for item in shown]
 
 
-def _pictures(catalog: Catalog, shown: Sequence[Shown], above: Sequence[str]) -> list[bytes | None]:
+def _stacks(catalog: Catalog, shown: Sequence[Shown], stages: Sequence[str]) -> list[bytes | None]:
+    columns = [posters_of(catalog, shown, stage) for stage in stages]
+    return [stacked(jpegs) for jpegs in zip(*columns, strict=True)]
+
+
+def _nearest(catalog: Catalog, shown: Sequence[Shown]) -> list[bytes | None]:
     """Posters; where no stage has one, stills of the nearest video, or of the source's own file."""
-    posters = [
-        poster or _stills(catalog, item)
-        for item, poster in zip(shown, blobs(catalog, shown, STILL), strict=True)
-    ]
-    if not above:
-        return posters
-    rows = zip(*(posters_of(catalog, shown, stage) for stage in above), posters, strict=True)
-    return [stacked([jpeg for jpeg in row if jpeg is not None]) if any(row) else None for row in rows]
+    posters = blobs(catalog, shown, STILL)
+    return [poster or _stills(catalog, item) for item, poster in zip(shown, posters, strict=True)]
 
 
 def _stills(catalog: Catalog, item: Shown) -> bytes | None:

@@ -151,18 +151,17 @@ def blobs(catalog: Catalog, shown: Sequence[Shown], names: Sequence[str]) -> lis
     return found
 
 
-def posters_of(catalog: Catalog, shown: Sequence[Shown], stage: str) -> list[bytes | None]:
-    """The posters of one stage that the rows came through."""
+def posters_of(catalog: Catalog, shown: Sequence[Shown], stage: str) -> list[bytes]:
+    """The pictures of one stage that the rows came through, or of their own."""
     column = (
         next((c for c in blob_columns(output_of(stage)) if c in STILL), None) if stage in STAGES else None
     )
-    if column is None or any(stage not in item.way for item in shown):
-        ways = [name for name in shown[0].way if set(STILL) & set(blob_columns(output_of(name)))]
+    if column is None:
+        have = [s for s in (shown[0].stage, *shown[0].way) if set(STILL) & set(blob_columns(output_of(s)))]
         raise StorageError(
-            f"these rows bring no picture of {stage!r} along; they do of {', '.join(ways) or 'none'}"
+            f"there are no pictures of {stage!r} to show; there are of {', '.join(have) or 'none'}"
         )
-    rows = table_of(catalog, stage).read([item.way[stage]["_rowid"] for item in shown], [column])
-    return [row[column] for row in rows]
+    return _values(catalog, stage, shown, column)
 
 
 def own_values(catalog: Catalog, stage: str, shown: Sequence[Shown], names: Sequence[str]) -> list[str]:
@@ -172,6 +171,7 @@ def own_values(catalog: Catalog, stage: str, shown: Sequence[Shown], names: Sequ
     told: list[list[str]] = [[] for _ in shown]
     for stage_column in asked:
         owner, _, column = stage_column.partition(".")
+        _check_column(owner, column)
         for said, value in zip(told, _values(catalog, owner, shown, column), strict=True):
             if value is not None:
                 said.append(f"{column}={_short(value)}")
@@ -183,14 +183,19 @@ def _all_plain(stage: str) -> list[str]:
     return [f"{stage}.{c}" for c in hints if hints[c] in told and c not in ("id", *NAMES)]
 
 
+def _check_column(owner: str, column: str) -> None:
+    if owner not in (SOURCES.name, *STAGES):
+        raise StorageError(f"there is no stage {owner!r}; there are: {', '.join(STAGES)}")
+    plain = [c for c in row_fields(output_of(owner)) if c != "id" and c not in blob_columns(output_of(owner))]
+    if column not in plain:
+        raise StorageError(f"{owner} has no column {column!r}; it has: {', '.join(plain) or 'none'}")
+
+
 def _values(catalog: Catalog, owner: str, shown: Sequence[Shown], column: str) -> list[Any]:
     rows = [item.row if owner == item.stage else item.way.get(owner) for item in shown]
     if any(row is None for row in rows):
         ways = [shown[0].stage, *shown[0].way]
         raise StorageError(f"these rows did not come through {owner!r}; they did through {', '.join(ways)}")
-    plain = [c for c in row_fields(output_of(owner)) if c != "id" and c not in blob_columns(output_of(owner))]
-    if column not in plain:
-        raise StorageError(f"{owner} has no column {column!r}; it has: {', '.join(plain) or 'none'}")
     read = table_of(catalog, owner).read([row["_rowid"] for row in rows if row is not None], [column])
     return [row[column] for row in read]
 

@@ -52,17 +52,10 @@ def trace(catalog: Catalog, needle: str) -> Trace:
 
 
 def stage_order(catalog: Catalog) -> list[str]:
-    """Stage names as they feed each other, read from the fingerprints that the catalog knows."""
+    """Stage names in running order: those of the newest run, then those that only older recipes had."""
     made = catalog.made()
-    depth: dict[str, int] = {}
-
-    def of(fingerprint: str) -> int:
-        up = [of(f) for f in made[fingerprint].upstream if f in made]
-        return 1 + max(up, default=0)
-
-    for fingerprint, entry in made.items():
-        depth[entry.stage] = max(depth.get(entry.stage, 0), of(fingerprint))
-    return ["sources", *sorted(depth, key=lambda s: (depth[s], s))]
+    of_runs = [f for run in catalog.runs() for f in run["fingerprints"] if f in made]
+    return list(dict.fromkeys(["sources", *(made[f].stage for f in (*of_runs, *made))]))
 
 
 def _find(catalog: Catalog, stages: Iterable[str], needle: str) -> set[str]:

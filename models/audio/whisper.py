@@ -13,23 +13,24 @@ from torch.nn.functional import gelu
 from transformers import WhisperFeatureExtractor, WhisperModel
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
+from models.audio.windows import FEATURES_HZ, RATE, near_frames
 from models.pretrained import load, load_processor
 from models.references import ModelError, resolve
 
-RATE = 16000
-FEATURES_HZ = 50
 WINDOW_S = 30
 """Whisper always listens to this much; what is missing is silence."""
 NORMED = -1
 """The layer that transformers calls the last hidden state: the last block's output after the final norm."""
+LAST = 0
+"""The last block's output before that norm, however many blocks there are."""
 TOGETHER = 4
 """Windows a pass: more fill a GPU no better, and each holds the states of all its positions."""
 
 
 class Whisper:
-    """`layers`: `NORMED`, or n for what the n-th block gives, counted from 1, with no norm after it.
+    """`layers`: `NORMED`, `LAST`, or n for what the n-th block gives, counted from 1, with no norm after it.
 
-    Editors that learnt on the original code's features want the last n: that code stops before the norm.
+    Editors that learnt on the original code's features want `LAST`: that code stops before the norm.
     """
 
     def __init__(self, reference: str, layers: Sequence[int] = (NORMED,), device: str = "cpu"):
@@ -38,17 +39,22 @@ class Whisper:
         self.encoder = load(WhisperModel, path).get_encoder()
         self.extractor = load_processor(WhisperFeatureExtractor, path)
         depth = len(self.encoder.layers)
-        if not layers or not all(layer == NORMED or 1 <= layer <= depth for layer in layers):
+        if not layers or not all(layer in (NORMED, LAST) or 1 <= layer <= depth for layer in layers):
             raise ModelError(
-                f"{reference} has layers 1 to {depth} (or {NORMED}: the last, normed), not {list(layers)}"
+                f"{reference} has layers 1 to {depth} ({LAST}: the last; {NORMED}: it, normed), not {list(layers)}"
             )
-        self.layers, self.device = tuple(layers), device
+        self.layers = tuple(depth if layer == LAST else layer for layer in layers)
+        self.device = device
         self.encoder.to(device)
 
     @torch.inference_mode()
     def listen(self, sound: np.ndarray) -> np.ndarray:
         """float32 (P, L, D) of 16 kHz mono of any length: round(50 x seconds) positions."""
         assert sound.ndim == 1, f"mono is one row of samples, not {sound.shape}"
+        if not np.isfinite(sound).all():
+            raise ValueError(
+                f"{(~np.isfinite(sound)).sum()} of {len(sound)} samples of the sound are not finite"
+            )
         count = round(len(sound) / RATE * FEATURES_HZ)
         mel_WMT = torch.from_numpy(self.mel(sound))
         heard = [
@@ -84,7 +90,5 @@ def states(encoder: WhisperEncoder, mel_BMT: Tensor, layers: Sequence[int], firs
 
 
 def around_frames(heard_PLD: np.ndarray, frames: int, fps: float = 25.0, count: int = 16) -> np.ndarray:
-    """(F, N, L, D): what is heard about each frame, which shows the time frame / fps; the ends are repeated."""
-    middle_F = np.round(np.arange(frames) / fps * FEATURES_HZ).astype(int)
-    near_FN = middle_F[:, None] + np.arange(count) - count // 2
-    return heard_PLD[near_FN.clip(0, len(heard_PLD) - 1)]
+    """(F, N, L, D): what is heard about each frame from the first on (models/audio/windows.py)."""
+    return heard_PLD[near_frames(0, frames, len(heard_PLD), count, fps)]

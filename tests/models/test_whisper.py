@@ -6,7 +6,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperModel
 
-from models.audio.whisper import NORMED, RATE, Whisper, around_frames, states
+from models.audio.packed import pack, unpack
+from models.audio.whisper import LAST, NORMED, RATE, Whisper, around_frames, states
 from models.references import ModelError, resolve
 
 
@@ -72,7 +73,42 @@ def test_frames_get_the_features_about_their_time():
     assert near_FN[-1].tolist() == [96, 97, 98, 99]
 
 
-@pytest.mark.parametrize("layers", [(), (0,), (4,), (1, -2)])
+def test_the_last_layer_has_a_name_for_any_depth(sound):
+    deepest, named = (Whisper("mini:whisper", (layer,)).listen(sound[:RATE]) for layer in (3, LAST))
+    assert np.array_equal(deepest, named)
+
+
+def test_silence_and_next_to_nothing_are_heard_too():
+    whisper = Whisper("mini:whisper")
+    for samples in (0, 1, RATE):
+        heard_PLD = whisper.listen(np.zeros(samples, np.float32))
+        assert heard_PLD.shape == (samples // 320, 1, 96)
+        assert np.isfinite(heard_PLD).all()
+    with pytest.raises(ValueError, match="2 of 9 samples"):
+        whisper.listen(np.array([0, np.nan, np.inf, 0, 0, 0, 0, 0, 0], np.float32))
+
+
+def test_what_is_heard_comes_back_from_half_its_bytes(sound):
+    heard_PLD = Whisper("mini:whisper", (1, LAST)).listen(sound[: 2 * RATE])
+    data = pack(heard_PLD)
+    assert len(data) == 16 + heard_PLD.nbytes // 2
+    again_PLD = unpack(data)
+    assert again_PLD.shape == (100, 2, 96)
+    assert again_PLD == pytest.approx(heard_PLD, rel=2**-11, abs=1e-6)
+    assert unpack(pack(np.empty((0, 1, 4), np.float32))).shape == (0, 1, 4)
+
+
+def test_bytes_and_numbers_that_are_no_features_are_refused():
+    data = pack(np.ones((5, 1, 4), np.float32))
+    for damaged in (b"", b"RDM1" + data[4:], data[:-1], data + b"x"):
+        with pytest.raises(ValueError, match=r"no features|damaged"):
+            unpack(damaged)
+    for wrong in (7e4, np.nan, -np.inf):
+        with pytest.raises(ValueError, match="half precision"):
+            pack(np.full((1, 1, 1), wrong, np.float32))
+
+
+@pytest.mark.parametrize("layers", [(), (-2,), (4,), (1, -2)])
 def test_layers_that_are_not_there_are_refused(layers):
     with pytest.raises(ModelError, match="layers 1 to 3"):
         Whisper("mini:whisper", layers)

@@ -177,16 +177,19 @@ def test_a_stage_without_pictures_shows_those_of_the_clip(catalog, tmp_path):
 
 
 def test_pictures_and_values_of_stages_before_are_put_beside_its_own(catalog, tmp_path):
-    shown = {"above": ["ingest"], "columns": ["split", "ingest.start_s"]}
+    shown = {"pictures": ["ingest", "ingest"], "columns": ["split", "ingest.start_s"]}
     written = stage_sheet(catalog, "speakers", tmp_path / "s.png", None, **shown)
     assert written.mosaic is None
     assert area(png((tmp_path / "s.png").read_bytes()), COLOURS["red"], 30) > 2 * 48**2
-    with pytest.raises(StorageError, match="bring no picture of 'verdict' along; they do of ingest"):
-        stage_sheet(catalog, "speakers", tmp_path / "s.png", None, above=["verdict"])
-    with pytest.raises(StorageError, match="did not come through 'quality'"):
-        stage_sheet(catalog, "speakers", tmp_path / "s.png", None, columns=["quality.sharpness"])
-    with pytest.raises(StorageError, match="ingest has no column 'start'"):
-        stage_sheet(catalog, "speakers", tmp_path / "s.png", None, columns=["ingest.start"])
+    for wrong, why in (
+        ({"pictures": ["verdict"]}, "no pictures of 'verdict' to show; there are of ingest"),
+        ({"pictures": ["facemask"]}, "did not come through 'facemask'; they did through speakers"),
+        ({"columns": ["quality.sharpness"]}, "did not come through 'quality'"),
+        ({"columns": ["ingest.start"]}, "ingest has no column 'start'"),
+        ({"columns": ["ingets.start"]}, "no stage 'ingets'"),
+    ):
+        with pytest.raises(StorageError, match=why):
+            stage_sheet(catalog, "speakers", tmp_path / "s.png", None, **wrong)
 
 
 def test_only_the_rejected_are_shown_with_their_reason(catalog):

@@ -1,0 +1,189 @@
+"""Weights of the DiT: what a file of them is, and loading one straight to where it runs.
+
+A net is made without memory, and each tensor is read, converted and put into place before the next: a GPU holds one
+copy, and this machine's memory one tensor. Whatever does not fit is named before anything is read.
+"""
+
+import json
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from models.dit.config import DitConfig
+from models.dit.net import VideoDit
+from models.dit.presets import PRESETS, on_meta, stacked
+from models.references import ModelError, resolve
+
+Shape = tuple[int, ...]
+SHOWN = 3
+"""Names in a message: enough to see what kind of tensor it is about."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a checkpoint's tensors compare to those of one net."""
+
+    name: str
+    config: DitConfig
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    reshaped: tuple[str, ...]
+    """With both shapes."""
+    shared: int
+    """Tensors of the right name and shape."""
+
+    @property
+    def whole(self) -> bool:
+        return not (self.missing or self.unexpected or self.reshaped)
+
+    def said(self) -> str:
+        """What does not fit, the first of each kind by name."""
+        kinds = (
+            (self.missing, "missing"),
+            (self.unexpected, "unexpected"),
+            (self.reshaped, "of another shape"),
+        )
+        return "; ".join(f"{len(names)} {kind} ({_first(names)})" for names, kind in kinds if names)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a checkpoint is, from its headers alone."""
+
+    path: Path
+    tensors: int
+    parameters: int
+    fit: Fit
+    """With the nearest preset."""
+
+
+def inspect(reference: str | Path) -> Contents:
+    path = resolve(str(reference))
+    shapes = _shapes_of_files(_files(path))
+    return Contents(
+        path, len(shapes), sum(torch.Size(shape).numel() for shape in shapes.values()), nearest(shapes)
+    )
+
+
+def load(
+    reference: str | Path,
+    config: DitConfig | None = None,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    fresh: Collection[str] = (),
+) -> VideoDit:
+    """For use or further training. Without a config, the checkpoint has to be one of the presets.
+
+    Tensors whose name holds one of `fresh` may be missing, and start as in a new net: ("audio", "norm4") takes
+    a published Wan, which cannot hear yet.
+    """
+    path = resolve(str(reference))
+    files = _files(path)
+    shapes = _shapes_of_files(files)
+    fit = nearest(shapes) if config is None else compared("the given config", config, shapes)
+    lacking = [name for name in fit.missing if not any(part in name for part in fresh)]
+    if lacking or fit.unexpected or fit.reshaped:
+        raise ModelError(_refusal(path, fit, nearest(shapes)))
+    net = on_meta(fit.config)
+    net.load_state_dict(dict(_tensors(files, device, dtype)), strict=False, assign=True)
+    _make(net, device, dtype)
+    return net.eval()
+
+
+def nearest(shapes: dict[str, Shape]) -> Fit:
+    """The preset most of the tensors belong to; of two, the one that lacks less."""
+    known = {**PRESETS, **{f"{name} (stacked=2)": stacked(config) for name, config in PRESETS.items()}}
+    fits = [compared(name, config, shapes) for name, config in known.items()]
+    return max(fits, key=lambda fit: (fit.shared, -len(fit.missing)))
+
+
+def compared(name: str, config: DitConfig, shapes: dict[str, Shape]) -> Fit:
+    wanted = _shapes_of(config)
+    both = [key for key in wanted if key in shapes]
+    reshaped = [key for key in both if shapes[key] != wanted[key]]
+    return Fit(
+        name,
+        config,
+        tuple(key for key in wanted if key not in shapes),
+        tuple(key for key in shapes if key not in wanted),
+        tuple(f"{key} {list(shapes[key])} for {list(wanted[key])}" for key in reshaped),
+        len(both) - len(reshaped),
+    )
+
+
+def _refusal(path: Path, fit: Fit, near: Fit) -> str:
+    if not near.shared and not fit.shared:
+        return f"{path} is no video DiT: it has none of its tensors; give {', '.join(PRESETS)}, or a net of this project"
+    if near.whole:
+        return f"{path} is {near.name}, not {fit.name}: {fit.said()}; load it as what it is"
+    return (
+        f"{path} does not fit {fit.name}: {fit.said()}; copy it again if it is incomplete, give the config it has, "
+        "or say which parts may start fresh"
+    )
+
+
+def _files(path: Path) -> list[Path]:
+    """Of a folder: all its files of weights, of which the index, where there is one, names each."""
+    if not path.is_dir():
+        return [path]
+    files = sorted(path.glob("*.safetensors"))
+    for index in path.glob("*.safetensors.index.json"):
+        named = set(json.loads(index.read_text())["weight_map"].values())
+        if absent := sorted(named - {file.name for file in files}):
+            raise ModelError(
+                f"{path} lacks {_first(absent)}, which {index.name} names; copy the folder again"
+            )
+    if not files:
+        raise ModelError(f"{path} holds no .safetensors file; give a folder or file that does")
+    return files
+
+
+def _shapes_of_files(files: list[Path]) -> dict[str, Shape]:
+    shapes: dict[str, Shape] = {}
+    for path in files:
+        with _opened(path) as file:
+            shapes |= {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+    return shapes
+
+
+def _tensors(files: list[Path], device: str, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
+    for path in files:
+        with _opened(path, device) as file:
+            for key in file.keys():  # noqa: SIM118
+                yield key, file.get_tensor(key).to(dtype)
+
+
+@contextmanager
+def _opened(path: Path, device: str = "cpu") -> Iterator[safe_open]:
+    try:
+        with safe_open(path, "pt", device) as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise ModelError(
+            f"{path} cannot be read ({error}): it is truncated, or no safetensors; copy it again"
+        ) from error
+
+
+@lru_cache(maxsize=32)
+def _shapes_of(config: DitConfig) -> dict[str, Shape]:
+    return {key: tuple(tensor.shape) for key, tensor in on_meta(config).state_dict().items()}
+
+
+def _make(net: nn.Module, device: str, dtype: torch.dtype) -> None:
+    """Whatever is still without memory, as a new net has it; modules are fresh whole or not at all."""
+    for module in net.modules():
+        own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+        if any(tensor.is_meta for tensor in own):
+            assert all(tensor.is_meta for tensor in own), "what was read would be lost"
+            module.to_empty(device=device, recurse=False).to(dtype)
+            module.reset_parameters()  # type: ignore[operator]
+
+
+def _first(names: Collection[str]) -> str:
+    return ", ".join(list(names)[:SHOWN]) + (", ..." if len(names) > SHOWN else "")

@@ -1,0 +1,219 @@
+"""The video DiT: noised latents in, the velocity that cleans them out. Generator and editor differ in what they see.
+
+Wan's transformer (2025) with audio cross-attention, and, where asked for, the paper's 2D attention before the 3D
+one. Names of parameters are those of the public X-Dub checkpoint, so loading maps nothing. Times enter as one row
+for each stretch of tokens [reference | motion | target] that shares them, never as a row for each token.
+
+B clips, F latent frames, H by W latents of C channels; T tokens of D numbers; S stretches; R rows that modulate a
+block; N audio tokens a latent frame; L text tokens; d numbers a head.
+"""
+
+from collections.abc import Sequence as Several
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad, rms_norm, scaled_dot_product_attention
+
+from models.dit.conditions import Sequence
+from models.dit.config import DitConfig, check_shapes
+from models.dit.listening import audio_embedding
+from models.dit.rope import rotated, rotations
+
+CLOCK = 1000
+"""Times 0..1 become 0..1000 before the sinusoid, as Wan learnt them."""
+
+
+@dataclass(frozen=True)
+class Around:
+    """What all blocks are told beside the tokens."""
+
+    lengths: tuple[int, ...]
+    """Tokens of each stretch; none is empty."""
+    reference: int
+    """Tokens of reference, which hear and read nothing."""
+    frame: int
+    """Tokens a frame."""
+    rotation_Tc: Tensor
+    text_BLD: Tensor | None
+    audio_VND: Tensor | None
+    """V = B * F: each latent frame hears its own window."""
+
+
+class VideoDit(nn.Module):
+    def __init__(self, config: DitConfig):
+        super().__init__()
+        self.config, dim, patch = config, config.dim, (1, config.patch, config.patch)
+        self.patch_embedding = nn.Conv3d(config.stacked * config.channels, dim, patch, patch)
+        if config.text:
+            self.text_embedding = nn.Sequential(
+                nn.Linear(config.text, dim), nn.GELU("tanh"), nn.Linear(dim, dim)
+            )
+        self.time_embedding = nn.Sequential(
+            nn.Linear(config.frequencies, dim), nn.SiLU(), nn.Linear(dim, dim)
+        )
+        self.time_projection = nn.Sequential(nn.SiLU(), nn.Linear(dim, config.rows * dim))
+        self.audio_embedding = audio_embedding(config.audio, dim)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.head = Head(dim, config.patch**2 * config.channels, config.eps)
+
+    def forward(self, sequence: Sequence) -> Tensor:
+        """(B, C, F, H, W): the velocity of the motion and target frames."""
+        check_shapes(sequence, self.config)
+        x_BDFHW = self.patch_embedding(sequence.latents_BCFHW)
+        frames, rows, columns = x_BDFHW.shape[2:]
+        around = self._around(sequence, rows, columns, x_BDFHW.dtype)
+        times_BSD = self.time_embedding(self._clock(sequence).to(x_BDFHW.dtype))
+        rows_BSRD = self.time_projection(times_BSD).unflatten(2, (self.config.rows, -1))
+        x_BTD = x_BDFHW.flatten(2).transpose(1, 2)
+        for block in self.blocks:
+            x_BTD = block(x_BTD, rows_BSRD, around)
+        shown = 1 if around.reference else 0
+        x_BTP = self.head(x_BTD[:, around.reference :], times_BSD[:, shown:], around.lengths[shown:])
+        return self._picture(x_BTP, frames - sequence.frames[0], rows, columns)
+
+    def _around(self, sequence: Sequence, rows: int, columns: int, dtype: torch.dtype) -> Around:
+        config, (reference, motion, target), frame = self.config, sequence.frames, rows * columns
+        grid = (reference, motion + target, rows, columns)
+        text = sequence.text_BLX
+        if text is not None:  # without a mask: Wan reads its padding, too
+            text = self.text_embedding(pad(text, (0, 0, 0, config.text_tokens - text.shape[1])))
+        audio = sequence.audio_BFNA
+        return Around(
+            tuple(frame * count for count in sequence.frames if count),
+            frame * reference,
+            frame,
+            rotations(config.dim // config.heads, *grid, dtype, sequence.latents_BCFHW.device),
+            text,
+            None if audio is None else self.audio_embedding(audio).flatten(0, 1),
+        )
+
+    def _clock(self, sequence: Sequence) -> Tensor:
+        """(B, S, frequencies), for the stretches that are not empty."""
+        present = [place for place, count in enumerate(sequence.frames) if count]
+        ticks_BS = sequence.times_B3[:, present].double() * CLOCK
+        if self.config.coarse_clock:
+            ticks_BS = ticks_BS.bfloat16().double()
+        half = self.config.frequencies // 2
+        turns = 10000.0 ** -(torch.arange(half, dtype=torch.float64, device=ticks_BS.device) / half)
+        angles = ticks_BS[..., None] * turns
+        return torch.cat([angles.cos(), angles.sin()], -1)
+
+    def _picture(self, x_BTP: Tensor, frames: int, rows: int, columns: int) -> Tensor:
+        """A token holds its patch row by row, channels last."""
+        side = self.config.patch
+        x_BFHWyxC = x_BTP.unflatten(2, (side, side, -1)).unflatten(1, (frames, rows, columns))
+        return x_BFHWyxC.permute(0, 6, 1, 2, 4, 3, 5).flatten(5).flatten(3, 4)
+
+
+class Block(nn.Module):
+    """Text and sound are added ungated; reference tokens know of neither."""
+
+    def __init__(self, config: DitConfig):
+        super().__init__()
+        dim, heads, eps = config.dim, config.heads, config.eps
+        self.modulation = nn.Parameter(torch.empty(1, config.rows, dim))
+        if config.spatial:
+            self.norm0 = nn.LayerNorm(dim, eps, elementwise_affine=False)
+            self.spatial_attn = Attention(dim, heads, eps)
+        self.norm1 = nn.LayerNorm(dim, eps, elementwise_affine=False)
+        self.self_attn = Attention(dim, heads, eps)
+        if config.text:
+            self.norm3 = nn.LayerNorm(dim, eps)
+            self.cross_attn = Attention(dim, heads, eps)
+        self.norm4 = nn.LayerNorm(dim, eps)
+        self.audio_attn = Attention(dim, heads, eps, silent=True)
+        self.norm2 = nn.LayerNorm(dim, eps, elementwise_affine=False)
+        self.ffn = nn.Sequential(nn.Linear(dim, config.ffn), nn.GELU("tanh"), nn.Linear(config.ffn, dim))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.modulation, std=self.modulation.shape[-1] ** -0.5)
+
+    def forward(self, x_BTD: Tensor, rows_BSRD: Tensor, around: Around) -> Tensor:
+        rows = (self.modulation[:, None] + rows_BSRD).unbind(2)
+        if len(rows) > 6:
+            x_BTD = self._within_frames(x_BTD, rows[6:], around)
+        seen = modulated(self.norm1(x_BTD), rows[0], rows[1], around.lengths)
+        x_BTD = gated(x_BTD, self.self_attn(seen, seen, around.rotation_Tc), rows[2], around.lengths)
+        x_BTD = self._told(x_BTD, around)
+        seen = modulated(self.norm2(x_BTD), rows[3], rows[4], around.lengths)
+        return gated(x_BTD, self.ffn(seen), rows[5], around.lengths)
+
+    def _within_frames(self, x_BTD: Tensor, rows: Several[Tensor], around: Around) -> Tensor:
+        """All frames turn as the last one does: within one, only differences of rows and columns matter."""
+        seen = modulated(self.norm0(x_BTD), rows[0], rows[1], around.lengths)
+        seen_VHD = seen.unflatten(1, (-1, around.frame)).flatten(0, 1)
+        found_VHD = self.spatial_attn(seen_VHD, seen_VHD, around.rotation_Tc[-around.frame :])
+        return gated(x_BTD, found_VHD.view_as(x_BTD), rows[2], around.lengths)
+
+    def _told(self, x_BTD: Tensor, around: Around) -> Tensor:
+        target = x_BTD[:, around.reference :]
+        if around.text_BLD is not None:
+            target = target + self.cross_attn(self.norm3(target), around.text_BLD)
+        if around.audio_VND is not None:
+            frames = self.norm4(target).unflatten(1, (-1, around.frame)).flatten(0, 1)
+            target = target + self.audio_attn(frames, around.audio_VND).view_as(target)
+        return torch.cat([x_BTD[:, : around.reference], target], 1)
+
+
+class Attention(nn.Module):
+    """Queries and keys are normed over their whole width, as in Wan. `silent`: adds nothing before it has learnt."""
+
+    def __init__(self, dim: int, heads: int, eps: float, silent: bool = False):
+        super().__init__()
+        self.heads = heads
+        self.q, self.k, self.v = (nn.Linear(dim, dim) for _ in range(3))
+        self.o = Silent(dim, dim) if silent else nn.Linear(dim, dim)
+        self.norm_q, self.norm_k = RMSNorm(dim, eps), RMSNorm(dim, eps)
+
+    def forward(self, x_BTD: Tensor, seen_BLD: Tensor, rotation_Tc: Tensor | None = None) -> Tensor:
+        q = self.norm_q(self.q(x_BTD)).unflatten(-1, (self.heads, -1))
+        k = self.norm_k(self.k(seen_BLD)).unflatten(-1, (self.heads, -1))
+        v = self.v(seen_BLD).unflatten(-1, (self.heads, -1))
+        if rotation_Tc is not None:
+            q, k = rotated(q, rotation_Tc), rotated(k, rotation_Tc)
+        found = scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
+        return self.o(found.transpose(1, 2).flatten(2))
+
+
+class RMSNorm(nn.RMSNorm):
+    """In the activations' type: under autocast those are narrower than the weight, which no fused kernel takes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
+
+
+class Head(nn.Module):
+    def __init__(self, dim: int, outputs: int, eps: float):
+        super().__init__()
+        self.norm = nn.LayerNorm(dim, eps, elementwise_affine=False)
+        self.modulation = nn.Parameter(torch.empty(1, 2, dim))
+        self.head = Silent(dim, outputs)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.modulation, std=self.modulation.shape[-1] ** -0.5)
+
+    def forward(self, x_BTD: Tensor, times_BSD: Tensor, lengths: tuple[int, ...]) -> Tensor:
+        shift_BSD, scale_BSD = (self.modulation[:, None] + times_BSD[:, :, None]).unbind(2)
+        return self.head(modulated(self.norm(x_BTD), shift_BSD, scale_BSD, lengths))
+
+
+class Silent(nn.Linear):
+    """Zero at first: a net starts at velocity 0, and one that learns to listen starts as the net it was."""
+
+    def reset_parameters(self) -> None:
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
+
+def modulated(x_BTD: Tensor, shift_BSD: Tensor, scale_BSD: Tensor, lengths: tuple[int, ...]) -> Tensor:
+    """Each stretch of tokens by its own row (AdaLN)."""
+    parts = enumerate(x_BTD.split(lengths, 1))
+    return torch.cat([part * (1 + scale_BSD[:, s, None]) + shift_BSD[:, s, None] for s, part in parts], 1)
+
+
+def gated(x_BTD: Tensor, added_BTD: Tensor, gate_BSD: Tensor, lengths: tuple[int, ...]) -> Tensor:
+    parts = enumerate(zip(x_BTD.split(lengths, 1), added_BTD.split(lengths, 1), strict=True))
+    return torch.cat([part + gate_BSD[:, s, None] * added for s, (part, added) in parts], 1)

@@ -1,0 +1,72 @@
+"""What goes into a video VAE and comes out: counts, sizes, scales, and what is refused before any work is done."""
+
+from diffusers import AutoencoderKLWan
+from torch import Tensor
+
+EVERY = 4
+"""Frames a latent stands for; but the first stands for one."""
+
+
+def latents_of(frames: int) -> int:
+    """7 of 25 frames. Other counts than 4k + 1 pass silently through the library, and lose their last frames."""
+    if frames < 1 or (frames - 1) % EVERY:
+        near = max(1, round((frames - 1) / EVERY) * EVERY + 1)
+        raise ValueError(f"the video VAE takes 4k+1 frames (1, 5, 9, ...), not {frames}; cut to {near}")
+    return 1 + (frames - 1) // EVERY
+
+
+def frames_of(first: int, count: int) -> slice:
+    """The frames that latents first .. first + count - 1 of a clip stand for."""
+    assert first >= 0, first
+    assert count >= 1, count
+    return slice(max(0, EVERY * first - EVERY + 1), EVERY * (first + count - 1) + 1)
+
+
+def shrink(vae: AutoencoderKLWan) -> int:
+    """How many pixels wide and high a latent is. (The config's own `scale_factor_spatial` is but a note.)"""
+    return 2 ** (len(vae.config.dim_mult) - 1) * (vae.config.patch_size or 1)
+
+
+def check_video(vae: AutoencoderKLWan, video_BCTHW: Tensor) -> None:
+    height, width = video_BCTHW.shape[-2:]
+    latents_of(video_BCTHW.shape[2])
+    side = shrink(vae)
+    if height % side or width % side:
+        fits = f"{height // side * side}x{width // side * side}"
+        raise ValueError(
+            f"this VAE takes pictures whose height and width divide by {side}, not {height}x{width}; cut to {fits}"
+        )
+    _check_finite(video_BCTHW, "frames")
+
+
+def check_latents(vae: AutoencoderKLWan, z_BCTHW: Tensor) -> None:
+    if z_BCTHW.ndim != 5 or z_BCTHW.shape[1] != vae.config.z_dim or not z_BCTHW.shape[2]:
+        raise ValueError(
+            f"this VAE decodes latents (clips, {vae.config.z_dim}, 1 or more, height, width), "
+            f"not {tuple(z_BCTHW.shape)}; were they made by another VAE?"
+        )
+    _check_finite(z_BCTHW, "latents")
+
+
+def _check_finite(x_BCTHW: Tensor, what: str) -> None:
+    """One NaN would spread over all later frames, and over the whole picture."""
+    if x_BCTHW.is_meta or x_BCTHW.isfinite().all():
+        return
+    bad_BT = ~x_BCTHW.isfinite().all(-1).all(-1).all(1)
+    clip = int(bad_BT.any(1).nonzero()[0])
+    numbers = bad_BT[clip].nonzero().flatten().tolist()
+    raise ValueError(
+        f"{what} {', '.join(map(str, numbers[:5]))}{', ...' * (len(numbers) > 5)} of clip {clip} are not finite; "
+        "look at what made them (half precision overflows; use bfloat16)"
+    )
+
+
+def normalised(vae: AutoencoderKLWan, z_BCTHW: Tensor) -> Tensor:
+    """What a DiT works on: mean 0 and deviation 1 in each channel."""
+    mean_C, std_C = (z_BCTHW.new_tensor(v) for v in (vae.config.latents_mean, vae.config.latents_std))
+    return (z_BCTHW - mean_C.view(-1, 1, 1, 1)) / std_C.view(-1, 1, 1, 1)
+
+
+def denormalised(vae: AutoencoderKLWan, z_BCTHW: Tensor) -> Tensor:
+    mean_C, std_C = (z_BCTHW.new_tensor(v) for v in (vae.config.latents_mean, vae.config.latents_std))
+    return z_BCTHW * std_C.view(-1, 1, 1, 1) + mean_C.view(-1, 1, 1, 1)

@@ -1,0 +1,358 @@
+"""The video DiT against a plain one: token by token, in complex numbers and 64 bits, a row of times for each token."""
+
+from cmath import exp
+from dataclasses import replace
+from itertools import product
+from math import cos, erf, pi, sin, sqrt, tanh
+
+import numpy as np
+import pytest
+import torch
+
+from models.dit.conditions import Motion, Sequence, channel_editor, editor, generator
+from models.dit.config import AudioConfig, DitConfig
+from models.dit.net import VideoDit
+from models.dit.presets import PRESETS
+from models.dit.rope import rotations
+
+AUDIO = AudioConfig(features=5, window=4)
+TINY = DitConfig(
+    dim=16, layers=2, heads=2, ffn=20, channels=3, audio=AUDIO, text=7, text_tokens=6, frequencies=8
+)
+DEEP = replace(AUDIO, layers=2, width=8, heads=2)
+
+
+def net_of(config, seed=0):
+    """Every number random: a new net's zeros would hide what they multiply."""
+    torch.manual_seed(seed)
+    net = VideoDit(config).double().requires_grad_(False)
+    for tensor in net.state_dict().values():
+        tensor.normal_(std=0.4)
+    return net
+
+
+def inputs(batch=2, frames=3, height=4, width=6, seed=1):
+    torch.manual_seed(seed)
+    clips = [torch.randn(batch, 3, frames, height, width, dtype=torch.float64) for _ in range(2)]
+    times, sound = (
+        torch.rand(batch, dtype=torch.float64),
+        torch.randn(batch, frames, 4, 5, dtype=torch.float64),
+    )
+    return *clips, times, sound, torch.randn(batch, 4, 7, dtype=torch.float64)
+
+
+def some_motion(clip_BCFHW, *kept):
+    return Motion(clip_BCFHW[:, :, :1] * 2, torch.tensor(kept))
+
+
+def editing(config, kept=(True, False)):
+    noised, companion, times, sound, text = inputs()
+    motion = some_motion(noised, *kept)
+    return editor(noised, companion, times, sound, text if config.text else None, motion)
+
+
+class Plain:
+    """One clip of a sequence."""
+
+    def __init__(self, net, sequence, clip):
+        self.config, self.weights = (
+            net.config,
+            {key: value.numpy() for key, value in net.state_dict().items()},
+        )
+        self.latents, self.audio = sequence.latents_BCFHW[clip].numpy(), sequence.audio_BFNA
+        self.audio = None if self.audio is None else self.audio[clip].numpy()
+        self.text = None if sequence.text_BLX is None else sequence.text_BLX[clip].numpy()
+        reference, motion, target = sequence.frames
+        self.reference, self.target = reference, motion + target
+        rows, columns = (side // 2 for side in self.latents.shape[2:])
+        self.places = list(product(range(self.latents.shape[1]), range(rows), range(columns)))
+        stretch = [0] * reference + [1] * motion + [2] * target
+        self.times = [sequence.times_B3[clip, stretch[frame]].item() for frame, _, _ in self.places]
+        self.rows, self.columns = rows, columns
+
+    def linear(self, name, x, bias=True):
+        return x @ self.weights[f"{name}.weight"].T + (self.weights[f"{name}.bias"] if bias else 0)
+
+    def layer_norm(self, x, name=None, eps=1e-6):
+        x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + eps)
+        return x * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"] if name else x
+
+    def turn(self, place, numbers):
+        """One head of one token."""
+        frame, row, column = place
+        where = (frame, row + self.rows, column + self.columns)
+        if frame >= self.reference:
+            where = (frame - self.reference, row, column)
+        side = 2 * (len(numbers) // 6)
+        sizes = (len(numbers) - 2 * side, side, side)
+        angles = [
+            at * 10000 ** (-2 * k / size)
+            for at, size in zip(where, sizes, strict=True)
+            for k in range(size // 2)
+        ]
+        turned = [complex(*numbers[2 * k : 2 * k + 2]) * exp(1j * angle) for k, angle in enumerate(angles)]
+        return np.array([part for one in turned for part in (one.real, one.imag)])
+
+    def attend(self, name, x, seen, places=None):
+        def normed(kind, y):
+            y = self.linear(f"{name}.{kind}", y)
+            y = (
+                y
+                / np.sqrt((y**2).mean(-1, keepdims=True) + 1e-6)
+                * self.weights[f"{name}.norm_{kind}.weight"]
+            )
+            y = y.reshape(len(y), self.config.heads, -1)
+            if places:
+                y = np.array(
+                    [[self.turn(at, head) for head in token] for at, token in zip(places, y, strict=True)]
+                )
+            return y
+
+        q, k, v = normed("q", x), normed("k", seen), self.linear(f"{name}.v", seen)
+        v = v.reshape(len(v), self.config.heads, -1)
+        return self.linear(f"{name}.o", mixed(q, k, v))
+
+    def time_rows(self, time):
+        ticks, half = time * 1000, self.config.frequencies // 2
+        if self.config.coarse_clock:
+            ticks = float(torch.tensor(ticks).to(torch.bfloat16))
+        angles = [ticks * 10000 ** (-k / half) for k in range(half)]
+        waves = np.array([cos(angle) for angle in angles] + [sin(angle) for angle in angles])
+        time = self.linear("time_embedding.2", silu(self.linear("time_embedding.0", waves)))
+        return time, self.linear("time_projection.1", silu(time)).reshape(-1, self.config.dim)
+
+    def heard(self):
+        if not self.config.audio.layers:
+            return self.linear("audio_embedding", self.audio)
+        x = self.linear("audio_embedding.proj_in", self.audio)
+        for number in range(self.config.audio.layers):
+            name = f"audio_embedding.layers.{number}"
+            x = np.array([self.hear_window(name, window) for window in x])
+        return self.linear("audio_embedding.proj_out", x)
+
+    def hear_window(self, name, x):
+        seen = self.layer_norm(x, f"{name}.norm1", 1e-5) + self.weights[f"{name}.pos_embed.pe"][0, : len(x)]
+        q, k, v = (self.linear(f"{name}.attn.to_{kind}", seen, bias=False) for kind in "qkv")
+        split = [y.reshape(len(x), self.config.audio.heads, -1) for y in (q, k, v)]
+        x = x + self.linear(f"{name}.attn.to_out.0", mixed(*split))
+        both = self.linear(f"{name}.ff.net.0.proj", self.layer_norm(x, f"{name}.norm2", 1e-5))
+        value, gate = np.split(both, 2, -1)
+        return x + self.linear(f"{name}.ff.net.2", value * gate * (1 + np.vectorize(erf)(gate / sqrt(2))) / 2)
+
+    def block(self, name, x, tables):
+        rows = np.array(tables) + self.weights[f"{name}.modulation"]  # dense: tokens x rows x width
+
+        def shown(first):
+            return self.layer_norm(x) * (1 + rows[:, first + 1]) + rows[:, first]
+
+        if self.config.spatial:
+            seen, frame = shown(6), self.rows * self.columns
+            found = [
+                self.attend(f"{name}.spatial_attn", part, part, self.places[:frame])
+                for part in np.split(seen, len(seen) // frame)
+            ]
+            x = x + rows[:, 8] * np.concatenate(found)
+        x = x + rows[:, 2] * self.attend(f"{name}.self_attn", shown(0), shown(0), self.places)
+        x = np.array([*x])
+        for token, (frame, _, _) in enumerate(self.places):
+            if frame < self.reference:
+                continue
+            if self.config.text:
+                one = self.layer_norm(x[token : token + 1], f"{name}.norm3")
+                x[token] += self.attend(f"{name}.cross_attn", one, self.read())[0]
+            if self.audio is not None:
+                one = self.layer_norm(x[token : token + 1], f"{name}.norm4")
+                x[token] += self.attend(f"{name}.audio_attn", one, self.sound[frame - self.reference])[0]
+        hidden = gelu_tanh(self.linear(f"{name}.ffn.0", shown(3)))
+        return x + rows[:, 5] * self.linear(f"{name}.ffn.2", hidden)
+
+    def read(self):
+        padded = np.concatenate(
+            [self.text, np.zeros((self.config.text_tokens - len(self.text), self.config.text))]
+        )
+        return self.linear("text_embedding.2", gelu_tanh(self.linear("text_embedding.0", padded)))
+
+    def forward(self):
+        kernel = self.weights["patch_embedding.weight"].reshape(self.config.dim, -1)
+        patches = [
+            self.latents[:, f, 2 * r : 2 * r + 2, 2 * c : 2 * c + 2].ravel() for f, r, c in self.places
+        ]
+        x = np.array(patches) @ kernel.T + self.weights["patch_embedding.bias"]
+        times, tables = zip(*(self.time_rows(time) for time in self.times), strict=True)
+        self.sound = None if self.audio is None else self.heard()
+        for number in range(self.config.layers):
+            x = self.block(f"blocks.{number}", x, tables)
+        out = np.zeros((self.config.channels, self.target, *self.latents.shape[2:]))
+        for token, time, (frame, row, column) in zip(x, times, self.places, strict=True):
+            if frame >= self.reference:
+                shift, scale = self.weights["head.modulation"][0] + time
+                patch = self.linear("head.head", self.layer_norm(token) * (1 + scale) + shift)
+                for (y, z), pixel in zip(product(range(2), repeat=2), patch.reshape(4, -1), strict=True):
+                    out[:, frame - self.reference, 2 * row + y, 2 * column + z] = pixel
+        return out
+
+
+def mixed(q, k, v):
+    """Tokens x heads x numbers, softmax written out."""
+    scores = np.einsum("qhd,khd->hqk", q, k) / sqrt(q.shape[-1])
+    scores = np.exp(scores - scores.max(-1, keepdims=True))
+    return np.einsum("hqk,khd->qhd", scores / scores.sum(-1, keepdims=True), v).reshape(len(q), -1)
+
+
+def silu(x):
+    return x / (1 + np.exp(-x))
+
+
+def gelu_tanh(x):
+    return x * (1 + np.vectorize(tanh)(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        TINY,
+        replace(TINY, spatial=True, coarse_clock=True),
+        replace(TINY, text=0, audio=DEEP, dim=28),
+    ],
+    ids=["plain", "spatial", "deep-audio"],
+)
+def test_it_computes_what_its_equations_say(config):
+    net, sequence = net_of(config), editing(config)
+    found = net(sequence)
+    for clip in range(2):  # of the first, motion is kept; of the second, dropped
+        assert found[clip].numpy() == pytest.approx(Plain(net, sequence, clip).forward(), rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["generator", "channel-concat"])
+def test_the_other_sequences_too(kind):
+    net = net_of(replace(TINY, stacked=2))
+    noised, other, times, sound, text = inputs()
+    sequence = (
+        generator(noised, other, other[:, :, 1] * 3, times, sound, text)
+        if kind == "generator"
+        else channel_editor(noised, other, times, sound, text, some_motion(noised, False, True))
+    )
+    assert net(sequence)[1].numpy() == pytest.approx(Plain(net, sequence, 1).forward(), rel=1e-9, abs=1e-9)
+
+
+def test_a_head_of_128_turns_44_42_42_and_references_lie_beside_the_picture():
+    table = rotations(128, 2, 3, 4, 5, torch.float64, torch.device("cpu"))
+    token = 1 * 20 + 2 * 5 + 3  # reference frame 1, row 2, column 3
+    angles = [1 * 10000 ** (-2 * k / 44) for k in range(22)]
+    angles += [place * 10000 ** (-2 * k / 42) for place in (2 + 4, 3 + 5) for k in range(21)]
+    assert table.shape == (5 * 20, 64)
+    assert table[token].numpy() == pytest.approx(np.exp(1j * np.array(angles)), abs=1e-14)
+    assert torch.equal(
+        table[40 + token, :22], table[token, :22]
+    )  # the same frame of the target, at the same time
+    assert not torch.isclose(table[:40, None], table[None, 40:]).all(-1).any()
+
+
+def test_sampling_first_does_not_keep_a_net_from_training():
+    """Rotations are kept; those made under inference_mode could not be."""
+    net = net_of(TINY).requires_grad_(True)
+    noised, companion, times, sound, text = inputs(width=8)
+    with torch.inference_mode():
+        net(editor(noised, companion, times, sound, text))
+    net(editor(noised, companion, times, sound, text)).square().sum().backward()
+    lost = [name for name, weight in net.named_parameters() if weight.grad is None or not weight.grad.any()]
+    # Softmax forgets what a bias adds to all keys, but keys are normed after their bias.
+    assert not lost
+
+
+def test_a_batch_is_its_clips_and_one_seed_is_the_same_bytes():
+    config = replace(PRESETS["mini"], layers=2)
+    torch.manual_seed(3)
+    net = VideoDit(config)
+    torch.nn.init.normal_(net.head.head.weight)
+    noised, companion = torch.randn(2, 3, 24, 2, 8, 8)
+    times, sound = torch.rand(3), torch.randn(3, 2, 16, 96)
+    with torch.inference_mode():
+        whole = net(editor(noised, companion, times, sound))
+        parts = [
+            net(editor(*(part[clip : clip + 1] for part in (noised, companion, times, sound))))
+            for clip in range(3)
+        ]
+        torch.manual_seed(3)
+        again = VideoDit(config)
+        torch.nn.init.normal_(again.head.head.weight)
+        same = again(editor(noised, companion, times, sound))
+    assert whole.abs().mean() > 0.1
+    assert torch.allclose(whole, torch.cat(parts), rtol=1e-4, atol=1e-4)
+    assert whole.numpy().tobytes() == same.numpy().tobytes()
+
+
+def test_a_new_net_hears_nothing_yet_and_learns_to():
+    torch.manual_seed(0)
+    net = VideoDit(TINY).double()
+    noised, companion, times, sound, text = inputs()
+    sequence = editor(noised, companion, times, sound, text)
+    assert not net(sequence).any()
+    torch.nn.init.normal_(net.head.head.weight)
+    assert torch.equal(net(sequence), net(replace(sequence, audio_BFNA=None)))
+    net(sequence).square().sum().backward()
+    assert net.blocks[0].audio_attn.o.weight.grad.any()
+
+
+def test_without_sound_audio_attention_is_off():
+    net, sequence = net_of(TINY), replace(editing(TINY), audio_BFNA=None)
+    assert net(sequence)[0].numpy() == pytest.approx(Plain(net, sequence, 0).forward(), rel=1e-9, abs=1e-9)
+
+
+def test_published_wan_weights_mean_what_they_mean_in_diffusers():
+    from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
+
+    torch.manual_seed(0)
+    theirs = WanTransformer3DModel(
+        num_attention_heads=2, attention_head_dim=14, in_channels=3, out_channels=3, text_dim=7, freq_dim=8,
+        ffn_dim=20, num_layers=2,
+    ).double()  # fmt: skip
+    ours = VideoDit(replace(TINY, dim=28, text_tokens=4)).double()
+    ours.load_state_dict({wan_name(key): value for key, value in theirs.state_dict().items()}, strict=False)
+    noised, _, times, _, text = inputs(batch=1)
+    sequence = Sequence(noised, (0, 0, 3), times[:, None].expand(1, 3), None, text)
+    with torch.inference_mode():
+        found, expected = ours(sequence), theirs(noised, times * 1000, text, return_dict=False)[0]
+    assert found.abs().mean() > 0.1
+    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5)  # their clock and their norms are in 32 bits
+
+
+def wan_name(key):
+    """From diffusers' names to those of Wan's own files."""
+    changes = {
+        "condition_embedder.text_embedder.linear_1": "text_embedding.0",
+        "condition_embedder.text_embedder.linear_2": "text_embedding.2",
+        "condition_embedder.time_embedder.linear_1": "time_embedding.0",
+        "condition_embedder.time_embedder.linear_2": "time_embedding.2",
+        "condition_embedder.time_proj": "time_projection.1",
+        "attn1": "self_attn", "attn2": "cross_attn", "to_out.0": "o", "to_q": "q", "to_k": "k", "to_v": "v",
+        "ffn.net.0.proj": "ffn.0", "ffn.net.2": "ffn.2", "norm2": "norm3", "proj_out": "head.head",
+        "scale_shift_table": "modulation",
+    }  # fmt: skip
+    for theirs, ours in changes.items():
+        key = key.replace(theirs, ours)
+    return "head.modulation" if key == "modulation" else key
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"sound": (2, 2, 4, 5)}, "lasts 2 of 3 latent frames"),
+        ({"sound": (2, 3, 3, 5)}, "window"),
+        ({"text": (2, 9, 7)}, "9 tokens is too long: 6 at most"),
+        ({"text": (2, 4, 8)}, "text is"),
+        ({"text": None}, "empty prompt"),
+        ({"clip": (2, 3, 3, 5, 6)}, "5x6 are no whole patches"),
+        ({"clip": (2, 4, 3, 4, 6)}, "4 channels.*takes 3 x 1"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(change, says):
+    shapes = {"clip": (2, 3, 3, 4, 6), "sound": (2, 3, 4, 5), "text": (2, 4, 7)} | change
+    clip, sound, text = (shapes[key] and torch.zeros(shapes[key]) for key in ("clip", "sound", "text"))
+    with pytest.raises(ValueError, match=says):
+        VideoDit(TINY)(editor(clip, clip, torch.ones(2), sound, text))
+
+
+def test_a_head_of_an_odd_size_is_refused():
+    with pytest.raises(ValueError, match="even"):
+        replace(TINY, dim=14)

@@ -147,11 +147,15 @@ def _bar(p: StageProgress, width: int = 10) -> Text:
 
 
 def progress_line(stages: list[StageProgress]) -> str:
-    return " | ".join(
+    """What is under way; stages that are through, or haven't begun, are only counted."""
+    stages = [p for p in stages if p.expected]
+    moving = [
         f"{p.name} {p.done}/{p.expected}" + (f" {p.rate:.1f}/s" if p.rate else "")
         for p in stages
-        if p.expected
-    )
+        if p.done and not p.finished
+    ]
+    through = f"{sum(p.finished for p in stages)} of {len(stages)} stages done" if len(stages) > 1 else ""
+    return " | ".join([*([through] if through else []), *moving])
 
 
 # -- versions ------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows import environment, inspect, review, weights
+from flows import environment, inspect, networks, review
 from flows.options import (
     CATALOG,
     CatalogOption,
@@ -31,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.add_typer(inspect.app)
-app.add_typer(weights.app, name="models")
+app.add_typer(networks.app, name="models")
 app.add_typer(review.app, name="review")
 
 DEMO = environment.DATA / "demo"

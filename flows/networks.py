@@ -1,0 +1,101 @@
+"""`redub models inspect` and `redub models bench`: what a checkpoint of the video DiT is, and what each preset costs."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.weights import app
+
+if TYPE_CHECKING:
+    from models.dit.bench import Cost
+
+
+@app.command()
+def inspect(
+    checkpoint: Annotated[
+        str, typer.Argument(help="A .safetensors file, a folder of them, or a reference as hf://...")
+    ],
+) -> None:
+    """Which network the weights of a video DiT are for; if they fit none, the first tensors that do not.
+
+    Reads the headers alone, whatever the size. Exits 1 when they fit no preset whole.
+    """
+    from flows.view import console, number, size
+    from models.dit.checkpoint import inspect as look
+
+    found = look(checkpoint)
+    files = [found.path] if found.path.is_file() else sorted(found.path.glob("*.safetensors"))
+    stored = sum(file.stat().st_size for file in files)
+    console.print(
+        f"{found.path}: {number(found.tensors)} tensors, {_billions(found.parameters)}, {size(stored)}"
+    )
+    if found.fit.whole:
+        console.print(f"[green]It is {found.fit.name}[/], every tensor of it.")
+        return
+    console.print(
+        f"[red]It fits no preset.[/] Nearest is {found.fit.name}: {found.fit.said()}", soft_wrap=True
+    )
+    raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Presets; default: those that this machine can run.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda; default: a GPU where there is one.")] = "",
+) -> None:
+    """What one forward pass of the editor costs, per preset of the video DiT.
+
+    *TFLOP* and *attention* are counted, not measured. *of peak*: beside a large matrix product, measured here.
+    """
+    import torch
+
+    from flows.view import console
+    from models.dit.bench import SHAPES, counted, peak_of, timed
+    from models.references import ModelError
+
+    if unknown := sorted(set(names or []) - set(SHAPES)):
+        raise ModelError(f"there is no preset {unknown[0]!r}; there are: {', '.join(SHAPES)}")
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    peak = peak_of(device, dtype)
+    run = names or (list(SHAPES) if device == "cuda" else ["mini"])
+    said = str(dtype).removeprefix("torch.")
+    console.print(
+        f"{device}, {said}, {torch.get_num_threads()} threads: {peak / 1e12:.2f} TFLOP/s in a matrix product\n"
+    )
+    costs = []
+    for name in SHAPES:
+        with console.status(f"{name} ..."):
+            costs.append(timed(name, device, dtype, peak) if name in run else counted(name))
+    console.print(_table(costs))
+
+
+def _table(costs: "list[Cost]") -> Any:
+    from rich.table import Table
+
+    from flows.view import duration, size
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in ("preset", "parameters", "TFLOP", "attention", "time", "of peak", "memory"):
+        table.add_column(column, justify="left" if column == "preset" else "right")
+    for cost in costs:
+        table.add_row(
+            f"{cost.name}\n[bright_black]{cost.clip}[/]",
+            _billions(cost.parameters),
+            f"{cost.linear / 1e12:.3g}",
+            f"{cost.attention / 1e12:.3g}",
+            "not run"
+            if cost.seconds is None
+            else f"{cost.seconds:.2f} s"
+            if cost.seconds < 60
+            else duration(cost.seconds),
+            "" if cost.share is None else f"{cost.share:.0%}",
+            "" if cost.memory is None else size(cost.memory),
+        )
+    return table
+
+
+def _billions(count: int) -> str:
+    return f"{count / 1e9:.3f} B" if count > 1e8 else f"{count / 1e6:.2f} M"

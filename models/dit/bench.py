@@ -1,0 +1,121 @@
+"""What a forward pass of each preset costs: operations counted without memory, time and memory where it can be run.
+
+The share of the machine's peak is against a large matrix product, measured just before on the same device and in
+the same precision. Attention is counted apart: its share grows with the clip, that of everything else does not.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from models.dit.conditions import Sequence, editor
+from models.dit.net import VideoDit
+from models.dit.presets import PRESETS, on_meta
+
+ATTENTION = ("attention", "bmm")
+"""Parts of the names of operations that grow with the square of the tokens."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Latents of a clip that the preset is made for."""
+
+    frames: int
+    side: int
+    said: str
+
+
+SHAPES = {
+    "mini": Shape(7, 16, "25 frames of 64x64"),
+    "1b": Shape(7, 64, "25 frames of 512x512"),
+    "wan-1.3b": Shape(20, 64, "77 frames of 512x512"),
+    "wan2.2-5b-xdub": Shape(20, 32, "77 frames of 512x512"),
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    name: str
+    clip: str
+    parameters: int
+    linear: int
+    """Operations of one editor forward pass without attention: twice the multiplications."""
+    attention: int
+    seconds: float | None = None
+    """None where it was not run."""
+    share: float | None = None
+    """Of the peak, attention counted."""
+    memory: int | None = None
+    """Bytes at the most, weights included; known on GPUs."""
+
+
+def example(name: str, device: str, dtype: torch.dtype, batch: int = 1, seed: int = 0) -> Sequence:
+    """An editor's sequence as the preset is made for: companion and target, random numbers."""
+    config, shape = PRESETS[name], SHAPES[name]
+    made = torch.Generator().manual_seed(seed)
+
+    def numbers(*sizes: int) -> Tensor:
+        if device == "meta":
+            return torch.empty(sizes, device="meta", dtype=dtype)
+        return torch.randn(sizes, generator=made).to(device, dtype)
+
+    video = (batch, config.channels, shape.frames, shape.side, shape.side)
+    audio = numbers(batch, shape.frames, config.audio.window, config.audio.features)
+    text = numbers(batch, 1, config.text) if config.text else None
+    given = (numbers(*video), numbers(*video))
+    if device == "meta":  # whether numbers are finite can't be asked of none
+        return Sequence(
+            torch.cat(given[::-1], 2), (shape.frames, 0, shape.frames), numbers(batch, 3), audio, text
+        )
+    return editor(*given, torch.full((batch,), 0.5, device=device), audio, text)
+
+
+def counted(name: str) -> Cost:
+    """On the meta device: in seconds, for any size."""
+    net = on_meta(PRESETS[name])
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net(example(name, "meta", torch.float32))
+    kinds = counter.get_flop_counts()["Global"]
+    attention = sum(count for kind, count in kinds.items() if any(part in str(kind) for part in ATTENTION))
+    total = counter.get_total_flops()
+    weights = sum(tensor.numel() for tensor in net.state_dict().values())
+    return Cost(name, SHAPES[name].said, weights, total - attention, attention)
+
+
+def timed(name: str, device: str, dtype: torch.dtype, peak: float, repeats: int = 5) -> Cost:
+    """Of a net with random weights, without gradients; the first pass is not counted."""
+    cost = counted(name)
+    with torch.device(device):
+        net = VideoDit(PRESETS[name]).to(dtype).eval()
+    sequence = example(name, device, dtype)
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    with torch.inference_mode():
+        seconds = quickest(lambda: net(sequence), device, repeats)
+    memory = torch.cuda.max_memory_allocated() if device == "cuda" else None
+    return replace(
+        cost, seconds=seconds, share=(cost.linear + cost.attention) / seconds / peak, memory=memory
+    )
+
+
+def peak_of(device: str, dtype: torch.dtype) -> float:
+    """Operations a second in the product of two large matrices."""
+    side = 8192 if device == "cuda" else 2048
+    one, other = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+    return 2 * side**3 / quickest(lambda: one @ other, device, 5)
+
+
+def quickest(call: Callable[[], object], device: str, repeats: int) -> float:
+    """Seconds of the best of some runs: what is slower was disturbed."""
+    taken = []
+    for _ in range(repeats + 1):
+        begun = time.perf_counter()
+        call()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        taken.append(time.perf_counter() - begun)
+    return min(taken[1:])

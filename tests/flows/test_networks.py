@@ -1,0 +1,69 @@
+"""`redub models inspect` and `redub models bench`, as a person meets them."""
+
+import sys
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from flows.cli import main
+from models.dit.bench import counted
+from models.dit.net import VideoDit
+from models.dit.presets import MINI
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, capsys):
+    def run(*arguments, check=True):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.setattr(sys, "argv", ["redub", "models", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        assert (not ended.value.code) == check, captured
+        return captured.out + captured.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def weights():
+    torch.manual_seed(0)
+    return {key: value.half().contiguous() for key, value in VideoDit(MINI).state_dict().items()}
+
+
+def test_a_preset_is_known_by_its_tensors(here, weights, tmp_path):
+    save_file(weights, tmp_path / "net.safetensors")
+    said = here("inspect", "net.safetensors")
+    assert "175 tensors, 3.93 M, 8 MB" in said
+    assert "It is mini, every tensor of it." in said
+
+
+def test_what_does_not_fit_is_named(here, weights, tmp_path):
+    lacking = {key: value for key, value in weights.items() if key != "blocks.3.ffn.2.weight"}
+    save_file(lacking | {"extra": torch.zeros(2)}, tmp_path / "net.safetensors")
+    said = here("inspect", "net.safetensors", check=False)
+    assert "Nearest is mini: 1 missing (blocks.3.ffn.2.weight); 1 unexpected (extra)" in " ".join(
+        said.split()
+    )
+    whole = (tmp_path / "net.safetensors").read_bytes()
+    (tmp_path / "net.safetensors").write_bytes(whole[:-1000])
+    assert "it is truncated" in " ".join(here("inspect", "net.safetensors", check=False).split())
+
+
+def test_costs_are_counted_for_any_size_and_measured_for_the_smallest(here):
+    said = here("bench", "mini", "--device", "cpu")
+    rows = {line.split()[0]: line.split() for line in said.splitlines() if line.strip()}
+    assert rows["mini"][-1].endswith("%")
+    assert rows["wan2.2-5b-xdub"][-2:] == ["not", "run"]
+    assert "there are: mini, 1b" in " ".join(here("bench", "5b", check=False).split())
+
+
+def test_the_public_net_takes_129_tflop_a_pass():
+    """Ten thousand tokens: 77 frames of 512x512, and as many of the companion."""
+    cost = counted("wan2.2-5b-xdub")
+    assert (cost.linear + cost.attention) / 1e12 == pytest.approx(129, abs=1)
+    tokens, dim, layers = 2 * 20 * 16 * 16, 3072, 30
+    own = 4 * tokens**2 * dim * layers
+    assert own < cost.attention < 1.05 * own, "the rest is text and sound"

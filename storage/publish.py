@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 
 from storage.catalog import Catalog, Node
 from storage.selection import Selection
-from storage.table import StorageError, check_space, storage_error
+from storage.table import Status, StorageError, check_space, storage_error
 
 MANIFEST = b"redub.manifest"
 
@@ -44,9 +44,10 @@ def publish(
     content = _content_digest(nodes, chosen)
     if not chosen[nodes[-1].name].ok.num_rows:
         last = next(s for s in chosen.values() if not s.ok.num_rows)
+        kind = Status.REJECTED if last.count(Status.REJECTED) else Status.QUARANTINED
         raise StorageError(
             f"no item was accepted, so no version is published: {last.node.name} let none of {last.entered} through; "
-            f"`redub sheet {last.node.name} --only rejected -c {catalog.root}` shows why, `redub trace NAME` for one file"
+            f"`redub sheet {last.node.name} --only {kind} -c {catalog.root}` shows why, `redub trace NAME` for one file"
         )
     newest = latest_version(catalog)
     if newest and newest.manifest["content"] == content:
@@ -136,8 +137,8 @@ def funnel_row(s: Selection) -> dict[str, Any]:
         "stage": s.node.name,
         "in": s.entered,
         "out": s.ok.num_rows,
-        "rejected": s.count("rejected"),  # type: ignore[arg-type]
-        "quarantined": s.count("quarantined"),  # type: ignore[arg-type]
+        "rejected": s.count(Status.REJECTED),
+        "quarantined": s.count(Status.QUARANTINED),
         "pending": s.todo.num_rows,
     }
 

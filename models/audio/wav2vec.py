@@ -1,0 +1,86 @@
+"""Hears speech as wav2vec2 does, and as the public X-Dub checkpoint does: Whisper and wav2vec2 side by side.
+
+P counts features, 50 a second from the sound's beginning on, as everywhere here (models/audio/windows.py).
+"""
+
+import numpy as np
+import torch
+from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
+
+from models.audio.whisper import LAST, Whisper
+from models.audio.windows import FEATURES_HZ, RATE
+from models.pretrained import load, load_processor
+from models.references import ModelError, resolve
+
+
+class _Listener(Wav2Vec2Model):
+    """Without the vector that hides pieces of the sound in training: the public base-960h lacks it, though its
+    config asks for it, and so no whole model would be found there."""
+
+    def __init__(self, config: Wav2Vec2Config):
+        config.mask_time_prob = config.mask_feature_prob = 0.0
+        super().__init__(config)
+
+
+class Wav2Vec:
+    """The last hidden state of any wav2vec2 of transformers."""
+
+    def __init__(self, reference: str, device: str = "cpu"):
+        path = resolve(reference)
+        self.model = load(_Listener, path).to(device)
+        self.extractor = load_processor(Wav2Vec2FeatureExtractor, path)
+        self.device, config = device, self.model.config
+        if (self.extractor.sampling_rate, config.inputs_to_logits_ratio) != (RATE, RATE // FEATURES_HZ):
+            raise ModelError(
+                f"{reference} makes a feature of {config.inputs_to_logits_ratio} samples at "
+                f"{self.extractor.sampling_rate} Hz, and {FEATURES_HZ} a second of {RATE} Hz are needed; "
+                "give one like wav2vec2-base-960h"
+            )
+        self.shortest = _samples_of_one(config)
+
+    @torch.inference_mode()
+    def heard(self, sound: np.ndarray) -> np.ndarray:
+        """float32 (P, D) of 16 kHz mono, in one pass: its first layer is normed over all of the sound, so pieces
+        of it would sound different. A minute of sound takes some 0.4 GB.
+
+        A feature looks at 25 ms and none reaches over the end, so the model makes one less than Whisper, or two:
+        the last is repeated until there are round(50 x seconds), just as windows do that reach over an end.
+        """
+        assert sound.ndim == 1, f"mono is one row of samples, not {sound.shape}"
+        if not np.isfinite(sound).all():
+            raise ValueError(
+                f"{(~np.isfinite(sound)).sum()} of {len(sound)} samples of the sound are not finite"
+            )
+        if len(sound) < self.shortest:
+            raise ValueError(
+                f"{len(sound)} samples of sound are less than the {self.shortest} that wav2vec2 hears at once; "
+                "give longer sound, or pad it with silence"
+            )
+        given = self.extractor(sound, sampling_rate=RATE, return_tensors="pt").input_values
+        heard_PD = self.model(given.float().to(self.device)).last_hidden_state[0].float().cpu().numpy()
+        missing = round(len(sound) / RATE * FEATURES_HZ) - len(heard_PD)
+        return np.pad(heard_PD, ((0, max(missing, 0)), (0, 0)), mode="edge")
+
+
+class Ears:
+    """What the public checkpoint is told: Whisper's last block before its norm, then wav2vec2's last state.
+
+    Which comes first is read from code published around that checkpoint, and has to be verified on its weights:
+    the same code names the two the other way round, (768, 1280), where only their sum counts. Heard the wrong way
+    round, lips would move, but not with the words.
+    """
+
+    def __init__(self, whisper: str, wav2vec: str, device: str = "cpu"):
+        self.whisper, self.wav2vec = Whisper(whisper, (LAST,), device), Wav2Vec(wav2vec, device)
+
+    def heard(self, sound: np.ndarray) -> np.ndarray:
+        """float32 (P, 1280 + 768)."""
+        return np.concatenate([self.whisper.listen(sound)[:, 0], self.wav2vec.heard(sound)], 1)
+
+
+def _samples_of_one(config: Wav2Vec2Config) -> int:
+    """400: how much of the sound the convolutions need for their first feature."""
+    samples = 1
+    for width, step in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
+        samples = (samples - 1) * step + width
+    return samples

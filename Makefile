@@ -7,7 +7,7 @@ export UV_PROJECT_ENVIRONMENT = .venv
 export RAY_ENABLE_UV_RUN_RUNTIME_ENV = 0
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: demo test check bench chaos mini clean
+.PHONY: demo test check bench bench-gpu chaos mini clean
 
 demo: .venv/ready ## install, then one whole rebuild on little videos of its own
 	@$(RUN) redub demo
@@ -23,6 +23,9 @@ check: .venv/dev ## format, lint, types, import rules
 
 bench: .venv/bench ## ratios against the peers, measured in one run
 	@$(RUN) python -m tests.perf
+
+bench-gpu: .venv/dev ## training step and dub on a GPU, beside plain code; skips without one
+	@$(RUN) python -m tests.perf.gpu
 
 chaos: .venv/dev ## kill workers, drivers and Ray at random moments, many times
 	@$(RUN) pytest -m chaos --timeout 3600

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from models.dit.conditions import Sequence, editor
+from models.dit.config import DitConfig
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, on_meta
 
@@ -76,14 +77,29 @@ def example(name: str, device: str, dtype: torch.dtype, batch: int = 1, seed: in
 
 def counted(name: str) -> Cost:
     """On the meta device: in seconds, for any size."""
-    net = on_meta(PRESETS[name])
+    config = PRESETS[name]
+    net = on_meta(config)
+    linear, attention = _operations(net, example(name, "meta", torch.float32))
+    weights = sum(tensor.numel() for tensor in net.state_dict().values())
+    return Cost(name, SHAPES[name].said, weights, linear, attention)
+
+
+def counted_of(config: DitConfig, sequence: Sequence) -> int:
+    """All operations of a forward pass over a sequence of these sizes; its numbers are not looked at."""
+    audio, text = (t if t is None else t.to("meta") for t in (sequence.audio_BFNA, sequence.text_BLX))
+    there = Sequence(
+        sequence.latents_BCFHW.to("meta"), sequence.frames, sequence.times_B3.to("meta"), audio, text
+    )
+    return sum(_operations(on_meta(config).to(there.latents_BCFHW.dtype), there))
+
+
+def _operations(net: VideoDit, sequence: Sequence) -> tuple[int, int]:
+    """Without attention, and of attention."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        net(example(name, "meta", torch.float32))
+        net(sequence)
     kinds = counter.get_flop_counts()["Global"]
     attention = sum(count for kind, count in kinds.items() if any(part in str(kind) for part in ATTENTION))
-    total = counter.get_total_flops()
-    weights = sum(tensor.numel() for tensor in net.state_dict().values())
-    return Cost(name, SHAPES[name].said, weights, total - attention, attention)
+    return counter.get_total_flops() - attention, attention
 
 
 def timed(name: str, device: str, dtype: torch.dtype, peak: float, repeats: int = 5) -> Cost:

@@ -1,12 +1,12 @@
-"""The video DiT's editor written plainly, over the same weights: what the product is measured beside.
+"""The video DiT written plainly, over the same weights: what the product is measured beside.
 
-A time for every token, hence modulation for every token; rotation in complex128 made anew in every layer; attention as
-two products and a softmax. Mini's options only: no text, no 2D attention, one Linear for the sound.
+A time for every token, hence modulation for every token; rotation in complex128, kept for nobody; attention as two
+products and a softmax, one frame after the other where frames see only themselves.
 """
 
 import torch
 from torch import Tensor
-from torch.nn.functional import layer_norm
+from torch.nn.functional import layer_norm, pad
 
 from models.dit.conditions import Sequence
 from models.dit.net import Attention, Block, VideoDit
@@ -14,28 +14,31 @@ from models.dit.rope import BASE, split
 
 
 def forward(net: VideoDit, sequence: Sequence) -> Tensor:
-    config, (reference, _, target) = net.config, sequence.frames
+    config, reference = net.config, sequence.frames[0]
     x_BDFHW = net.patch_embedding(sequence.latents_BCFHW)
     frames, rows, columns = x_BDFHW.shape[2:]
     x_BTD, frame = x_BDFHW.flatten(2).transpose(1, 2), rows * columns
-    times_BT = torch.cat(
-        [
-            sequence.times_B3[:, [0]].repeat(1, reference * frame),
-            sequence.times_B3[:, [2]].repeat(1, target * frame),
-        ],
-        1,
+    times_BT = sequence.times_B3.repeat_interleave(
+        frame * torch.tensor(sequence.frames, device=x_BTD.device), 1
     )
     half = config.frequencies // 2
     angles = (
-        1000 * times_BT.double()[..., None] * 10000.0 ** -(torch.arange(half, dtype=torch.float64) / half)
+        1000
+        * times_BT.double()[..., None]
+        * 10000.0 ** -(torch.arange(half, device=x_BTD.device).double() / half)
     )
     clock_BTD = net.time_embedding(torch.cat([angles.cos(), angles.sin()], -1).to(x_BTD.dtype))
-    rows_BT6D = net.time_projection(clock_BTD).unflatten(2, (6, -1))
+    rows_BTRD = net.time_projection(clock_BTD).unflatten(2, (config.rows, -1))
     assert sequence.audio_BFNA is not None
     audio_BFND = net.audio_embedding(sequence.audio_BFNA)
+    text_BLD = sequence.text_BLX
+    if text_BLD is not None:
+        text_BLD = net.text_embedding(pad(text_BLD, (0, 0, 0, config.text_tokens - text_BLD.shape[1])))
+    grid = (reference, frames - reference, rows, columns)
+    turns_Tc = _turns(config.dim // config.heads, *grid).to(x_BTD.device)
     for block in net.blocks:
         assert isinstance(block, Block)
-        x_BTD = _block(block, x_BTD, rows_BT6D, audio_BFND, (reference, frames - reference, rows, columns))
+        x_BTD = _block(block, x_BTD, rows_BTRD, audio_BFND, text_BLD, grid, turns_Tc)
     x_BTD, clock_BTD = x_BTD[:, reference * frame :], clock_BTD[:, reference * frame :]
     shift, scale = (net.head.modulation[:, None] + clock_BTD[:, :, None]).unbind(2)
     return net._picture(
@@ -43,18 +46,32 @@ def forward(net: VideoDit, sequence: Sequence) -> Tensor:
     )
 
 
-def _block(block: Block, x: Tensor, rows_BT6D: Tensor, audio_BFND: Tensor, grid: tuple[int, ...]) -> Tensor:
-    shift, scale, gate, shift2, scale2, gate2 = (block.modulation[:, None] + rows_BT6D).unbind(2)
-    seen = _normed(x) * (1 + scale) + shift
-    x = x + gate * _attend(block.self_attn, seen, seen, _turns(x.shape[-1] // block.self_attn.heads, *grid))
+def _block(
+    block: Block,
+    x: Tensor,
+    rows_BTRD: Tensor,
+    audio_BFND: Tensor,
+    text_BLD: Tensor | None,
+    grid: tuple[int, int, int, int],
+    turns_Tc: Tensor,
+) -> Tensor:
+    rows = (block.modulation[:, None] + rows_BTRD).unbind(2)
     first, frame = grid[0] * grid[2] * grid[3], grid[2] * grid[3]
+    if len(rows) > 6:
+        seen = _normed(x) * (1 + rows[7]) + rows[6]
+        own = [_attend(block.spatial_attn, f, f, turns_Tc[:frame]) for f in seen.split(frame, 1)]
+        x = x + rows[8] * torch.cat(own, 1)
+    seen = _normed(x) * (1 + rows[1]) + rows[0]
+    x = x + rows[2] * _attend(block.self_attn, seen, seen, turns_Tc)
     target = x[:, first:]
+    if text_BLD is not None:
+        target = target + _attend(block.cross_attn, block.norm3(target), text_BLD)
     heard = [
         _attend(block.audio_attn, block.norm4(target[:, f * frame : (f + 1) * frame]), audio_BFND[:, f])
         for f in range(grid[1])
     ]
     x = torch.cat([x[:, :first], target + torch.cat(heard, 1)], 1)
-    return x + gate2 * block.ffn(_normed(x) * (1 + scale2) + shift2)
+    return x + rows[5] * block.ffn(_normed(x) * (1 + rows[4]) + rows[3])
 
 
 def _attend(attention: Attention, x: Tensor, seen: Tensor, turns_Tc: Tensor | None = None) -> Tensor:

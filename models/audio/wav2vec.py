@@ -5,7 +5,8 @@ P counts features, 50 a second from the sound's beginning on, as everywhere here
 
 import numpy as np
 import torch
-from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
+import transformers
+from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor
 
 from models.audio.whisper import LAST, Whisper
 from models.audio.windows import FEATURES_HZ, RATE
@@ -13,9 +14,11 @@ from models.pretrained import load, load_processor
 from models.references import ModelError, resolve
 
 
-class _Listener(Wav2Vec2Model):
+class Wav2Vec2Model(transformers.Wav2Vec2Model):
     """Without the vector that hides pieces of the sound in training: the public base-960h lacks it, though its
-    config asks for it, and so no whole model would be found there."""
+    config asks for it, and would pass for damaged. What else it has, a recogniser's head, is passed over."""
+
+    _keys_to_ignore_on_load_unexpected = [r"^lm_head\.", r"masked_spec_embed$"]
 
     def __init__(self, config: Wav2Vec2Config):
         config.mask_time_prob = config.mask_feature_prob = 0.0
@@ -27,7 +30,7 @@ class Wav2Vec:
 
     def __init__(self, reference: str, device: str = "cpu"):
         path = resolve(reference)
-        self.model = load(_Listener, path).to(device)
+        self.model = load(Wav2Vec2Model, path).to(device)
         self.extractor = load_processor(Wav2Vec2FeatureExtractor, path)
         self.device, config = device, self.model.config
         if (self.extractor.sampling_rate, config.inputs_to_logits_ratio) != (RATE, RATE // FEATURES_HZ):
@@ -41,10 +44,10 @@ class Wav2Vec:
     @torch.inference_mode()
     def heard(self, sound: np.ndarray) -> np.ndarray:
         """float32 (P, D) of 16 kHz mono, in one pass: its first layer is normed over all of the sound, so pieces
-        of it would sound different. A minute of sound takes some 0.4 GB.
+        of it would sound different. What that layer makes of a minute is 0.4 GB, and some times that is needed.
 
-        A feature looks at 25 ms and none reaches over the end, so the model makes one less than Whisper, or two:
-        the last is repeated until there are round(50 x seconds), just as windows do that reach over an end.
+        A feature looks at 25 ms and none reaches over the end, so there may be one less than of Whisper: the last
+        is repeated, which makes round(50 x seconds), and is what windows do that reach over an end.
         """
         assert sound.ndim == 1, f"mono is one row of samples, not {sound.shape}"
         if not np.isfinite(sound).all():

@@ -70,7 +70,7 @@ def _all_clips(
         z = edited(parts, reference, audio_1FNA, noise, settings, motion, tick)
         whole = z if whole is None or motion is None else joined(whole, z, motion.shape[2])
         if start + settings.clip < len(video_FHWC):
-            motion = _ending(parts, z, some_FHWC, settings)
+            motion = ending(parts, z, some_FHWC, settings)
     assert whole is not None, "a video has one clip at least"
     return whole
 
@@ -163,7 +163,7 @@ def as_video(video_FHWC: np.ndarray) -> Tensor:
     return torch.from_numpy(video_FHWC).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
 
 
-def _ending(parts: Parts, z: Tensor, reference_FHWC: np.ndarray, settings: Settings) -> Tensor:
+def ending(parts: Parts, z: Tensor, reference_FHWC: np.ndarray, settings: Settings) -> Tensor:
     """Latents of the frames that a clip ends with, which begin the next."""
     count = latents_of(settings.motion)
     made = decode_window(parts.vae, _to_vae(parts, z), z.shape[2] - count, count)

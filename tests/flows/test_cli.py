@@ -148,8 +148,9 @@ def test_a_mistake_is_answered_with_what_exists(
 
 
 def test_ctrl_c_commits_what_is_done_and_the_same_command_goes_on(place: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "flows", "rebuild", "-s", str(place / "videos"), "-c", str(tmp_path / "c"),
-               "--set", "quality.sample_fps=25"]  # fmt: skip
+    few = str(place / "videos" / "world0-000_0*.mp4")
+    command = [sys.executable, "-m", "flows", "rebuild", "-s", few, "-c", str(tmp_path / "c"),
+               "--licence", "CC0", "--consent", "drawn"]  # fmt: skip
     running = subprocess.Popen(
         command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -153,11 +153,14 @@ def test_cancel_stops_ray_and_the_next_run_goes_on(api: Api, corpus: Path, tmp_p
 
 
 def _multiply(corpus: Path, folder: Path) -> None:
-    """Many different files from one: a box that players skip, with a number in it, at the end."""
+    """Many different files from two: a box that players skip, with a number in it, at the end.
+
+    But for the first they end at the verdict, since large models would only make the test longer.
+    """
     folder.mkdir()
-    good = next(corpus.glob("world*.mp4")).read_bytes()
+    good, frozen = (next(corpus.glob(name)).read_bytes() for name in ("world*.mp4", "bad_frozen.mp4"))
     for i in range(MANY):
-        (folder / f"{i:04d}.mp4").write_bytes(good + struct.pack(">I4sQ", 16, b"free", i))
+        (folder / f"{i:04d}.mp4").write_bytes((frozen if i else good) + struct.pack(">I4sQ", 16, b"free", i))
     (folder / "manifest.csv").write_text(
         "\n".join(["uri,licence,consent", *(f"{i:04d}.mp4,CC0,drawn" for i in range(MANY))])
     )

@@ -1,0 +1,329 @@
+"""Dubbing by the public checkpoint's recipe: a shrunken random copy of it runs whole, and one that changes nothing
+gives back what it was shown, over every join."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKLWan
+from safetensors.torch import save_file
+from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperModel
+
+from models.audio.wav2vec import Ears
+from models.audio.windows import RATE
+from models.dit.checkpoint import load
+from models.dit.config import AudioConfig, DitConfig
+from models.dit.dubbing import (
+    as_video,
+    dub,
+    edited,
+    encoded,
+    ending,
+    joined,
+    matched,
+    there_and_back,
+    velocities,
+)
+from models.dit.net import VideoDit
+from models.dit.presets import XDUB, on_meta
+from models.dit.request import Parts, Settings, spread_of
+from models.mini.vae import load as load_vae
+from tests.models.test_wav2vec import save_wav2vec
+
+SMALL = replace(
+    XDUB, dim=24, layers=2, heads=2, ffn=32, channels=6, text=8, text_tokens=4, frequencies=16,
+    audio=replace(XDUB.audio, features=20, width=8, heads=2, layers=2),
+)  # fmt: skip
+SHORT = Settings(clip=13, steps=3, seed=5)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    """All of it random, saved as the public files are, and loaded as they would be."""
+    folder = tmp_path_factory.mktemp("parts")
+    torch.manual_seed(0)
+    weights = {key: torch.randn(one.shape) * 0.3 for key, one in on_meta(SMALL).state_dict().items()}
+    save_file(weights, folder / "dit.safetensors")
+    sizes = {"d_model": 8, "encoder_layers": 2, "decoder_layers": 1, "encoder_attention_heads": 2,
+             "decoder_attention_heads": 2, "encoder_ffn_dim": 8, "decoder_ffn_dim": 8, "vocab_size": 60,
+             "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}  # fmt: skip
+    WhisperModel(WhisperConfig(**sizes)).save_pretrained(folder / "whisper")
+    WhisperFeatureExtractor().save_pretrained(folder / "whisper")
+    (folder / "wav2vec").mkdir()
+    save_wav2vec(folder / "wav2vec")
+    ears = Ears(str(folder / "whisper"), str(folder / "wav2vec"))
+    prompt = torch.randn(1, SMALL.text)
+    return Parts(load(folder / "dit.safetensors", SMALL), tiny_vae(), ears.heard, prompt)
+
+
+def tiny_vae():
+    """Of Wan 2.2's kind: 8x8 pixels a latent."""
+    torch.manual_seed(1)
+    return AutoencoderKLWan(
+        base_dim=8, z_dim=6, dim_mult=[1, 2, 2], num_res_blocks=1, temperal_downsample=[True, True],
+        in_channels=12, out_channels=12, patch_size=2, is_residual=True,
+        latents_mean=[0.1] * 6, latents_std=[2.0] * 6,
+    ).eval().requires_grad_(False)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def video():
+    return np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def sound():
+    return np.random.default_rng(1).normal(0, 0.1, 2 * RATE).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def dubbed(parts, video, sound):
+    steps = []
+    made = dub(parts, video[:20], sound, SHORT, lambda *step: steps.append(step))
+    return made, steps
+
+
+def test_a_shrunken_random_copy_dubs_two_clips(parts, video, sound, dubbed):
+    made, steps = dubbed
+    assert (made.dtype, made.shape) == (np.uint8, (20, 32, 32, 3))
+    assert steps == [(step, 6) for step in range(1, 7)]
+    assert made[-1].std() > 1
+    assert np.array_equal(made, dub(parts, video[:20], sound, SHORT))
+    other = dub(parts, video[:20], sound, replace(SHORT, seed=6))
+    assert np.abs(made.astype(int) - other).mean() > 0.5
+
+
+def test_what_is_heard_late_changes_the_second_clip_only(parts, video, sound, dubbed):
+    """The features are changed, for sound itself is brought to one loudness as a whole."""
+    made, _ = dubbed
+    heard_PA = parts.hear(sound[: 21 * 640])
+
+    def late(given):
+        return np.concatenate([heard_PA[:34], heard_PA[34:] + 1])
+
+    changed = dub(replace(parts, hear=late), video[:20], sound, SHORT)
+    different = np.abs(changed.astype(int) - made).max((1, 2, 3))
+    assert not different[:13].any()
+    assert different[13:].min() > 0
+
+
+def test_the_shorter_of_video_and_sound_wins(parts, video, sound):
+    one_step = replace(SHORT, steps=1)
+    assert len(dub(parts, video, sound[: 7 * 640 + 639], one_step)) == 7
+    assert len(dub(parts, video[:1], sound, one_step)) == 1
+    assert len(dub(parts, video[:14], sound, one_step)) == 14
+
+
+def clip_of(parts, video, sound):
+    reference = encoded(parts, as_video(video[:13]), SHORT)
+    generator = torch.Generator().manual_seed(2)
+    noise, motion = (torch.randn(reference.shape, generator=generator) for _ in range(2))
+    heard = torch.randn(1, 4, 8, 20, generator=generator)
+    return reference, heard, noise, motion[:, :, :2]
+
+
+@torch.inference_mode()
+def test_motion_frames_stay_and_the_border_follows_the_reference(parts, video, sound):
+    reference, heard, noise, motion = clip_of(parts, video, sound)
+    z = edited(parts, reference, heard, noise, SHORT, motion)
+    assert torch.equal(z[:, :, :2], motion)
+    ring = torch.ones(z.shape[-2:], dtype=torch.bool)
+    ring[1:-1, 1:-1] = False
+    assert torch.equal(z[:, :, 2:, ring], reference[:, :, 2:, ring])
+    assert (z - reference)[:, :, 2:, ~ring].abs().min() > 0
+    free = edited(parts, reference, heard, noise, replace(SHORT, border=False), motion)
+    assert (free - reference)[:, :, 2:, ring].abs().mean() > 0.1
+    other = edited(parts, reference, heard, noise, SHORT, motion * 2)
+    assert (other - z)[:, :, 2:, ~ring].abs().mean() > 1e-4
+
+
+@torch.inference_mode()
+def test_the_net_is_told_what_is_clean(parts, video, sound):
+    """Motion frames at time 0, all else that is no reference at t; the first of three sees and hears nothing."""
+    reference, heard, noise, motion = clip_of(parts, video, sound)
+    told = []
+    watch = parts.dit.register_forward_pre_hook(lambda _, given: told.append(given[0]))
+    for given in (motion, None):
+        velocities(parts, noise, 0.75, reference, heard, given, batched=True)
+    watch.remove()
+    assert [one.frames for one in told] == [(4, 2, 2), (4, 0, 4)]
+    assert told[0].times_B3.tolist() == [[0, 0, 0.75]] * 3
+    assert torch.equal(told[0].latents_BCFHW[:, :, 4:6], motion.expand(3, -1, -1, -1, -1))
+    assert [one.any().item() for one in told[0].latents_BCFHW[:, :, :4]] == [False, True, True]
+    assert [one.any().item() for one in told[0].audio_BFNA] == [False, False, True]
+    assert torch.equal(told[1].latents_BCFHW[:, :, 4:], noise.expand(3, -1, -1, -1, -1))
+
+
+@torch.inference_mode()
+def test_three_at_once_are_three_one_after_the_other(parts, video, sound):
+    reference, heard, noise, motion = clip_of(parts, video, sound)
+    once, each = (
+        velocities(parts, noise, 0.7, reference, heard, motion, batched) for batched in (True, False)
+    )
+    assert once.shape == (3, 6, 4, 4, 4)
+    torch.testing.assert_close(once, each, atol=1e-5, rtol=1e-4)
+    assert (once[0] - once[1]).abs().mean() > 1e-3
+    assert (once[1] - once[2]).abs().mean() > 1e-4
+    settings = (SHORT, replace(SHORT, batched=False))
+    whole = [edited(parts, reference, heard, noise, some, motion) for some in settings]
+    torch.testing.assert_close(*whole, atol=1e-4, rtol=1e-3)
+
+
+class Copying(VideoDit):
+    """What it would take to change nothing: the velocity that leads from what is there to the reference."""
+
+    def __init__(self, colour=1.0):
+        audio = AudioConfig(features=4, window=16)
+        super().__init__(DitConfig(dim=12, layers=0, heads=2, ffn=8, channels=24, audio=audio, text=0))
+        self.colour = colour
+
+    def forward(self, sequence):
+        count = sequence.frames[0]
+        seen = sequence.latents_BCFHW[-1:, :, :count] * self.colour
+        t = sequence.times_B3[:, 2].view(-1, 1, 1, 1, 1)
+        return (sequence.latents_BCFHW[:, :, count:] - seen) / t
+
+
+def moving(frames):
+    """Waves that run across a 32x32 picture, slowly enough for the mini VAE: 30 dB."""
+    y, x = np.mgrid[:32, :32] / 32
+    f = np.arange(frames)[:, None, None]
+    waves = [np.sin(2 * np.pi * (x - f / 25) + 2), np.cos(2 * np.pi * (y + f / 33)), np.sin(f / 15) + 0 * x]
+    return np.stack([120 + 60 * wave for wave in waves], -1).astype(np.uint8)
+
+
+def decibels(made, video):
+    error = (made.astype(float) - video).reshape(len(made), -1)
+    return -10 * np.log10((error**2).mean(1) / 255**2)
+
+
+@pytest.mark.parametrize("frames", [9, 31])
+def test_a_net_that_changes_nothing_gives_back_the_video_over_all_joins(sound, frames):
+    video, vae = moving(frames), load_vae("mini:vae")
+    parts = Parts(Copying().eval(), vae, lambda given: np.zeros((len(given) // 320, 4), np.float32))
+    made = dub(parts, video, sound, replace(SHORT, border=False))
+    own = decibels(made, video)
+    assert own.min() > 28
+    for late, early in ((made[1:], video[:-1]), (made[:-1], video[1:])):
+        assert own.mean() > decibels(late, early).mean() + 2, (
+            "a frame too late or too early would have passed"
+        )
+
+
+def test_colours_do_not_drift_from_clip_to_clip(sound, monkeypatch):
+    video, vae = moving(31), load_vae("mini:vae")
+    parts = Parts(Copying(1.05).eval(), vae, lambda given: np.zeros((len(given) // 320, 4), np.float32))
+    clip = video[:13]
+    z, wanted = encoded(parts, as_video(clip), SHORT) * 1.05, encoded(parts, as_video(clip[-5:]), SHORT)
+
+    def off():
+        made = dub(parts, video, sound, replace(SHORT, border=False))
+        with torch.inference_mode():
+            tone = (ending(parts, z, clip, SHORT) - wanted).mean((3, 4))
+        return tone.abs().mean(), np.abs((made.astype(float) - video).mean((1, 2))).max()
+
+    tone, colours = off()
+    monkeypatch.setattr("models.dit.dubbing.matched", lambda made_CHW, reference_CHW: made_CHW)
+    drifted_tone, drifted_colours = off()
+    assert tone < 0.7 * drifted_tone
+    assert colours < 1 < 5 < drifted_colours
+
+
+def test_colours_are_matched_to_what_was_not_meant_to_change():
+    torch.manual_seed(0)
+    reference = 0.3 + 0.4 * torch.rand(3, 40, 30)
+    made = reference * torch.tensor([0.95, 1, 1.05]).view(3, 1, 1) + 0.01
+    made[:, 25:35, 5:25] = 0.9
+    fixed = matched(made, reference)
+    assert (fixed - reference)[:, :25].abs().max() < 0.004
+    assert fixed[:, 25:35, 5:25].mean() == pytest.approx(0.9, abs=0.03)
+    another = torch.rand(3, 40, 30)
+    assert torch.equal(matched(another, reference), another)
+    flat = torch.full((3, 8, 8), 0.5)
+    assert matched(flat + 0.02, flat).sub(flat).abs().max() < 1e-6
+
+
+def test_clips_join_at_the_latents_they_share():
+    before = torch.arange(4.0).view(1, 1, 4, 1, 1).expand(1, 2, 4, 1, 1)
+    after = before + 100
+    assert joined(before, after, 2)[0, 0].flatten().tolist() == [0, 1, 2, 52, 102, 103]
+    assert joined(before, after, 1)[0, 0].flatten().tolist() == [0, 1, 2, 3, 101, 102, 103]
+    assert joined(before, after, 3)[0, 0].flatten().tolist() == [0, 1, 51.5, 52.5, 103]
+
+
+def test_counts_of_clips_and_frames():
+    assert there_and_back(4, 9).tolist() == [0, 1, 2, 3, 2, 1, 0, 1, 2]
+    assert there_and_back(1, 3).tolist() == [0, 0, 0]
+    assert there_and_back(9, 5).tolist() == [0, 1, 2, 3, 4]
+    assert [Settings().clips(frames) for frames in (1, 77, 78, 149, 150)] == [1, 1, 2, 2, 3]
+    assert [spread_of(window) for window in (8, 12, 16)] == [0, 1, 2]
+
+
+def never(given):
+    raise AssertionError("work was done before the input was looked at")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"video": np.zeros((9, 32, 24, 3), np.uint8)}, "divide by 16 .*, not 32x24"),
+        ({"video": np.zeros((0, 32, 32, 3), np.uint8)}, r"uint8 \(0, 32, 32, 3\)"),
+        ({"video": np.zeros((9, 32, 32, 3))}, "float64 .*, not uint8"),
+        ({"sound": np.full(2559, 0.1)}, r"lasts 0\.160 s, .* 0\.16 s at once"),
+        ({"sound": np.array([0.1] * 4000 + [np.nan])}, "1 of 4001 samples"),
+        ({"sound": np.zeros(RATE)}, r"silent throughout.*silence=True"),
+        ({"sound": np.full((2, RATE), 0.1)}, "one row of floats"),
+        ({"sound": np.full(RATE, 1000, np.int16)}, "one row of floats"),
+        ({"prompt_LX": None}, "give its embedding"),
+        ({"prompt_LX": torch.zeros(5, 8)}, "1 to 4 tokens, 8 numbers"),
+        ({"prompt_LX": torch.full((1, 8), torch.nan)}, "prompt holds NaN"),
+        ({"dit": on_meta(replace(SMALL, channels=5))}, "5 channels, and the VAE makes 6"),
+        ({"dit": on_meta(replace(SMALL, stacked=2))}, "needs an editor"),
+        ({"dit": on_meta(replace(SMALL, text=0))}, "reads no text"),
+        ({"dit": on_meta(replace(SMALL, audio=replace(SMALL.audio, window=10)))}, "window of 10 features"),
+    ],
+)
+def test_bad_input_is_refused_before_any_work(parts, video, sound, changes, message):
+    given = {"video": video, "sound": sound} | changes
+    video, sound = given.pop("video"), given.pop("sound")
+    with pytest.raises(ValueError, match=message):
+        dub(replace(parts, hear=never, **given), video, sound, SHORT)
+
+
+@pytest.mark.parametrize(("settings", "message"), [
+    ({"clip": 76}, "4k.1 frames .* not 76"), ({"motion": 4}, "not 4"), ({"clip": 5}, "leave nothing of a clip of 5"),
+])  # fmt: skip
+def test_settings_that_cannot_be_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Settings(**settings)
+
+
+def test_what_goes_wrong_on_the_way_is_said(parts, video, sound):
+    quiet = dub(parts, video[:3], np.zeros(RATE), replace(SHORT, steps=1, silence=True))
+    assert len(quiet) == 3
+    for heard, message in (
+        (np.zeros((99, 7)), r"\(99, 7\).*\(features, 20\)"),
+        (np.full((99, 20), np.inf), "NaN"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            dub(replace(parts, hear=lambda given, heard=heard: heard), video, sound, SHORT)
+    broken = load_broken(parts.dit)
+    with pytest.raises(ValueError, match="hold NaN"):
+        dub(replace(parts, dit=broken), video, sound, SHORT)
+
+
+def load_broken(dit):
+    broken = VideoDit(dit.config)
+    broken.load_state_dict(
+        {key: one + torch.nan * (key == "head.head.bias") for key, one in dit.state_dict().items()}
+    )
+    return broken.eval()

@@ -8,6 +8,8 @@ A stage is a class with a frozen Config, a typed Input and a typed Output. It co
 
 Input's fields are filled by name from the outputs of the stages it `reads` (the first one is walked
 row by row, the others are joined on the id); Output's fields are the columns of the stage's table.
+One that is read and gives no field is a gate: only what it accepted comes in, and its settings change
+nothing here (flows/recipes.py).
 Ids travel with every result and are checked, so a result can't be written to the wrong item.
 """
 

@@ -60,13 +60,15 @@ def bench(
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     peak = peak_of(device, dtype)
-    run = names or (list(SHAPES) if device == "cuda" else ["mini"])
+    run = names or (
+        list(SHAPES) if device == "cuda" else ["mini"]
+    )  # what others cost is counted all the same
     said = str(dtype).removeprefix("torch.")
     console.print(
         f"{device}, {said}, {torch.get_num_threads()} threads: {peak / 1e12:.2f} TFLOP/s in a matrix product\n"
     )
     costs = []
-    for name in SHAPES:
+    for name in names or SHAPES:
         with console.status(f"{name} ..."):
             costs.append(timed(name, device, dtype, peak) if name in run else counted(name))
     console.print(_table(costs))

@@ -49,7 +49,7 @@ def undisturbed(corpus: Path) -> Callable[[str], Contents]:
     return rows
 
 
-@pytest.mark.parametrize(("seed", "extent"), [*((seed, "clips") for seed in range(6)), (7, "whole")])
+@pytest.mark.parametrize(("seed", "extent"), [*((seed, "clips") for seed in range(3)), (7, "whole")])
 def test_a_killed_rebuild_ends_with_the_same_rows(
     seed: int, extent: str, corpus: Path, undisturbed: Callable[[str], Contents], tmp_path: Path
 ) -> None:

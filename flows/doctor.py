@@ -83,9 +83,8 @@ def _share(stage: Stage, profile: Profile) -> Iterator[Finding]:
     share = gpus * profile.gpu_memory_gb * 1e9
     what = f"stage {stage.name}: {size(weights)} of weights, {gpus:g} GPU with {size(int(share))} a worker"
     good = weights < share
-    yield Finding(
-        good, what, "" if good else f"give it more in your profile: needs.{stage.name} = {{ gpus = 1 }}"
-    )
+    remedy = f"raise needs.{stage.name}.gpus in a profile of your own, or take GPUs with more memory"
+    yield Finding(good, what, "" if good else remedy)
 
 
 def _weights(stage: Stage, reference: str, recipe: str) -> Finding | None:

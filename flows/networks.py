@@ -41,7 +41,7 @@ def inspect(
 @app.command()
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Presets; default: those that this machine can run.")
+        list[str] | None, typer.Argument(help="Presets to run; default: all on a GPU, mini without one.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda; default: a GPU where there is one.")] = "",
 ) -> None:
@@ -60,9 +60,8 @@ def bench(
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     peak = peak_of(device, dtype)
-    run = names or (
-        list(SHAPES) if device == "cuda" else ["mini"]
-    )  # what others cost is counted all the same
+    # What is not run is counted all the same.
+    run = names or (list(SHAPES) if device == "cuda" else ["mini"])
     said = str(dtype).removeprefix("torch.")
     console.print(
         f"{device}, {said}, {torch.get_num_threads()} threads: {peak / 1e12:.2f} TFLOP/s in a matrix product\n"
@@ -77,7 +76,7 @@ def bench(
 def _table(costs: "list[Cost]") -> Any:
     from rich.table import Table
 
-    from flows.view import duration, size
+    from flows.view import size
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for column in ("preset", "parameters", "TFLOP", "attention", "time", "of peak", "memory"):
@@ -88,11 +87,7 @@ def _table(costs: "list[Cost]") -> Any:
             _billions(cost.parameters),
             f"{cost.linear / 1e12:.3g}",
             f"{cost.attention / 1e12:.3g}",
-            "not run"
-            if cost.seconds is None
-            else f"{cost.seconds:.2f} s"
-            if cost.seconds < 60
-            else duration(cost.seconds),
+            "not run" if cost.seconds is None else f"{cost.seconds:.2f} s",
             "" if cost.share is None else f"{cost.share:.0%}",
             "" if cost.memory is None else size(cost.memory),
         )

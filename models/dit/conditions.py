@@ -68,26 +68,20 @@ def editor(
     audio_BFNA: Tensor | None,
     text_BLX: Tensor | None = None,
     motion: Motion | None = None,
+    over: bool = False,
 ) -> Sequence:
-    """Frame-concat(z_ref, z_t) (paper, section 3.2): RoPE gives each pair of frames one time, side by side."""
+    """Frame-concat(z_ref, z_t) (paper, section 3.2): RoPE gives each pair of frames one time, side by side.
+
+    `over` is the paper's ablation (Table 5), channel-concat[z_ref, z_t], for nets that take two latents over one
+    another: half the tokens, and lips that follow less.
+    """
     _same_shape("the companion", companion_BCFHW, noised_BCFHW)
     noised_BCFHW = _with_motion(noised_BCFHW, motion)
-    return _laid_out(companion_BCFHW, noised_BCFHW, times_B, audio_BFNA, text_BLX, motion)
-
-
-def channel_editor(
-    noised_BCFHW: Tensor,
-    companion_BCFHW: Tensor,
-    times_B: Tensor,
-    audio_BFNA: Tensor | None,
-    text_BLX: Tensor | None = None,
-    motion: Motion | None = None,
-) -> Sequence:
-    """Channel-concat[z_ref, z_t]: the paper's ablation (Table 5). Half the tokens, and lips that follow less."""
-    _same_shape("the companion", companion_BCFHW, noised_BCFHW)
-    noised_BCFHW = _with_motion(noised_BCFHW, motion)
-    target = torch.cat([companion_BCFHW, noised_BCFHW], 1)
-    return _laid_out(target[:, :, :0], target, times_B, audio_BFNA, text_BLX, motion)
+    reference_BCFHW = companion_BCFHW
+    if over:
+        noised_BCFHW = torch.cat([companion_BCFHW, noised_BCFHW], 1)
+        reference_BCFHW = noised_BCFHW[:, :, :0]
+    return _laid_out(reference_BCFHW, noised_BCFHW, times_B, audio_BFNA, text_BLX, motion)
 
 
 def three_ways(make: Callable[[Tensor, Tensor], Sequence], reference: Tensor, audio: Tensor) -> Sequence:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import main
 from flows.democorpus import SHORT, make_corpus
 from storage.catalog import Catalog
 from storage.publish import load_version, tags
@@ -32,22 +31,10 @@ def redub(*arguments: object, cwd: Path, check: bool = True) -> str:
 
 
 @pytest.fixture
-def here(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
+def here(place: Path, command: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """The same without a new process, for the commands that don't start Prefect."""
-
-    def run(*arguments: object, check: bool = True) -> str:
-        monkeypatch.chdir(place)
-        monkeypatch.setenv("COLUMNS", "80")
-        monkeypatch.setattr(sys, "argv", ["redub", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        assert (not ended.value.code) == check, captured
-        return captured.out + captured.err
-
-    return run
+    monkeypatch.chdir(place)
+    return command
 
 
 @pytest.fixture(scope="module")

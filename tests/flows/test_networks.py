@@ -1,30 +1,18 @@
 """`redub models inspect` and `redub models bench`, as a person meets them."""
 
-import sys
-
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from flows.cli import main
 from models.dit.bench import counted
 from models.dit.net import VideoDit
 from models.dit.presets import MINI
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch, capsys):
-    def run(*arguments, check=True):
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setenv("COLUMNS", "80")
-        monkeypatch.setattr(sys, "argv", ["redub", "models", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        assert (not ended.value.code) == check, captured
-        return captured.out + captured.err
-
-    return run
+def here(tmp_path, command, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return command
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +23,7 @@ def weights():
 
 def test_a_preset_is_known_by_its_tensors(here, weights, tmp_path):
     save_file(weights, tmp_path / "net.safetensors")
-    said = here("inspect", "net.safetensors")
+    said = here("models", "inspect", "net.safetensors")
     assert "175 tensors, 3.93 M, 8 MB" in said
     assert "It is mini, every tensor of it." in said
 
@@ -43,21 +31,21 @@ def test_a_preset_is_known_by_its_tensors(here, weights, tmp_path):
 def test_what_does_not_fit_is_named(here, weights, tmp_path):
     lacking = {key: value for key, value in weights.items() if key != "blocks.3.ffn.2.weight"}
     save_file(lacking | {"extra": torch.zeros(2)}, tmp_path / "net.safetensors")
-    said = here("inspect", "net.safetensors", check=False)
+    said = here("models", "inspect", "net.safetensors", check=False)
     assert "Nearest is mini: 1 missing (blocks.3.ffn.2.weight); 1 unexpected (extra)" in " ".join(
         said.split()
     )
     whole = (tmp_path / "net.safetensors").read_bytes()
     (tmp_path / "net.safetensors").write_bytes(whole[:-1000])
-    assert "it is truncated" in " ".join(here("inspect", "net.safetensors", check=False).split())
+    assert "it is truncated" in " ".join(here("models", "inspect", "net.safetensors", check=False).split())
 
 
 def test_the_cost_of_a_preset_is_measured_here(here):
-    said = here("bench", "mini", "--device", "cpu")
+    said = here("models", "bench", "mini", "--device", "cpu")
     rows = {line.split()[0]: line.split() for line in said.splitlines() if line.strip()}
     assert rows["mini"][-1].endswith("%")
     assert "1b" not in rows, "it was not asked for"
-    assert "there are: mini, 1b" in " ".join(here("bench", "5b", check=False).split())
+    assert "there are: mini, 1b" in " ".join(here("models", "bench", "5b", check=False).split())
 
 
 def test_the_public_net_takes_129_tflop_a_pass():

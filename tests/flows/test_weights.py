@@ -1,11 +1,9 @@
 """`redub models` and what `redub doctor` says of missing weights, as a person meets them."""
 
 import re
-import sys
 
 import pytest
 
-from flows.cli import main
 from flows.driver import Rebuild, Request
 from flows.recipes import load_recipe
 from flows.weights import references_of
@@ -24,21 +22,11 @@ identity_model = "hf://org/faces@main/net.onnx"
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch, capsys):
+def here(tmp_path, command, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REDUB_MODELS", str(tmp_path / "cache"))
-    monkeypatch.setenv("COLUMNS", "80")
     (tmp_path / "own.toml").write_text(REMOTE_RECIPE)
-
-    def run(*arguments, check=True):
-        monkeypatch.setattr(sys, "argv", ["redub", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        assert (not ended.value.code) == check, captured
-        return captured.out + captured.err
-
-    return run
+    return command
 
 
 def test_the_list_shows_licences_and_how_to_get_what_is_missing(here):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.dit.conditions import Motion, Sequence, channel_editor, editor, generator
+from models.dit.conditions import Motion, Sequence, editor, generator
 from models.dit.config import AudioConfig, DitConfig
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS
@@ -230,7 +230,7 @@ def test_the_other_sequences_too(kind):
     sequence = (
         generator(noised, other, other[:, :, 1] * 3, times, sound, text)
         if kind == "generator"
-        else channel_editor(noised, other, times, sound, text, some_motion(noised, False, True))
+        else editor(noised, other, times, sound, text, some_motion(noised, False, True), over=True)
     )
     assert net(sequence)[1].numpy() == pytest.approx(Plain(net, sequence, 1).forward(), rel=1e-9, abs=1e-9)
 

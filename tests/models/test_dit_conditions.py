@@ -8,7 +8,6 @@ from torch.nn.functional import avg_pool2d
 
 from models.dit.conditions import (
     Motion,
-    channel_editor,
     editor,
     generator,
     masked_video,
@@ -46,7 +45,7 @@ def test_the_editor_is_shown_the_whole_companion_first():
     assert torch.equal(
         editor(noised, companion, TIMES, None).latents_BCFHW, torch.cat([companion, noised], 2)
     )
-    over = channel_editor(noised, companion, TIMES, None)
+    over = editor(noised, companion, TIMES, None, over=True)
     assert over.frames == (0, 0, 4)
     assert torch.equal(over.latents_BCFHW, torch.cat([companion, noised], 1))
 

@@ -9,7 +9,7 @@ from flows.cli import main
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """What it says on a terminal of 80 columns, and that it ends well, or not."""
 
     def run(*arguments: object, check: bool = True) -> str:

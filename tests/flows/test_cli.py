@@ -31,10 +31,10 @@ def redub(*arguments: object, cwd: Path, check: bool = True) -> str:
 
 
 @pytest.fixture
-def here(place: Path, command: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+def here(place: Path, run_command: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """The same without a new process, for the commands that don't start Prefect."""
     monkeypatch.chdir(place)
-    return command
+    return run_command
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from models.dit.presets import MINI
 
 
 @pytest.fixture
-def here(tmp_path, command, monkeypatch):
+def here(tmp_path, run_command, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return command
+    return run_command
 
 
 @pytest.fixture(scope="module")

@@ -22,11 +22,11 @@ identity_model = "hf://org/faces@main/net.onnx"
 
 
 @pytest.fixture
-def here(tmp_path, command, monkeypatch):
+def here(tmp_path, run_command, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REDUB_MODELS", str(tmp_path / "cache"))
     (tmp_path / "own.toml").write_text(REMOTE_RECIPE)
-    return command
+    return run_command
 
 
 def test_the_list_shows_licences_and_how_to_get_what_is_missing(here):

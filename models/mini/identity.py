@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -115,6 +114,8 @@ def make(plan: Plan) -> Embedding:
 
 def save(net: Embedding, plan: Plan, numbers: Numbers, path: Path) -> None:
     """One file, with where it comes from in its metadata."""
+    import onnx  # the default install has none, and measures these weights all the same
+
     torch.onnx.export(
         net,
         (torch.zeros(1, 3, SIDE, SIDE),),

@@ -9,6 +9,7 @@ Latents are (1, C, F, H, W); video is F frames of H by W; A numbers a feature of
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,8 +17,9 @@ from torch import Tensor
 
 from models.audio.windows import FPS, RATE, near_latents, padded
 from models.dit.conditions import Motion, Sequence, editor, three_ways
-from models.dit.flow import audio_scale, guided, reference_scale, sample
+from models.dit.flow import audio_scale, guided, reference_scale, sample, schedule
 from models.dit.request import Parts, Settings, check, check_heard, spread_of
+from models.dit.reuse import Reused
 from models.vae import decode_tiled, decode_window, denormalised, encode_tiled, latents_of, normalised
 
 SAME = 0.07
@@ -28,13 +30,22 @@ NOISE = (1 / 255) ** 2
 """What deviations are not trusted below: a flat wall must not be stretched to the grain of another."""
 
 
+@dataclass(frozen=True)
+class Dubbed:
+    video_FHWC: np.ndarray
+    left_out: int
+    """Steps taken without the net (`Settings.reuse`), of all clips."""
+    error: float
+    """How far off that may have led in latents, as a share of the way from noise: the worst clip's."""
+
+
 def dub(
     parts: Parts,
     video_FHWC: np.ndarray,
     sound: np.ndarray,
     settings: Settings | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> np.ndarray:
+) -> Dubbed:
     """uint8 at 25 fps in and out, as many frames as both video and sound have; the sound is 16 kHz mono.
 
     `progress` is told, after each step, how many are done and how many there will be.
@@ -47,32 +58,36 @@ def dub(
     heard_PA = check_heard(parts, parts.hear(sound))
     reference_FHWC = video_FHWC[there_and_back(len(video_FHWC), total)]
     with torch.inference_mode():
-        z = _all_clips(parts, reference_FHWC, heard_PA, settings, _counted(progress, clips * settings.steps))
+        tick = _counted(progress, clips * settings.steps)
+        z, paths = _all_clips(parts, reference_FHWC, heard_PA, settings, tick)
         made_FCHW = _pictures(decode_tiled(parts.vae, _to_vae(parts, z), settings.tile, _overlap(settings)))
-        return np.stack([
+        video_FHWC = np.stack([
             _as_bytes(matched(made_CHW, _as_picture(shown_HWC, made_CHW)))
             for made_CHW, shown_HWC in zip(made_FCHW[:frames], reference_FHWC, strict=False)
         ])  # fmt: skip
+    return Dubbed(video_FHWC, sum(path.left_out for path in paths), max(path.error for path in paths))
 
 
 def _all_clips(
     parts: Parts, video_FHWC: np.ndarray, heard_PA: Tensor, settings: Settings, tick: Callable[[], None]
-) -> Tensor:
+) -> tuple[Tensor, list[Reused]]:
     """Noise is drawn on the CPU, in one stream: the same whatever runs the net, and new for each clip."""
     generator = torch.Generator().manual_seed(settings.seed)
     whole: Tensor | None = None
     motion: Tensor | None = None
+    paths = []
     for start in range(0, len(video_FHWC) - settings.motion, settings.advance):
         some_FHWC = video_FHWC[start : start + settings.clip]
         reference = encoded(parts, as_video(some_FHWC), settings)
         audio_1FNA = _windows(parts, heard_PA, start, settings).to(reference)
         noise = torch.randn(reference.shape, generator=generator).to(reference)
-        z = edited(parts, reference, audio_1FNA, noise, settings, motion, tick)
+        z, path = edited(parts, reference, audio_1FNA, noise, settings, motion, tick)
+        paths.append(path)
         whole = z if whole is None or motion is None else joined(whole, z, motion.shape[2])
         if start + settings.clip < len(video_FHWC):
             motion = ending(parts, z, some_FHWC, settings)
     assert whole is not None, "a video has one clip at least"
-    return whole
+    return whole, paths
 
 
 def edited(
@@ -83,16 +98,30 @@ def edited(
     settings: Settings,
     motion: Tensor | None = None,
     tick: Callable[[], None] = lambda: None,
-) -> Tensor:
-    """The latents of one clip, in 32 bits whatever the net runs in: thirty steps add up what rounding loses."""
+) -> tuple[Tensor, Reused]:
+    """The latents of one clip, and how they were come by.
+
+    In 32 bits whatever the net runs in: thirty steps add up what rounding loses.
+    """
 
     def predict(z: Tensor, t: float) -> Tensor:
         three = velocities(parts, z, t, reference, audio_1FNA, motion, settings.batched)
+        velocity = guided(three, reference_scale(t, settings.reference), audio_scale(t, settings.audio))
+        if (
+            motion is not None
+        ):  # what is held goes nowhere, and says nothing of how well the rest can be guessed
+            velocity[:, :, : motion.shape[2]] = 0
+        return velocity
+
+    path = Reused(predict, schedule(settings.steps, settings.shift), settings.reuse)
+
+    def step(z: Tensor, t: float) -> Tensor:
+        velocity = path(z, t)
         tick()
-        return guided(three, reference_scale(t, settings.reference), audio_scale(t, settings.audio))
+        return velocity
 
     border = reference if settings.border else None
-    return sample(predict, noise, settings.steps, settings.shift, motion, border)
+    return sample(step, noise, settings.steps, settings.shift, motion, border), path
 
 
 def velocities(
@@ -105,6 +134,16 @@ def velocities(
     batched: bool,
 ) -> Tensor:
     """Of nothing, of the reference, of reference and sound, at time t."""
+    three = shown(parts, z, t, reference, audio_1FNA, motion)
+    if batched:
+        return parts.dit(three).to(z)
+    return torch.cat([parts.dit(_only(three, one)).to(z) for one in range(3)])
+
+
+def shown(
+    parts: Parts, z: Tensor, t: float, reference: Tensor, audio_1FNA: Tensor, motion: Tensor | None
+) -> Sequence:
+    """To the net at time t: three clips, for guidance."""
     kind = next(parts.dit.parameters())
     prompt_LX = parts.prompt_LX
     text_1LX = None if prompt_LX is None else prompt_LX[None].to(kind)
@@ -114,10 +153,18 @@ def velocities(
     def make(seen: Tensor, heard_1FNA: Tensor) -> Sequence:
         return editor(z.to(kind), seen, times_1, heard_1FNA, text_1LX, given)
 
-    three = three_ways(make, reference.to(kind), audio_1FNA.to(kind))
-    if batched:
-        return parts.dit(three).to(z)
-    return torch.cat([parts.dit(_only(three, one)).to(z) for one in range(3)])
+    return three_ways(make, reference.to(kind), audio_1FNA.to(kind))
+
+
+@torch.inference_mode()
+def halfway(parts: Parts, video_FHWC: np.ndarray, sound: np.ndarray, settings: Settings) -> Sequence:
+    """What the net is shown in the middle of the first clip: to try it out on (`quick.narrowed`)."""
+    check(parts, video_FHWC, sound, settings)
+    heard_PA = check_heard(parts, parts.hear(padded(sound, settings.clip).astype(np.float32)))
+    reference = encoded(parts, as_video(video_FHWC[there_and_back(len(video_FHWC), settings.clip)]), settings)
+    noise = torch.randn(reference.shape, generator=torch.Generator().manual_seed(settings.seed)).to(reference)
+    audio_1FNA = _windows(parts, heard_PA, 0, settings).to(reference)
+    return shown(parts, (reference + noise) / 2, 0.5, reference, audio_1FNA, None)
 
 
 def joined(before: Tensor, after: Tensor, motion: int) -> Tensor:

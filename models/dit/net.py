@@ -34,7 +34,7 @@ class Around:
     """Tokens of reference, which hear and read nothing."""
     frame: int
     """Tokens a frame."""
-    rotation_Tc: Tensor
+    rotation_Tc2: Tensor
     text_BLD: Tensor | None
     audio_VND: Tensor | None
     """V = B * F: each latent frame hears its own window."""
@@ -65,7 +65,8 @@ class VideoDit(nn.Module):
         around = self._around(sequence, rows, columns, x_BDFHW.dtype)
         times_BSD = self.time_embedding(self._clock(sequence).to(x_BDFHW.dtype))
         rows_BSRD = self.time_projection(times_BSD).unflatten(2, (self.config.rows, -1))
-        x_BTD = x_BDFHW.flatten(2).transpose(1, 2)
+        # Laid out as the blocks' results are, or the first block would be compiled for itself.
+        x_BTD = x_BDFHW.flatten(2).transpose(1, 2).contiguous()
         for block in self.blocks:
             x_BTD = block(x_BTD, rows_BSRD, around)
         shown = 1 if around.reference else 0
@@ -90,8 +91,8 @@ class VideoDit(nn.Module):
 
     def _clock(self, sequence: Sequence) -> Tensor:
         """(B, S, frequencies), for the stretches that are not empty."""
-        present = [place for place, count in enumerate(sequence.frames) if count]
-        ticks_BS = sequence.times_B3[:, present].double() * CLOCK
+        present = [sequence.times_B3[:, place] for place, count in enumerate(sequence.frames) if count]
+        ticks_BS = torch.stack(present, 1).double() * CLOCK
         if self.config.coarse_clock:
             ticks_BS = ticks_BS.bfloat16().double()
         half = self.config.frequencies // 2
@@ -135,7 +136,7 @@ class Block(nn.Module):
         if len(rows) > 6:
             x_BTD = self._within_frames(x_BTD, rows[6:], around)
         seen = modulated(self.norm1(x_BTD), rows[0], rows[1], around.lengths)
-        x_BTD = gated(x_BTD, self.self_attn(seen, seen, around.rotation_Tc), rows[2], around.lengths)
+        x_BTD = gated(x_BTD, self.self_attn(seen, seen, around.rotation_Tc2), rows[2], around.lengths)
         x_BTD = self._told(x_BTD, around)
         seen = modulated(self.norm2(x_BTD), rows[3], rows[4], around.lengths)
         return gated(x_BTD, self.ffn(seen), rows[5], around.lengths)
@@ -144,7 +145,7 @@ class Block(nn.Module):
         """All frames turn as the last one does: within one, only differences of rows and columns matter."""
         seen = modulated(self.norm0(x_BTD), rows[0], rows[1], around.lengths)
         seen_VHD = seen.unflatten(1, (-1, around.frame)).flatten(0, 1)
-        found_VHD = self.spatial_attn(seen_VHD, seen_VHD, around.rotation_Tc[-around.frame :])
+        found_VHD = self.spatial_attn(seen_VHD, seen_VHD, around.rotation_Tc2[-around.frame :])
         return gated(x_BTD, found_VHD.view_as(x_BTD), rows[2], around.lengths)
 
     def _told(self, x_BTD: Tensor, around: Around) -> Tensor:
@@ -167,14 +168,16 @@ class Attention(nn.Module):
         self.o = Silent(dim, dim) if silent else nn.Linear(dim, dim)
         self.norm_q, self.norm_k = RMSNorm(dim, eps), RMSNorm(dim, eps)
 
-    def forward(self, x_BTD: Tensor, seen_BLD: Tensor, rotation_Tc: Tensor | None = None) -> Tensor:
-        q = self.norm_q(self.q(x_BTD)).unflatten(-1, (self.heads, -1))
-        k = self.norm_k(self.k(seen_BLD)).unflatten(-1, (self.heads, -1))
-        v = self.v(seen_BLD).unflatten(-1, (self.heads, -1))
-        if rotation_Tc is not None:
-            q, k = rotated(q, rotation_Tc), rotated(k, rotation_Tc)
+    def forward(self, x_BTD: Tensor, seen_BLD: Tensor, rotation_Tc2: Tensor | None = None) -> Tensor:
+        q, k, v = self.projected(x_BTD, seen_BLD)
+        q, k, v = (t.unflatten(-1, (self.heads, -1)) for t in (self.norm_q(q), self.norm_k(k), v))
+        if rotation_Tc2 is not None:
+            q, k = rotated(q, rotation_Tc2), rotated(k, rotation_Tc2)
         found = scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
         return self.o(found.transpose(1, 2).flatten(2))
+
+    def projected(self, x_BTD: Tensor, seen_BLD: Tensor) -> Several[Tensor]:
+        return self.q(x_BTD), self.k(seen_BLD), self.v(seen_BLD)
 
 
 class RMSNorm(nn.RMSNorm):

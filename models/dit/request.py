@@ -49,6 +49,8 @@ class Settings:
     """The three of guidance as one batch; one after the other needs a third of the memory."""
     tile: int = 32
     """Latents at a time, in height and width, through the VAE; 512 pixels of the public one's are one tile."""
+    reuse: float = 0.0
+    """How far off a guess may be for a step to be left out (models/dit/reuse.py); 0 leaves out none."""
     silence: bool = False
     """Sound without a signal is meant (do lips keep still?), and no empty track."""
     seed: int = 0
@@ -57,6 +59,11 @@ class Settings:
         if latents_of(self.motion) >= latents_of(self.clip):
             raise ValueError(
                 f"{self.motion} motion frames leave nothing of a clip of {self.clip}; give 5 of 77"
+            )
+        if not 0 <= self.reuse < 1:
+            raise ValueError(
+                f"reuse is a share of the velocity, from 0 (every step is computed) below 1, not {self.reuse}; "
+                "try 0.05"
             )
 
     @property

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch.nn.functional import avg_pool2d
 
 from models.dit.conditions import (
     Motion,
@@ -18,6 +17,8 @@ from models.dit.conditions import (
 from models.dit.config import AudioConfig, DitConfig
 from models.dit.flow import sample
 from models.dit.net import VideoDit
+from models.mini.vae import load as load_vae
+from models.vae import encode, normalised
 
 GENERATOR = DitConfig(
     dim=16, layers=2, heads=2, ffn=20, channels=3, audio=AudioConfig(features=5, window=4), text=0, stacked=2
@@ -76,21 +77,24 @@ def test_a_dropped_motion_is_as_if_there_had_been_none():
 
 
 def test_the_generator_cannot_see_the_mouth():
-    """From pixels: masked, encoded (here by a mean of four), and sampled from noise. Exactly nothing, not little."""
+    """From pixels: masked, encoded by a VAE, and sampled from noise. Exactly nothing, not little."""
     torch.manual_seed(0)
-    net = VideoDit(GENERATOR).requires_grad_(False)
+    net = VideoDit(replace(GENERATOR, channels=24)).requires_grad_(False)
     for tensor in net.state_dict().values():
         tensor.normal_(std=0.3)
-    video = torch.rand(2, 3, 3, 16, 16, requires_grad=True)
-    inpaint = torch.zeros(2, 3, 16, 16, dtype=torch.bool)
-    inpaint[:, :, 5:14, 3:11] = True
-    masked = avg_pool2d(masked_video(video, inpaint).flatten(0, 1), 4).unflatten(0, (2, 3))
-    sound, person = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4, 4)
+    vae = load_vae("mini:vae")
+    video = (torch.rand(2, 3, 9, 16, 16) * 2 - 1).requires_grad_()
+    inpaint = torch.zeros(2, 9, 16, 16, dtype=torch.bool)
+    for frame in range(9):
+        inpaint[:, frame, 4 + frame // 2 : 13, 3:11] = True
+    masked = normalised(vae, encode(vae, masked_video(video, inpaint)))
+    assert masked.shape == (2, 24, 3, 4, 4)
+    sound, person = torch.randn(2, 3, 4, 5), torch.randn(2, 24, 4, 4)
 
     def predict(z, t):
         return net(generator(z, masked, person, torch.full((2,), t), sound))
 
-    sample(predict, torch.randn(2, 3, 3, 4, 4), steps=2).square().sum().backward()
+    sample(predict, torch.randn(2, 24, 3, 4, 4), steps=2).square().sum().backward()
     assert video.grad is not None
     hidden = inpaint[:, None].expand_as(video)
     assert not video.grad[hidden].any()

@@ -1,6 +1,7 @@
 """Dubbing by the public checkpoint's recipe: a shrunken random copy of it runs whole, and one that changes nothing
 gives back what it was shown, over every join."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from models.dit.dubbing import (
     edited,
     encoded,
     ending,
+    halfway,
     joined,
     matched,
     there_and_back,
@@ -89,7 +91,8 @@ def sound():
 def dubbed(parts, video, sound):
     steps = []
     made = dub(parts, video[:20], sound, SHORT, lambda *step: steps.append(step))
-    return made, steps
+    assert (made.left_out, made.error) == (0, 0)
+    return made.video_FHWC, steps
 
 
 def test_a_shrunken_random_copy_dubs_two_clips(parts, video, sound, dubbed):
@@ -97,8 +100,8 @@ def test_a_shrunken_random_copy_dubs_two_clips(parts, video, sound, dubbed):
     assert (made.dtype, made.shape) == (np.uint8, (20, 32, 32, 3))
     assert steps == [(step, 6) for step in range(1, 7)]
     assert made[-1].std() > 1
-    assert np.array_equal(made, dub(parts, video[:20], sound, SHORT))
-    other = dub(parts, video[:20], sound, replace(SHORT, seed=6))
+    assert np.array_equal(made, dub(parts, video[:20], sound, SHORT).video_FHWC)
+    other = dub(parts, video[:20], sound, replace(SHORT, seed=6)).video_FHWC
     assert np.abs(made.astype(int) - other).mean() > 0.5
 
 
@@ -110,7 +113,7 @@ def test_what_is_heard_late_changes_the_second_clip_only(parts, video, sound, du
     def late(given):
         return np.concatenate([heard_PA[:34], heard_PA[34:] + 1])
 
-    changed = dub(replace(parts, hear=late), video[:20], sound, SHORT)
+    changed = dub(replace(parts, hear=late), video[:20], sound, SHORT).video_FHWC
     different = np.abs(changed.astype(int) - made).max((1, 2, 3))
     assert not different[:13].any()
     assert different[13:].min() > 0
@@ -118,9 +121,12 @@ def test_what_is_heard_late_changes_the_second_clip_only(parts, video, sound, du
 
 def test_the_shorter_of_video_and_sound_wins(parts, video, sound):
     one_step = replace(SHORT, steps=1)
-    assert len(dub(parts, video, sound[: 7 * 640 + 639], one_step)) == 7
-    assert len(dub(parts, video[:1], sound, one_step)) == 1
-    assert len(dub(parts, video[:14], sound, one_step)) == 14
+    for some, heard, frames in (
+        (video, sound[: 7 * 640 + 639], 7),
+        (video[:1], sound, 1),
+        (video[:14], sound, 14),
+    ):
+        assert len(dub(parts, some, heard, one_step).video_FHWC) == frames
 
 
 def clip_of(parts, video, sound):
@@ -134,15 +140,15 @@ def clip_of(parts, video, sound):
 @torch.inference_mode()
 def test_motion_frames_stay_and_the_border_follows_the_reference(parts, video, sound):
     reference, heard, noise, motion = clip_of(parts, video, sound)
-    z = edited(parts, reference, heard, noise, SHORT, motion)
+    z, _ = edited(parts, reference, heard, noise, SHORT, motion)
     assert torch.equal(z[:, :, :2], motion)
     ring = torch.ones(z.shape[-2:], dtype=torch.bool)
     ring[1:-1, 1:-1] = False
     assert torch.equal(z[:, :, 2:, ring], reference[:, :, 2:, ring])
     assert (z - reference)[:, :, 2:, ~ring].abs().min() > 0
-    free = edited(parts, reference, heard, noise, replace(SHORT, border=False), motion)
+    free, _ = edited(parts, reference, heard, noise, replace(SHORT, border=False), motion)
     assert (free - reference)[:, :, 2:, ring].abs().mean() > 0.1
-    other = edited(parts, reference, heard, noise, SHORT, motion * 2)
+    other, _ = edited(parts, reference, heard, noise, SHORT, motion * 2)
     assert (other - z)[:, :, 2:, ~ring].abs().mean() > 1e-4
 
 
@@ -174,8 +180,17 @@ def test_three_at_once_are_three_one_after_the_other(parts, video, sound):
     assert (once[0] - once[1]).abs().mean() > 1e-3
     assert (once[1] - once[2]).abs().mean() > 1e-4
     settings = (SHORT, replace(SHORT, batched=False))
-    whole = [edited(parts, reference, heard, noise, some, motion) for some in settings]
+    whole = [edited(parts, reference, heard, noise, some, motion)[0] for some in settings]
     torch.testing.assert_close(*whole, atol=1e-4, rtol=1e-3)
+
+
+def test_float8_is_tried_on_what_the_net_is_shown(parts, video, sound):
+    dit = copy.deepcopy(parts.dit)
+    given = halfway(replace(parts, dit=dit), video, sound, SHORT)
+    assert given.latents_BCFHW.shape == (3, 6, 8, 4, 4)
+    assert given.times_B3.tolist() == [[0, 0, 0.5]] * 3
+    assert [one.any().item() for one in given.latents_BCFHW[:, :, :4]] == [False, True, True]
+    assert torch.equal(given.latents_BCFHW[1, :, :4], encoded(parts, as_video(video[:13]), SHORT)[0])
 
 
 class Copying(VideoDit):
@@ -206,11 +221,24 @@ def decibels(made, video):
     return -10 * np.log10((error**2).mean(1) / 255**2)
 
 
+def test_steps_that_can_be_guessed_are_left_out(sound):
+    """The way of a net that copies is straight: every other step can be left out, but the first two and the last."""
+    video, vae = moving(18), load_vae("mini:vae")
+    parts = Parts(Copying().eval(), vae, lambda given: np.zeros((len(given) // 320, 4), np.float32))
+    steps, settings = [], replace(SHORT, steps=9, border=False)
+    whole = dub(parts, video, sound, settings)
+    saved = dub(parts, video, sound, replace(settings, reuse=0.01), lambda *step: steps.append(step))
+    assert steps == [(step, 18) for step in range(1, 19)]
+    assert (whole.left_out, saved.left_out) == (0, 2 * 3)
+    assert 0 < saved.error < 1e-4
+    assert np.abs(saved.video_FHWC.astype(int) - whole.video_FHWC).max() <= 1
+
+
 @pytest.mark.parametrize("frames", [9, 31])
 def test_a_net_that_changes_nothing_gives_back_the_video_over_all_joins(sound, frames):
     video, vae = moving(frames), load_vae("mini:vae")
     parts = Parts(Copying().eval(), vae, lambda given: np.zeros((len(given) // 320, 4), np.float32))
-    made = dub(parts, video, sound, replace(SHORT, border=False))
+    made = dub(parts, video, sound, replace(SHORT, border=False)).video_FHWC
     own = decibels(made, video)
     assert own.min() > 28
     for late, early in ((made[1:], video[:-1]), (made[:-1], video[1:])):
@@ -226,7 +254,7 @@ def test_colours_do_not_drift_from_clip_to_clip(sound, monkeypatch):
     z, wanted = encoded(parts, as_video(clip), SHORT) * 1.05, encoded(parts, as_video(clip[-5:]), SHORT)
 
     def off():
-        made = dub(parts, video, sound, replace(SHORT, border=False))
+        made = dub(parts, video, sound, replace(SHORT, border=False)).video_FHWC
         with torch.inference_mode():
             tone = (ending(parts, z, clip, SHORT) - wanted).mean((3, 4))
         return tone.abs().mean(), np.abs((made.astype(float) - video).mean((1, 2))).max()
@@ -301,6 +329,7 @@ def test_bad_input_is_refused_before_any_work(parts, video, sound, changes, mess
 
 @pytest.mark.parametrize(("settings", "message"), [
     ({"clip": 76}, "4k.1 frames .* not 76"), ({"motion": 4}, "not 4"), ({"clip": 5}, "leave nothing of a clip of 5"),
+    ({"reuse": 1.0}, "below 1, not 1.0"),
 ])  # fmt: skip
 def test_settings_that_cannot_be_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
@@ -309,7 +338,7 @@ def test_settings_that_cannot_be_are_refused(settings, message):
 
 def test_what_goes_wrong_on_the_way_is_said(parts, video, sound):
     quiet = dub(parts, video[:3], np.zeros(RATE), replace(SHORT, steps=1, silence=True))
-    assert len(quiet) == 3
+    assert len(quiet.video_FHWC) == 3
     for heard, message in (
         (np.zeros((99, 7)), r"\(99, 7\).*\(features, 20\)"),
         (np.full((99, 20), np.inf), "NaN"),

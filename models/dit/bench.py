@@ -7,9 +7,13 @@ the same precision. Attention is counted apart: its share grows with the clip, t
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
+from weakref import WeakSet, finalize
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from models.dit.conditions import Sequence, editor
@@ -51,7 +55,7 @@ class Cost:
     share: float | None = None
     """Of the peak, attention counted."""
     memory: int | None = None
-    """Bytes at the most, weights included; known on GPUs."""
+    """Bytes at the most, weights included; None where it was not run."""
 
 
 def example(name: str, device: str, dtype: torch.dtype, batch: int = 1, seed: int = 0) -> Sequence:
@@ -112,10 +116,41 @@ def timed(name: str, device: str, dtype: torch.dtype, peak: float, repeats: int 
         torch.cuda.reset_peak_memory_stats()
     with torch.inference_mode():
         seconds = quickest(lambda: net(sequence), device, repeats)
-    memory = torch.cuda.max_memory_allocated() if device == "cuda" else None
+        memory = torch.cuda.max_memory_allocated() if device == "cuda" else _held(net, sequence)
     return replace(
         cost, seconds=seconds, share=(cost.linear + cost.attention) / seconds / peak, memory=memory
     )
+
+
+@torch.inference_mode()
+def _held(net: VideoDit, sequence: Sequence) -> int:
+    """Bytes at the most in a pass, of tensors; a CPU's allocator does not say."""
+    weights = sum(tensor.nbytes for tensor in net.state_dict().values())
+    with _Alive() as alive:
+        net(sequence)
+    return weights + alive.most
+
+
+class _Alive(TorchDispatchMode):
+    """Adds up what operations make while it lives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.most = 0
+        self.seen: WeakSet[Any] = WeakSet()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, Tensor) and (storage := tensor.untyped_storage()) not in self.seen:
+                self.seen.add(storage)
+                self.now += storage.nbytes()
+                self.most = max(self.most, self.now)
+                finalize(storage, self._gone, storage.nbytes())
+        return made
+
+    def _gone(self, size: int) -> None:
+        self.now -= size
 
 
 def peak_of(device: str, dtype: torch.dtype) -> float:

@@ -103,8 +103,11 @@ def nearest(shapes: dict[str, Shape]) -> Fit:
     return max(fits, key=lambda fit: (fit.shared, -len(fit.missing)))
 
 
-def compared(name: str, config: DitConfig, shapes: dict[str, Shape]) -> Fit:
-    wanted = _shapes_of(config)
+def compared(
+    name: str, config: DitConfig, shapes: dict[str, Shape], wanted: dict[str, Shape] | None = None
+) -> Fit:
+    """With the whole net, unless it is told which tensors are `wanted`."""
+    wanted = _shapes_of(config) if wanted is None else wanted
     both = [key for key in wanted if key in shapes]
     reshaped = [key for key in both if shapes[key] != wanted[key]]
     return Fit(

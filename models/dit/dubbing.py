@@ -18,6 +18,7 @@ from torch import Tensor
 from models.audio.windows import FPS, RATE, near_latents, padded
 from models.dit.conditions import Motion, Sequence, editor, three_ways
 from models.dit.flow import audio_scale, guided, reference_scale, sample, schedule
+from models.dit.net import VideoDit
 from models.dit.request import Parts, Settings, check, check_heard, spread_of
 from models.dit.reuse import Reused
 from models.vae import decode_tiled, decode_window, denormalised, encode_tiled, latents_of, normalised
@@ -105,6 +106,7 @@ def edited(
     """
 
     def predict(z: Tensor, t: float) -> Tensor:
+        _switch_experts(parts.dit, t)
         three = velocities(parts, z, t, reference, audio_1FNA, motion, settings.batched)
         velocity = guided(three, reference_scale(t, settings.reference), audio_scale(t, settings.audio))
         if (
@@ -121,7 +123,9 @@ def edited(
         return velocity
 
     border = reference if settings.border else None
-    return sample(step, noise, settings.steps, settings.shift, motion, border), path
+    z = sample(step, noise, settings.steps, settings.shift, motion, border)
+    _switch_experts(parts.dit, 1)
+    return z, path
 
 
 def velocities(
@@ -165,6 +169,14 @@ def halfway(parts: Parts, video_FHWC: np.ndarray, sound: np.ndarray, settings: S
     noise = torch.randn(reference.shape, generator=torch.Generator().manual_seed(settings.seed)).to(reference)
     audio_1FNA = _windows(parts, heard_PA, 0, settings).to(reference)
     return shown(parts, (reference + noise) / 2, 0.5, reference, audio_1FNA, None)
+
+
+def _switch_experts(dit: VideoDit, t: float) -> None:
+    """Of a net that has some. Those of nets that have none need not wait for peft to be imported."""
+    if hasattr(dit, "peft_config"):
+        from models.dit import experts
+
+        experts.at(dit, t)
 
 
 def joined(before: Tensor, after: Tensor, motion: int) -> Tensor:

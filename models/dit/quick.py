@@ -6,9 +6,10 @@
     narrowed(net, ...)      products in float8; refused where a velocity changes by more than it may
     Replayed(net)           a forward pass recorded once and replayed (CUDA graph); the same, bit for bit
 
-`make bench-gpu` times each beside the plain net. On a CPU none of them pays (`python -m tests.perf dit`).
+`make bench-gpu` times each beside the plain net; on a CPU only compiling pays (`python -m tests.perf dit`).
 """
 
+import logging
 from collections.abc import Sequence as Several
 from importlib.util import find_spec
 from typing import Any
@@ -38,6 +39,8 @@ def flash3() -> bool:
 
 def compiled(net: VideoDit) -> VideoDit:
     """Block by block: all have one shape, so one is compiled, in a minute, and serves them all."""
+    # With a CUDA toolkit and no GPU it says so, each time, to whoever compiles for a CPU.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     for block in net.blocks:
         block.compile()
     return net
@@ -45,6 +48,7 @@ def compiled(net: VideoDit) -> VideoDit:
 
 def fused(net: VideoDit) -> VideoDit:
     """For inference: names of weights change, so nothing can be loaded or saved afterwards."""
+    _check_alone(net, "fused")
     for block in net.blocks:
         for name in ("self_attn", "spatial_attn"):
             if hasattr(block, name):
@@ -103,6 +107,7 @@ def narrowed(net: VideoDit, sequence: Sequence, most: float = MOST) -> float:
 
     `sequence` has to be what the net will be shown: the change depends on it. Beyond `most` the net is put back.
     """
+    _check_alone(net, "narrowed")
     before = net(sequence)
     was = {
         f"blocks.{name}": module
@@ -129,6 +134,7 @@ class Replayed:
     """
 
     def __init__(self, net: VideoDit):
+        _check_alone(net, "recorded")
         self.net = net
         self.recorded: dict[Any, tuple[torch.cuda.CUDAGraph, Sequence, Tensor]] = {}
 
@@ -160,6 +166,14 @@ class Replayed:
         with torch.cuda.graph(graph):
             made = self.net(shown)
         return graph, shown, made
+
+
+def _check_alone(net: VideoDit, done: str) -> None:
+    """What replaces a layer would drop the experts that adapt it; what is recorded would never switch."""
+    if hasattr(net, "peft_config"):
+        raise ValueError(
+            f"a net with experts cannot be {done}: they would be lost; do without them, or without this"
+        )
 
 
 def _tensors(sequence: Sequence) -> tuple[Tensor | None, ...]:

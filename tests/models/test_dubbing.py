@@ -13,6 +13,7 @@ from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperModel
 
 from models.audio.wav2vec import Ears
 from models.audio.windows import RATE
+from models.dit import experts
 from models.dit.checkpoint import load
 from models.dit.config import AudioConfig, DitConfig
 from models.dit.dubbing import (
@@ -191,6 +192,23 @@ def test_float8_is_tried_on_what_the_net_is_shown(parts, video, sound):
     assert given.times_B3.tolist() == [[0, 0, 0.5]] * 3
     assert [one.any().item() for one in given.latents_BCFHW[:, :, :4]] == [False, True, True]
     assert torch.equal(given.latents_BCFHW[1, :, :4], encoded(parts, as_video(video[:13]), SHORT)[0])
+
+
+def test_experts_are_on_at_their_noise_levels_and_off_afterwards(parts, video, sound):
+    dit, on = copy.deepcopy(parts.dit), []
+    for name in ("lip", "texture"):
+        experts.attach(dit, name, rank=2)
+    watch = dit.register_forward_pre_hook(
+        lambda net, given: on.append((given[0].times_B3[0, 2].item(), experts.active(net)))
+    )
+    given = (video[:13], sound, replace(SHORT, steps=8, shift=1.0))
+    made = dub(replace(parts, dit=dit), *given)
+    watch.remove()
+    assert [(t, name) for t, name in on if name] == [(0.5, "lip"), (0.25, "texture"), (0.125, "texture")]
+    assert len(on) == 8
+    assert experts.active(dit) is None
+    # They have learnt nothing yet, and so change nothing.
+    assert np.array_equal(made.video_FHWC, dub(parts, *given).video_FHWC)
 
 
 class Copying(VideoDit):

@@ -9,6 +9,7 @@ from torch._dynamo.utils import counters
 
 from models.dit.conditions import Motion, editor
 from models.dit.config import AudioConfig, DitConfig
+from models.dit.experts import attach
 from models.dit.net import VideoDit
 from models.dit.quick import Narrow, Replayed, compiled, flash3, fused, narrowed
 
@@ -103,6 +104,13 @@ def test_without_a_hopper_gpu_attention_stays_as_it_is():
         pytest.skip("there is one")
     assert not flash3()
     assert "flash_attn_interface" not in sys.modules
+
+
+@pytest.mark.parametrize("hasten", [fused, Replayed, lambda net: narrowed(net, shown())])
+def test_what_would_lose_experts_is_refused(net, hasten):
+    attach(net, "lip", rank=2)
+    with pytest.raises(ValueError, match="a net with experts cannot be"):
+        hasten(net)
 
 
 @pytest.mark.gpu

@@ -11,6 +11,7 @@ from models.dit.bench import example
 from models.dit.conditions import Sequence
 from models.dit.net import VideoDit
 from models.dit.presets import MINI
+from models.dit.quick import compiled
 from tests.perf import plain_dit
 from tests.perf.line import Line, Say
 
@@ -31,11 +32,14 @@ def lines(say: Say) -> list[Line]:
     assert off < 1e-3, f"not the same network: they differ by {off:.2g}"
     ours, theirs = _quickest(net, sequence), _quickest(plain, sequence)
     kept, kept_plain = _kept(net, sequence), _kept(plain, sequence)
+    say("compiling its blocks")
+    quick = _quickest(compiled(net), sequence)
     return [
         Line("forward and backward, over plain", ours / theirs, "x", at_most=1.0, note=f"{ours:.2f} s"),
         Line(
             "kept for the backward, over plain", kept / kept_plain, "x", at_most=1.0, note=f"{kept >> 20} MiB"
         ),
+        Line("compiled, over not compiled", quick / ours, "x", at_most=1.0),
     ]
 
 

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from models.dit import flow
-from models.dit.bench import SHAPES, Shape, counted_of, peak_of, quickest
+from models.dit.bench import SHAPES, Shape, counted_of, example, peak_of, quickest
 from models.dit.conditions import Motion, Sequence, editor, generator, three_ways
 from models.dit.config import AudioConfig, DitConfig
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, stacked
+from models.dit.quick import Replayed, compiled, flash3, fused, narrowed
 from tests.perf import plain_dit
 from tests.perf.__main__ import console, table
 from tests.perf.line import Line
@@ -39,6 +40,8 @@ class Size:
     """Of sampling."""
     presets: dict[str, DitConfig]
     shapes: dict[str, Shape]
+    compiles: bool = True
+    """Minutes on a CPU."""
 
 
 def size(small: bool) -> Size:
@@ -54,7 +57,13 @@ def size(small: bool) -> Size:
 
 def lines(here: Size) -> list[Line]:
     peak = peak_of(here.device, here.dtype)
-    return [Line("bf16 peak, measured", peak / 1e12, " TFLOP/s"), *_training(here, peak), *_dub(here, peak)]
+    flash = "FlashAttention 3" if flash3() else "PyTorch's own attention"
+    return [
+        Line("peak, measured", peak / 1e12, " TFLOP/s", note=flash),
+        *_training(here, peak),
+        *_dub(here, peak),
+        *([_replayed(here)] if here.device == "cuda" else []),
+    ]
 
 
 def _training(here: Size, peak: float) -> list[Line]:
@@ -67,23 +76,27 @@ def _training(here: Size, peak: float) -> list[Line]:
     noised, masks = flow.noised(clip, noise, times.to(clip)), torch.ones_like(clip[:, 0], dtype=torch.float32)
     shown = generator(noised, clip, clip[:, :, 0], times, audio, text, Motion(clip[:, :, :2]))
 
-    def step(predict: Net) -> None:
-        flow.weighted_loss(predict(shown), flow.velocity(clip, noise), masks, masks).backward()
-        adam.step()
-        adam.zero_grad()
+    def seconds(predict: Net) -> float:
+        def step() -> None:
+            flow.weighted_loss(predict(shown), flow.velocity(clip, noise), masks, masks).backward()
+            adam.step()
+            adam.zero_grad()
 
-    ours = quickest(lambda: step(net), here.device, 3)
-    theirs = quickest(lambda: step(lambda sequence: plain_dit.forward(net, sequence)), here.device, 3)
+        return quickest(step, here.device, 3)
+
+    theirs, eager = seconds(lambda sequence: plain_dit.forward(net, sequence)), seconds(net)
+    ours = seconds(compiled(net) if here.compiles else net)
     done = 3 * counted_of(config, _one(shown)) * here.batch  # backward is two passes more
     return [
-        Line("1b, training step", ours, " s", note=f"{here.batch} clips of {shape.said}"),
+        Line("1b, training step, compiled", ours, " s", note=f"{here.batch} clips of {shape.said}"),
         Line("  share of the peak", done / ours / peak, at_least=TARGET),
         Line("  plain over it", theirs / ours, "x", at_least=AHEAD),
+        Line("  not compiled over it", eager / ours, "x"),
     ]
 
 
 def _dub(here: Size, peak: float) -> list[Line]:
-    """77 frames, all steps, three-way guidance as one batch."""
+    """77 frames, all steps, three-way guidance as one batch; what does not change the result, then what does."""
     config, shape = here.presets["wan2.2-5b-xdub"], here.shapes["wan2.2-5b-xdub"]
     net = _net(config, here).requires_grad_(False)
     clip, audio, text = _inputs(config, shape, replace(here, batch=1))
@@ -93,27 +106,53 @@ def _dub(here: Size, peak: float) -> list[Line]:
         times = torch.full((1,), t, device=here.device)
         return three_ways(lambda seen, heard: editor(z, seen, times, heard, text), clip, audio)
 
-    def dub(predict: Net, steps: int) -> Tensor:
-        def velocity(z: Tensor, t: float) -> Tensor:
-            return flow.guided(predict(laid_out(z, t)), flow.reference_scale(t), flow.audio_scale(t))
+    def velocity(predict: Net) -> Callable[[Tensor, float], Tensor]:
+        return lambda z, t: flow.guided(predict(laid_out(z, t)), flow.reference_scale(t), flow.audio_scale(t))
 
-        return flow.sample(velocity, noise, steps)
+    def a_step(predict: Net) -> float:
+        """What is compared only: a step costs what any other does, and the plain net's table of times fills a GPU."""
+        given = laid_out(clip, 0.5)
+        with torch.inference_mode():
+            return quickest(lambda: predict(given), here.device, 3)
 
-    ours = quickest(lambda: dub(net, here.steps), here.device, 1)
-    # A step of plain code costs what any other does: one is enough, and its table of times fills the GPU.
-    theirs = quickest(lambda: dub(lambda s: plain_dit.forward(net, s), 1), here.device, 1) * here.steps
+    theirs, eager = a_step(lambda sequence: plain_dit.forward(net, sequence)), a_step(net)
+    three = a_step(fused(net))
+    if here.compiles:
+        compiled(net)
+    with torch.inference_mode():
+        ours = quickest(lambda: flow.sample(velocity(net), noise, here.steps), here.device, 1)
+    step = a_step(net)
+    change = narrowed(net, laid_out(clip, 0.5), most=1)
+    narrow = a_step(net)
     done = counted_of(config, _one(laid_out(clip, 0.5))) * 3 * here.steps
     return [
         Line("wan2.2-5b-xdub, a dub", ours, " s", note=f"{shape.said}, {here.steps} steps, three ways"),
         Line("  share of the peak", done / ours / peak, at_least=TARGET),
-        Line("  plain over it", theirs / ours, "x", at_least=AHEAD),
+        Line("  plain over it, a step", theirs / step, "x", at_least=AHEAD),
+        Line("  not compiled over it, a step", eager / step, "x"),
+        Line("  three products for q, k, v over one, a step", eager / three, "x", note="not compiled"),
+        Line("  bf16 over float8, a step", step / narrow, "x", note=f"changes a velocity by {change:.3f}"),
     ]
+
+
+def _replayed(here: Size) -> Line:
+    """The mini net is so small that starting its kernels is most of the time."""
+    net, given = _net(PRESETS["mini"], here), example("mini", here.device, here.dtype, 3)
+    with torch.inference_mode():
+        started, replayed = (
+            quickest(lambda one=one: one(given), here.device, 5) for one in (net, Replayed(net))
+        )
+    return Line("mini, a pass over a replayed one", started / replayed, "x")
 
 
 def _net(config: DitConfig, here: Size) -> VideoDit:
     torch.manual_seed(0)
     with torch.device(here.device):
-        return VideoDit(config).to(here.dtype)
+        net = VideoDit(config).to(here.dtype)
+    for parameter in net.parameters():
+        if not parameter.any():  # a new net answers 0, of which no change can be told
+            torch.nn.init.normal_(parameter, std=0.02)
+    return net
 
 
 def _inputs(config: DitConfig, shape: Shape, here: Size) -> tuple[Tensor, Tensor, Tensor]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows import environment, inspect, networks, review
+from flows import dub, environment, inspect, networks, review
 from flows.options import (
     CATALOG,
     CatalogOption,
@@ -30,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+app.add_typer(dub.app)
 app.add_typer(inspect.app)
 app.add_typer(networks.app, name="models")
 app.add_typer(review.app, name="review")

@@ -13,6 +13,8 @@ from typing import Any
 from models.references import ModelError, files_that_matter, mini_models, resolve
 
 MB = 10**6
+WAN = "Wan-AI/Wan2.2-TI2V-5B-Diffusers@b8fff7315c768468a5333511427288870b2e9635"
+"""What the public editor was made of."""
 FREE = ("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CC-BY-4.0")
 """Licences that a file may name for itself and that allow commercial use."""
 
@@ -136,8 +138,53 @@ FULL = (
         True,
         508 * MB,
     ),
+    Known(
+        "xdub",
+        "hf://KlingTeam/X-Dub@main/X-Dub_model.safetensors",
+        "dub: the editor",
+        "Apache-2.0 (code)",
+        None,
+        12_585 * MB,
+        "the weights name no licence that is known here, and their authors mean them for academic research and "
+        "demonstration; not pinned, for want of a commit: `redub models pull` says which it took",
+    ),
+    Known(
+        "wan2.2-vae",
+        f"hf://{WAN}/vae",
+        "dub: latents of video",
+        "Apache-2.0",
+        True,
+        2_819 * MB,
+    ),
+    Known(
+        "umt5",
+        f"hf://{WAN}/text_encoder",
+        "dub: the prompt",
+        "Apache-2.0",
+        True,
+        11_362 * MB,
+        "wanted once for each prompt: its embedding is kept in the cache",
+    ),
+    Known(
+        "umt5-tokenizer",
+        f"hf://{WAN}/tokenizer/tokenizer.json",
+        "dub: a prompt of words",
+        "Apache-2.0",
+        True,
+        17 * MB,
+        'only for a prompt other than ""',
+    ),
+    Known(
+        "wav2vec2",
+        "hf://facebook/wav2vec2-base-960h@22aad52d435eb6dbaf354bdad9b0da84ce7d6156",
+        "dub: features of speech",
+        "Apache-2.0",
+        True,
+        378 * MB,
+    ),
 )
-"""What the recipe `full` is made for. Pinned to commits or digests, so that it stays what it was."""
+"""What the recipe `full` and `redub dub` are made for. Pinned to commits or digests, so that it stays what it was;
+the note of one that is not says so."""
 
 
 def known() -> list[Known]:

@@ -40,15 +40,21 @@ def save(net: VideoDit, name: str, path: str | Path) -> None:
 
 def load(net: VideoDit, reference: str | Path) -> str:
     """The name of the expert that the file holds, now attached as `attach` does. Refused files change nothing."""
+    expert, tensors = examined(net, reference)
+    inject(net, expert)
+    set_peft_model_state_dict(net, tensors, adapter_name=expert.name)
+    return expert.name
+
+
+def examined(net: VideoDit, reference: str | Path) -> tuple[Expert, dict[str, Tensor]]:
+    """What the file holds, if it is for such a net; that may be on meta."""
     path = resolve(str(reference))
     expert, tensors = _read(path)
     if expert.name in attached(net):
         raise ModelError(f"{path} is a second {expert.name!r}; use a fresh net for it")
     _check_fit(path, expert, net, {key: tuple(tensor.shape) for key, tensor in tensors.items()})
     _check_finite(tensors, f"{path} is damaged")
-    inject(net, expert)
-    set_peft_model_state_dict(net, tensors, adapter_name=expert.name)
-    return expert.name
+    return expert, tensors
 
 
 def _expert(net: VideoDit, name: str, parts: set[str]) -> Expert:

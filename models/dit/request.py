@@ -143,7 +143,8 @@ def _check_video(parts: Parts, video_FHWC: np.ndarray) -> None:
     if height % side or width % side or not height * width:
         raise ValueError(
             f"height and width have to divide by {side} (the VAE's {shrink(parts.vae)}, the net's "
-            f"{parts.dit.config.patch}), not {height}x{width}; crop or scale the video"
+            f"{parts.dit.config.patch}), not {height}x{width}; crop or scale the video to "
+            f"{max(side, height // side * side)}x{max(side, width // side * side)}"
         )
 
 

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKLWan
-from safetensors.torch import save_file
-from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperModel
 
 from models.audio.wav2vec import Ears
 from models.audio.windows import RATE
@@ -29,15 +27,12 @@ from models.dit.dubbing import (
     velocities,
 )
 from models.dit.net import VideoDit
-from models.dit.presets import XDUB, on_meta
+from models.dit.presets import on_meta
 from models.dit.request import Parts, Settings, spread_of
 from models.mini.vae import load as load_vae
-from tests.models.test_wav2vec import save_wav2vec
+from models.pretrained import load as load_pretrained
+from tests.models.small_xdub import SMALL, save_xdub
 
-SMALL = replace(
-    XDUB, dim=24, layers=2, heads=2, ffn=32, channels=6, text=8, text_tokens=4, frequencies=16,
-    audio=replace(XDUB.audio, features=20, width=8, heads=2, layers=2),
-)  # fmt: skip
 SHORT = Settings(clip=13, steps=3, seed=5)
 
 
@@ -52,30 +47,10 @@ def one_thread():
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory):
     """All of it random, saved as the public files are, and loaded as they would be."""
-    folder = tmp_path_factory.mktemp("parts")
-    torch.manual_seed(0)
-    weights = {key: torch.randn(one.shape) * 0.3 for key, one in on_meta(SMALL).state_dict().items()}
-    save_file(weights, folder / "dit.safetensors")
-    sizes = {"d_model": 8, "encoder_layers": 2, "decoder_layers": 1, "encoder_attention_heads": 2,
-             "decoder_attention_heads": 2, "encoder_ffn_dim": 8, "decoder_ffn_dim": 8, "vocab_size": 60,
-             "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}  # fmt: skip
-    WhisperModel(WhisperConfig(**sizes)).save_pretrained(folder / "whisper")
-    WhisperFeatureExtractor().save_pretrained(folder / "whisper")
-    (folder / "wav2vec").mkdir()
-    save_wav2vec(folder / "wav2vec")
-    ears = Ears(str(folder / "whisper"), str(folder / "wav2vec"))
-    prompt = torch.randn(1, SMALL.text)
-    return Parts(load(folder / "dit.safetensors", SMALL), tiny_vae(), ears.heard, prompt)
-
-
-def tiny_vae():
-    """Of Wan 2.2's kind: 8x8 pixels a latent."""
-    torch.manual_seed(1)
-    return AutoencoderKLWan(
-        base_dim=8, z_dim=6, dim_mult=[1, 2, 2], num_res_blocks=1, temperal_downsample=[True, True],
-        in_channels=12, out_channels=12, patch_size=2, is_residual=True,
-        latents_mean=[0.1] * 6, latents_std=[2.0] * 6,
-    ).eval().requires_grad_(False)  # fmt: skip
+    files = save_xdub(tmp_path_factory.mktemp("parts"))
+    ears = Ears(str(files.whisper), str(files.wav2vec))
+    vae = load_pretrained(AutoencoderKLWan, files.vae)
+    return Parts(load(files.model, SMALL), vae, ears.heard, torch.randn(1, SMALL.text))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,118 @@
+"""The networks that dub a clip, by the references of their weights: first without numbers, to ask what they take,
+then loaded, which takes minutes.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLWan
+from transformers import Wav2Vec2Config, WhisperConfig
+
+from models.audio.wav2vec import Ears
+from models.dit import checkpoint
+from models.dit.config import DitConfig
+from models.dit.presets import on_meta
+from models.dit.request import Parts
+from models.pretrained import load, load_processor
+from models.prompt import embedded, shape_of
+from models.references import ModelError, resolve
+
+
+@dataclass(frozen=True)
+class Names:
+    """References to the weights."""
+
+    model: str
+    vae: str
+    whisper: str
+    wav2vec: str
+    text: str
+    """Of the prompt's encoder, or of its embedding; not looked at by a net that reads no text."""
+    experts: tuple[str, ...] = ()
+
+
+def editor(names: Names) -> DitConfig:
+    """From the headers of the weights. Whatever is not on this machine is told at once."""
+    found, missing = None, []
+    others = [(what, reference) for what, reference in asdict(names).items() if what != "experts"]
+    for what, reference in [*others, *(("expert", one) for one in names.experts)]:
+        try:
+            if what == "model":
+                found = checkpoint.inspect(reference)
+            elif what != "text" or found is None or found.fit.config.text:
+                resolve(reference)
+        except ModelError as error:
+            missing.append(str(error))
+    if missing or found is None:
+        raise ModelError("\n".join(missing))
+    if not found.fit.whole:
+        raise ModelError(
+            f"{found.path} is no editor that is known here; nearest is {found.fit.name}: {found.fit.said()}; pull "
+            "or copy it again, or give another one"
+        )
+    return found.fit.config
+
+
+def foreseen(names: Names, config: DitConfig, prompt: str) -> Parts:
+    """As they will be, but without numbers: for `models.dit.request.check`."""
+    path = resolve(names.vae)
+    try:
+        with torch.device("meta"):
+            vae = AutoencoderKLWan.from_config(AutoencoderKLWan.load_config(path, local_files_only=True))
+    except Exception as error:  # the library's errors have no common base
+        raise ModelError(
+            f"{path} is no VAE in the layout of diffusers ({error}); give such a folder, as wan2.2-vae is"
+        ) from error
+    hears = (
+        load_processor(WhisperConfig, resolve(names.whisper)).d_model,
+        load_processor(Wav2Vec2Config, resolve(names.wav2vec)).hidden_size,
+    )
+    if sum(hears) != config.audio.features:
+        raise ModelError(
+            f"{names.model} hears {config.audio.features} numbers a feature, and {names.whisper} and {names.wav2vec} "
+            f"make {hears[0]} and {hears[1]}; give those it learnt with"
+        )
+    told_LX = torch.zeros(shape_of(prompt, names.text, config.text_tokens)) if config.text else None
+    dit = on_meta(config)
+    for one in names.experts:
+        _expertfile().examined(dit, one)
+    return Parts(dit, vae, _deaf, told_LX)
+
+
+def _expertfile() -> ModuleType:
+    """Without experts, the library behind them, seconds of it, is not imported."""
+    from models.dit import expertfile
+
+    return expertfile
+
+
+def _deaf(_: np.ndarray) -> np.ndarray:
+    raise AssertionError("networks without numbers were made to work")
+
+
+def loaded(
+    names: Names, config: DitConfig, prompt: str, device: str, dtype: torch.dtype, tell: Callable[[str], None]
+) -> Parts:
+    """`tell` is told what comes next. The prompt's encoder is gone before the others come: it is the largest."""
+    told_LX = None
+    if config.text:
+        tell("the prompt")
+        told_LX = embedded(prompt, names.text, config.text_tokens).to(device)
+    tell("the VAE")
+    vae = load(AutoencoderKLWan, resolve(names.vae), dtype).to(device)
+    tell("what listens")
+    ears = Ears(names.whisper, names.wav2vec, device)
+    tell(f"the editor, {_gigabytes(resolve(names.model))}")
+    dit = checkpoint.load(names.model, config, device, dtype).requires_grad_(False)
+    for one in names.experts:
+        _expertfile().load(dit, one)
+    return Parts(dit, vae, ears.heard, told_LX)
+
+
+def _gigabytes(path: Path) -> str:
+    files = path.glob("*.safetensors") if path.is_dir() else [path]
+    return f"{sum(file.stat().st_size for file in files) / 1e9:.1f} GB"

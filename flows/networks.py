@@ -18,9 +18,13 @@ def inspect(
 ) -> None:
     """Which network the weights of a video DiT are for; if they fit none, the first tensors that do not.
 
-    Reads the headers alone, whatever the size. Exits 1 when they fit no preset whole.
+    Reads the headers alone, whatever the size. Exits 1 when they are no expert and fit no preset whole.
     """
+    import json
+
     from flows.view import console, number, size
+    from models.catalogue import about
+    from models.dit.checkpoint import EXPERT
     from models.dit.checkpoint import inspect as look
 
     found = look(checkpoint)
@@ -29,6 +33,14 @@ def inspect(
     console.print(
         f"{found.path}: {number(found.tensors)} tensors, {_billions(found.parameters)}, {size(stored)}"
     )
+    if told := about(found.path).get(EXPERT):
+        expert = json.loads(told)
+        net = expert["net"]
+        console.print(
+            f"[green]It is the LoRA expert {expert['name']!r}[/], rank {expert['rank']}, for a net of {net['layers']} "
+            f"blocks of {net['dim']} numbers: [bold]redub dub --expert[/]"
+        )
+        return
     if found.fit.whole:
         console.print(f"[green]It is {found.fit.name}[/], every tensor of it.")
         return

@@ -68,9 +68,9 @@ class Wav2Vec:
 class Ears:
     """What the public checkpoint is told: Whisper's last block before its norm, then wav2vec2's last state.
 
-    Which comes first is read from code published around that checkpoint, and has to be verified on its weights:
-    the same code names the two the other way round, (768, 1280), where only their sum counts. Heard the wrong way
-    round, lips would move, but not with the words.
+    Which comes first is what the published pipeline does, and has to be verified on its weights: the net's own
+    module names the two the other way round, (768, 1280), where only their sum counts. Heard the wrong way round,
+    lips would move, but not with the words.
     """
 
     def __init__(self, whisper: str, wav2vec: str, device: str = "cpu"):

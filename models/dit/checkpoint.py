@@ -21,6 +21,8 @@ from models.dit.presets import PRESETS, on_meta, stacked
 from models.references import ModelError, resolve
 
 Shape = tuple[int, ...]
+EXPERT = "redub_expert"
+"""In the metadata of a LoRA expert's file (models/dit/expertfile.py)."""
 SHOWN = 3
 """Names in a message: enough to see what kind of tensor it is about."""
 

@@ -13,13 +13,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models.dit.checkpoint import SHOWN, compared
+from models.dit.checkpoint import EXPERT, SHOWN, compared
 from models.dit.experts import LAYERS, Expert, attached, check_attached, inject, own_shapes, sizes_of
 from models.dit.net import VideoDit
 from models.references import ModelError, resolve
-
-KEY = "redub_expert"
-"""In a file's metadata."""
 
 
 def save(net: VideoDit, name: str, path: str | Path) -> None:
@@ -32,7 +29,7 @@ def save(net: VideoDit, name: str, path: str | Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(tensors, temporary, {KEY: json.dumps(asdict(expert))})
+        save_file(tensors, temporary, {EXPERT: json.dumps(asdict(expert))})
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -79,10 +76,10 @@ def _read(path: Path) -> tuple[Expert, dict[str, Tensor]]:
 
 
 def _described(path: Path, metadata: dict[str, str]) -> Expert:
-    if KEY not in metadata:
+    if EXPERT not in metadata:
         raise ModelError(f"{path} is no expert: nothing in it says so; give a file that `experts.save` wrote")
     try:
-        said = json.loads(metadata[KEY])
+        said = json.loads(metadata[EXPERT])
         name, layers, net = str(said["name"]), tuple(said["layers"]), dict(said["net"])
         return Expert(name, int(said["rank"]), int(said["alpha"]), layers, net)
     except (KeyError, TypeError, ValueError) as error:

@@ -5,6 +5,8 @@ import torch
 from safetensors.torch import save_file
 
 from models.dit.bench import counted
+from models.dit.expertfile import save
+from models.dit.experts import attach
 from models.dit.net import VideoDit
 from models.dit.presets import MINI
 
@@ -38,6 +40,17 @@ def test_what_does_not_fit_is_named(here, weights, tmp_path):
     whole = (tmp_path / "net.safetensors").read_bytes()
     (tmp_path / "net.safetensors").write_bytes(whole[:-1000])
     assert "it is truncated" in " ".join(here("models", "inspect", "net.safetensors", check=False).split())
+
+
+def test_an_expert_is_known_for_one(here, tmp_path):
+    net = VideoDit(MINI)
+    attach(net, "lip", rank=4)
+    save(net, "lip", tmp_path / "lip.safetensors")
+    said = " ".join(here("models", "inspect", "lip.safetensors").split())
+    assert (
+        "It is the LoRA expert 'lip', rank 4, for a net of 6 blocks of 192 numbers: redub dub --expert"
+        in said
+    )
 
 
 def test_the_cost_of_a_preset_is_measured_here(here):

@@ -11,10 +11,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from models.dit.bench import example
+from models.dit.checkpoint import EXPERT
 from models.dit.checkpoint import load as load_net
 from models.dit.conditions import editor
 from models.dit.config import AudioConfig, DitConfig
-from models.dit.expertfile import KEY, load, save
+from models.dit.expertfile import load, save
 from models.dit.experts import LAYERS, active, at, attach, attached, base_state, switch, teach
 from models.dit.flow import SHIFT, schedule
 from models.dit.net import VideoDit
@@ -204,7 +205,7 @@ def test_an_expert_travels_in_a_file_of_its_own(tmp_path):
     assert len(given) == 2 * 2 * 18  # A and B, blocks, Linears of each
     assert all(".lora_" in key and "texture" not in key for key in given)
     with safe_open(path, "pt") as file:
-        said = json.loads(file.metadata()[KEY])
+        said = json.loads(file.metadata()[EXPERT])
     assert (said["name"], said["rank"], said["alpha"], said["layers"]) == ("lip", 3, 6, list(LAYERS))
     fresh = with_experts("texture")
     assert load(fresh, path) == "lip"
@@ -263,10 +264,10 @@ def test_most_steps_of_sampling_switch_nothing():
 def changed_file(path, change, about=()):
     """`change` is done to a copy of the tensors, `about` to what the file says of itself."""
     with safe_open(path, "pt") as file:
-        said = json.loads(file.metadata()[KEY]) | dict(about)
+        said = json.loads(file.metadata()[EXPERT]) | dict(about)
     tensors = load_file(path)
     change(tensors)
-    save_file(tensors, path, {KEY: json.dumps(said)})
+    save_file(tensors, path, {EXPERT: json.dumps(said)})
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ demo: .venv/ready ## install, then one whole rebuild on little videos of its own
 	@$(RUN) redub demo
 
 test: .venv/dev ## install, then all tests (minutes; `make chaos` is longer)
-	@$(RUN) pytest
+	@$(RUN) pytest -n 2 --dist loadgroup
 
 check: .venv/dev ## format, lint, types, import rules
 	@$(RUN) ruff check .

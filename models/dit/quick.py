@@ -37,12 +37,12 @@ def flash3() -> bool:
     return True
 
 
-def compiled(net: VideoDit) -> VideoDit:
+def compiled(net: VideoDit, backend: str = "inductor") -> VideoDit:
     """Block by block: all have one shape, so one is compiled, in a minute, and serves them all."""
     # With a CUDA toolkit and no GPU it says so, each time, to whoever compiles for a CPU.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     for block in net.blocks:
-        block.compile()
+        block.compile(backend=backend)
     return net
 
 

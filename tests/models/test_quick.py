@@ -57,12 +57,12 @@ def test_one_product_for_queries_keys_and_values_changes_nothing(net):
     assert off(once(shown()), wanted) < 1e-6
 
 
-@pytest.mark.timeout(300)
 def test_blocks_are_compiled_once_for_all_of_them_and_compute_the_same(net):
+    """Traced and taken apart as always, but not through a C++ compiler, which takes a minute; `make bench` does."""
     wanted = net(shown())
     counters.clear()
     with torch.inference_mode():
-        made = compiled(net)(shown())
+        made = compiled(net, "aot_eager")(shown())
         assert counters["stats"]["unique_graphs"] == 1
         assert not counters["graph_break"]
         assert off(made, wanted) < 1e-5

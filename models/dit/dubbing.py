@@ -109,10 +109,8 @@ def edited(
         _switch_experts(parts.dit, t)
         three = velocities(parts, z, t, reference, audio_1FNA, motion, settings.batched)
         velocity = guided(three, reference_scale(t, settings.reference), audio_scale(t, settings.audio))
-        if (
-            motion is not None
-        ):  # what is held goes nowhere, and says nothing of how well the rest can be guessed
-            velocity[:, :, : motion.shape[2]] = 0
+        # What is held goes nowhere, and says nothing of how well the rest can be guessed.
+        velocity[:, :, : 0 if motion is None else motion.shape[2]] = 0
         return velocity
 
     path = Reused(predict, schedule(settings.steps, settings.shift), settings.reuse)

@@ -1,6 +1,8 @@
 # Everything runs in .venv, made by uv (installed for you when it is missing).
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
+# Tests that start Ray and Prefect, one after the other; all others run beside them.
+STARTING := tests/chaos tests/flows tests/infra
 MINIS := face identity captioner occluder headfit listener syncnet clip vae
 export UV_COMPILE_BYTECODE = 1
 export UV_PROJECT_ENVIRONMENT = .venv
@@ -13,7 +15,8 @@ demo: .venv/ready ## install, then one whole rebuild on little videos of its own
 	@$(RUN) redub demo
 
 test: .venv/dev ## install, then all tests (minutes; `make chaos` is longer)
-	@$(RUN) pytest -n 2 --dist loadgroup
+	@$(RUN) pytest $(STARTING:%=--ignore=%) >.venv/others.log 2>&1 & others=$$!; \
+	$(RUN) pytest $(STARTING); failed=$$?; wait $$others || failed=1; cat .venv/others.log; exit $$failed
 
 check: .venv/dev ## format, lint, types, import rules
 	@$(RUN) ruff check .

@@ -42,6 +42,9 @@ def dub(
     beside: Annotated[
         bool, typer.Option("--beside", help="Write OUT-beside.mp4, too: the original on the left.")
     ] = False,
+    whole_sound: Annotated[
+        bool, typer.Option("--whole-sound", help="A video that ends before the sound goes back, and forth.")
+    ] = False,
     border: Annotated[
         bool, typer.Option(help="Hold the picture's edge to the original's, to paste it back.")
     ] = True,
@@ -51,7 +54,8 @@ def dub(
         list[str] | None, typer.Option(help="A LoRA expert's file; on between its own noise levels.")
     ] = None,
     reuse: Annotated[
-        float, Quicker(help="Leave out steps whose velocity can be guessed this well: 0.05 is careful.")
+        float,
+        Quicker(min=0, max=0.99, help="Leave out steps whose velocity can be guessed this well; try 0.05."),
     ] = 0,
     compile_: Annotated[bool, Quicker("--compile", help="The same result; takes a minute first.")] = False,
     float8: Annotated[bool, Quicker("--float8", help="Refused if a velocity changes by over 5 %.")] = False,
@@ -72,7 +76,7 @@ def dub(
     if float8 and expert:
         raise typer.BadParameter("it would lose the experts; leave out one of the two", param_hint="--float8")
     weights = {"model": model, "vae": vae, "whisper": whisper, "wav2vec": wav2vec, "text": text}
-    settings = {"steps": steps, "seed": seed, "border": border, "reuse": reuse}
+    settings = {"steps": steps, "seed": seed, "border": border, "reuse": reuse, "whole_sound": whole_sound}
     clip = read_clip(video, sound)
     ask = Asked(weights, tuple(expert or ()), prompt, device, settings, compile_, float8)
     made, costs = _dubbed(clip, ask)
@@ -80,7 +84,7 @@ def dub(
     write(out, made, played)
     if beside:
         write(outs[1], side_by_side(clip.frames, made), played)
-    _say(outs, made, clip.shorter, time.monotonic() - began, costs)
+    _say(outs, made, clip.sound if whole_sound else clip.shorter, time.monotonic() - began, costs)
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ class Settings:
     """Latents at a time, in height and width, through the VAE; 512 pixels of the public one's are one tile."""
     reuse: float = 0.0
     """How far off a guess may be for a step to be left out (models/dit/reuse.py); 0 leaves out none."""
+    whole_sound: bool = False
+    """A video that ends before the sound turns round, there and back, as the public checkpoint's pipeline has it."""
     silence: bool = False
     """Sound without a signal is meant (do lips keep still?), and no empty track."""
     seed: int = 0
@@ -89,12 +91,13 @@ def spread_of(window: int) -> int:
 
 
 def check(parts: Parts, video_FHWC: np.ndarray, sound: np.ndarray, settings: Settings) -> int:
-    """How many frames there will be. The shorter of video and sound wins: a face for which there is no sound would
-    have to be left as it was, and sound without a face has nothing to move."""
+    """How many frames there will be. The shorter of video and sound wins, unless all of the sound is wanted: a face for
+    which there is no sound would have to be left as it was, and sound without a face has nothing to move."""
     _check_networks(parts)
     _check_video(parts, video_FHWC)
     _check_sound(parts, sound, settings)
-    return min(len(video_FHWC), int(len(sound) * FPS / RATE))
+    heard = int(len(sound) * FPS / RATE)
+    return heard if settings.whole_sound else min(len(video_FHWC), heard)
 
 
 def _check_networks(parts: Parts) -> None:

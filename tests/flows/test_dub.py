@@ -123,6 +123,18 @@ def test_the_shorter_of_both_is_as_long_as_the_dubbing(here, weights, tmp_path):
     assert len(played(tmp_path / "out.mp4")[0]) == 6
 
 
+def test_a_short_video_goes_back_and_forth_for_the_whole_sound(here, weights, tmp_path):
+    sound_file("speech.wav", speech(RATE)[None], RATE, "mono")
+    said = dub(here, weights, "--whole-sound", "--beside")
+    assert "25 frames, 1.00 s of 48x32 at 25 fps, as long as speech.wav." in said
+    made, sound = played(tmp_path / "out.mp4")
+    assert made.shape == (25, 32, 48, 3)
+    assert np.corrcoef(sound[:RATE], speech(RATE))[0, 1] > 0.98
+    shown = played(tmp_path / "out-beside.mp4")[0][:, None, :, :48].astype(int)
+    nearest = np.abs(shown - picture(12)).mean((2, 3, 4)).argmin(1)
+    assert nearest.tolist() == [*range(12), *range(10, -1, -1), 1, 2]
+
+
 def test_a_net_that_reads_no_text_needs_no_encoder_of_it(here, weights, tmp_path, monkeypatch):
     mute = replace(SMALL, text=0)
     monkeypatch.setitem(PRESETS, "mute", mute)

@@ -1,8 +1,8 @@
 # Everything runs in .venv, made by uv (installed for you when it is missing).
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
-# Tests that start Ray and Prefect, one after the other; all others run beside them.
-STARTING := tests/chaos tests/flows tests/infra
+# Half of the time is theirs, much of it spent waiting for Ray and Prefect; all others run beside them.
+STARTING := tests/flows tests/infra
 MINIS := face identity captioner occluder headfit listener syncnet clip vae
 export UV_COMPILE_BYTECODE = 1
 export UV_PROJECT_ENVIRONMENT = .venv

@@ -81,9 +81,17 @@ def _command(arguments: list[str]) -> list[str]:
 
 @contextmanager
 def _process(arguments: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Ended with SIGINT, which lets a worker cancel its runs, and killed if that takes too long."""
+    """Ended with SIGINT, which lets a worker cancel its runs, and killed if that takes too long.
+
+    Whoever is started in the background of a script ignores SIGINT, and so would its children.
+    """
     process = subprocess.Popen(
-        _command(arguments), cwd=ROOT, env=env, stdout=subprocess.DEVNULL, start_new_session=True
+        _command(arguments),
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         yield process

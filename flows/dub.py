@@ -68,7 +68,8 @@ def dub(
     """Dub a clip of a face with other speech, by the public X-Dub checkpoint or another editor.
 
     Everything is checked before weights are loaded. `redub models pull xdub wan2.2-vae whisper wav2vec2 umt5` gets
-    the public ones, 33 GB. --text may be the embedding of a prompt in a .safetensors file, too.
+    the public ones, 33 GB. --text may be the embedding of a prompt in a .safetensors file, too; --wav2vec none is for
+    nets that hear Whisper alone.
     """
     began = time.monotonic()
     outs = [out, out.with_name(f"{out.stem}-beside.mp4")][: 1 + beside]

@@ -13,6 +13,7 @@ from diffusers import AutoencoderKLWan
 from transformers import Wav2Vec2Config, WhisperConfig
 
 from models.audio.wav2vec import Ears
+from models.audio.whisper import LAST, Whisper
 from models.dit import checkpoint
 from models.dit.config import DitConfig
 from models.dit.presets import on_meta
@@ -20,6 +21,8 @@ from models.dit.request import Parts
 from models.pretrained import load, load_processor
 from models.prompt import embedded, shape_of
 from models.references import ModelError, resolve
+
+NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,11 @@ class Names:
     """Of the prompt's encoder, or of its embedding; not looked at by a net that reads no text."""
     experts: tuple[str, ...] = ()
 
+    @property
+    def whisper_alone(self) -> bool:
+        """As the paper's own nets listen; the public one hears wav2vec2, too."""
+        return self.wav2vec == NONE
+
 
 def editor(names: Names) -> DitConfig:
     """From the headers of the weights. Whatever is not on this machine is told at once."""
@@ -43,7 +51,7 @@ def editor(names: Names) -> DitConfig:
         try:
             if what == "model":
                 found = checkpoint.inspect(reference)
-            elif what != "text" or found is None or found.fit.config.text:
+            elif (what != "text" or found is None or found.fit.config.text) and reference != NONE:
                 resolve(reference)
         except ModelError as error:
             missing.append(str(error))
@@ -69,7 +77,7 @@ def foreseen(names: Names, config: DitConfig, prompt: str) -> Parts:
         ) from error
     hears = (
         load_processor(WhisperConfig, resolve(names.whisper)).d_model,
-        load_processor(Wav2Vec2Config, resolve(names.wav2vec)).hidden_size,
+        0 if names.whisper_alone else load_processor(Wav2Vec2Config, resolve(names.wav2vec)).hidden_size,
     )
     if sum(hears) != config.audio.features:
         raise ModelError(
@@ -105,12 +113,19 @@ def loaded(
     tell("the VAE")
     vae = load(AutoencoderKLWan, resolve(names.vae), dtype).to(device)
     tell("what listens")
-    ears = Ears(names.whisper, names.wav2vec, device)
+    hear = (
+        _whisper(names, device) if names.whisper_alone else Ears(names.whisper, names.wav2vec, device).heard
+    )
     tell(f"the editor, {_gigabytes(resolve(names.model))}")
     dit = checkpoint.load(names.model, config, device, dtype).requires_grad_(False)
     for one in names.experts:
         _expertfile().load(dit, one)
-    return Parts(dit, vae, ears.heard, told_LX)
+    return Parts(dit, vae, hear, told_LX)
+
+
+def _whisper(names: Names, device: str) -> Callable[[np.ndarray], np.ndarray]:
+    whisper = Whisper(names.whisper, (LAST,), device)
+    return lambda sound: whisper.listen(sound)[:, 0]
 
 
 def _gigabytes(path: Path) -> str:

@@ -135,6 +135,17 @@ def test_a_short_video_goes_back_and_forth_for_the_whole_sound(here, weights, tm
     assert nearest.tolist() == [*range(12), *range(10, -1, -1), 1, 2]
 
 
+def test_the_mini_models_that_are_shipped_dub_by_themselves(here, tmp_path):
+    """They read no text and hear Whisper alone; a net that has not learnt yet answers 0, and leaves the noise."""
+    torch.manual_seed(0)
+    save_file(VideoDit(PRESETS["mini"]).state_dict(), tmp_path / "mini.safetensors")
+    minis = SmallXdub("mini.safetensors", "mini:vae", "mini:whisper", "none", "none")
+    assert "12 frames, 0.48 s of 48x32" in dub(here, minis)
+    assert played(tmp_path / "out.mp4")[0].std() > 1
+    said = dub(here, minis, check=False, wav2vec="mini:whisper")
+    assert "mini.safetensors hears 96 numbers a feature, and mini:whisper and mini:whisper make 96 and" in said
+
+
 def test_a_net_that_reads_no_text_needs_no_encoder_of_it(here, weights, tmp_path, monkeypatch):
     mute = replace(SMALL, text=0)
     monkeypatch.setitem(PRESETS, "mute", mute)

@@ -143,7 +143,9 @@ def test_the_mini_models_that_are_shipped_dub_by_themselves(here, tmp_path):
     assert "12 frames, 0.48 s of 48x32" in dub(here, minis)
     assert played(tmp_path / "out.mp4")[0].std() > 1
     said = dub(here, minis, check=False, wav2vec="mini:whisper")
-    assert "mini.safetensors hears 96 numbers a feature, and mini:whisper and mini:whisper make 96 and" in said
+    assert (
+        "mini.safetensors hears 96 numbers a feature, and mini:whisper and mini:whisper make 96 and" in said
+    )
 
 
 def test_a_net_that_reads_no_text_needs_no_encoder_of_it(here, weights, tmp_path, monkeypatch):

@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from models.dit.config import DitConfig
     from models.dit.request import Parts, Settings
+    from models.dubber import Names
 
 app = typer.Typer()
 
 Weights = typer.Option(
     show_default=True, rich_help_panel="Weights (names of `redub models list`, paths, hf://...)"
 )
+TOLD = 5
+"""How often steps are told where no bar can move."""
 Quicker = partial(typer.Option, rich_help_panel="Quicker; what it costs is said")
 
 
@@ -99,17 +103,12 @@ class Asked:
     float8: bool
 
 
-def _dubbed(clip: Clip, ask: Asked) -> "tuple[np.ndarray, list[str]]":
-    """And what quicker ways have cost. The whole request is checked before anything is loaded."""
-    import torch
-
-    from models.dit.dubbing import dub as run
+def _checked(clip: Clip, ask: Asked) -> "tuple[Names, DitConfig, Settings, int]":
+    """The request, and how many steps it takes: against networks without numbers, before any are loaded."""
     from models.dit.request import Settings, check
-    from models.dubber import Names, editor, foreseen, loaded
-    from models.references import ModelError
+    from models.dubber import Names, editor, foreseen
     from storage.sources import SourceError
 
-    where, dtype = _place(ask.device)
     weights = {what: _reference(one) for what, one in ask.weights.items()}
     names, settings = Names(**weights, experts=ask.experts), Settings(**ask.settings)
     config = editor(names)
@@ -118,6 +117,19 @@ def _dubbed(clip: Clip, ask: Asked) -> "tuple[np.ndarray, list[str]]":
         frames = check(parts, clip.frames, clip.heard, settings)
     except ValueError as error:
         raise SourceError(f"{clip.video} cannot be dubbed with {clip.sound}: {error}") from error
+    return names, config, settings, settings.clips(frames) * settings.steps
+
+
+def _dubbed(clip: Clip, ask: Asked) -> "tuple[np.ndarray, list[str]]":
+    """And what quicker ways have cost."""
+    import torch
+
+    from models.dit.dubbing import dub as run
+    from models.dubber import loaded
+    from models.references import ModelError
+
+    where, dtype = _place(ask.device)
+    names, config, settings, steps = _checked(clip, ask)
     try:
         with _progress() as (tell, tick):
             parts = loaded(names, config, ask.prompt, where, dtype, lambda what: tell(f"loading {what}"))
@@ -133,7 +145,6 @@ def _dubbed(clip: Clip, ask: Asked) -> "tuple[np.ndarray, list[str]]":
     except ValueError as error:
         raise ModelError(f"{clip.video} could not be dubbed with {clip.sound}: {error}") from error
     if settings.reuse:
-        steps = settings.clips(frames) * settings.steps
         costs.append(
             f"{made.left_out} of {steps} steps were left out, which led at most {made.error:.1%} of the way astray."
         )
@@ -205,6 +216,8 @@ def _progress() -> Iterator[tuple[Callable[[str], None], Callable[[int, int], No
     def tick(done: int, total: int) -> None:
         steps = f"{done} of {total} steps"
         bar.update(task, description="dubbing", completed=done, total=total, steps=steps)
+        if not console.is_terminal and done * TOLD // total > (done - 1) * TOLD // total:
+            console.print(f"{steps} ...")
         if done == total:
             tell("drawing the frames")
 

@@ -95,9 +95,15 @@ def check(parts: Parts, video_FHWC: np.ndarray, sound: np.ndarray, settings: Set
     which there is no sound would have to be left as it was, and sound without a face has nothing to move."""
     _check_networks(parts)
     _check_video(parts, video_FHWC)
-    _check_sound(parts, sound, settings)
+    _check_sound(parts, sound)
     heard = int(len(sound) * FPS / RATE)
-    return heard if settings.whole_sound else min(len(video_FHWC), heard)
+    frames = heard if settings.whole_sound else min(len(video_FHWC), heard)
+    if not settings.silence and np.abs(sound[: frames * RATE // FPS]).max(initial=0) < QUIET:
+        raise ValueError(
+            f"the sound is silent throughout the {frames / FPS:.2f} s that are used of it; give the track that has "
+            "the voice, or Settings(silence=True)"
+        )
+    return frames
 
 
 def _check_networks(parts: Parts) -> None:
@@ -151,7 +157,7 @@ def _check_video(parts: Parts, video_FHWC: np.ndarray) -> None:
         )
 
 
-def _check_sound(parts: Parts, sound: np.ndarray, settings: Settings) -> None:
+def _check_sound(parts: Parts, sound: np.ndarray) -> None:
     if sound.ndim != 1 or sound.dtype.kind != "f":
         raise ValueError(f"the sound is {sound.dtype} {sound.shape}, not one row of floats from -1 to 1")
     least = parts.dit.config.audio.window / FEATURES_HZ
@@ -163,10 +169,6 @@ def _check_sound(parts: Parts, sound: np.ndarray, settings: Settings) -> None:
     if not np.isfinite(sound).all():
         raise ValueError(
             f"{(~np.isfinite(sound)).sum()} of {len(sound)} samples of the sound are not finite; decode it again"
-        )
-    if np.abs(sound).max() < QUIET and not settings.silence:
-        raise ValueError(
-            "the sound is silent throughout; give the track that has the voice, or Settings(silence=True)"
         )
 
 

@@ -33,15 +33,8 @@ from models.mini.vae import load as load_vae
 from models.pretrained import load as load_pretrained
 from tests.models.small_xdub import SMALL, save_xdub
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 SHORT = Settings(clip=13, steps=3, seed=5)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -22,19 +22,12 @@ from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, on_meta
 from models.references import ModelError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 TINY = DitConfig(
     dim=16, layers=2, heads=2, ffn=20, channels=3, audio=AudioConfig(features=6, window=4, layers=1, width=8, heads=2),
     text=7, text_tokens=6, frequencies=8, spatial=True,
 )  # fmt: skip
 A, B = "blocks.0.spatial_attn.q.lora_A.weight", "blocks.1.ffn.2.lora_B.weight"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def net_of(config=TINY, seed=0, dtype=torch.float32):

@@ -21,13 +21,6 @@ def videos(people, frames=9):
     return torch.stack(clips).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
 
 
-@pytest.fixture
-def one_thread():
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-
-
 def test_strangers_come_back_with_their_mouths():
     about = json.loads((resolve("mini:vae") / "about.json").read_text())
     assert about["licence"] == "Apache-2.0"

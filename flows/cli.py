@@ -41,14 +41,13 @@ DEMO = environment.DATA / "demo"
 def main() -> None:
     """Known problems end in one sentence that says what to do; everything else keeps its traceback."""
     environment.prepare()
+    from flows.errors import RecipeError, ServeError
     from infra.jobs import EngineError
     from infra.profiles import ProfileError
     from models.references import ModelError
     from storage.lock import CatalogBusy
     from storage.sources import SourceError
     from storage.table import StorageError
-
-    from flows.recipes import RecipeError  # isort: skip
 
     try:
         app()
@@ -60,6 +59,7 @@ def main() -> None:
         StorageError,
         CatalogBusy,
         EngineError,
+        ServeError,
     ) as error:
         from rich.markup import escape
 
@@ -208,8 +208,9 @@ def _rebuild(
     where = load_profile(profile)
     check_profile(where)
     check_spec(source)
-    with Catalog(catalog, Store(dict(where.storage_options))).lock("start"):
-        pass  # a catalog that is busy says so now, not after Prefect has started
+    busy = Catalog(catalog, Store(dict(where.storage_options))).holder()
+    if busy is not None:  # said now, not after Prefect has started
+        raise busy
     from flows.foreground import run_in_foreground
 
     version = run_in_foreground(

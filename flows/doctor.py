@@ -17,10 +17,10 @@ from flows.recipes import load_recipe, stages_of
 from flows.view import console, size
 from flows.weights import references_in
 from infra.profiles import Profile, load_profile, needs_for
+from infra.resources import cpus_here, gpus_here
 from models.catalogue import find
 from models.references import ModelError, parse, resolve
 from storage.catalog import Catalog
-from storage.lock import CatalogBusy
 from tasks.stage import Stage
 
 LIBRARIES = ("av", "ray", "prefect", "pylance", "pyarrow", "pydantic", "fsspec")
@@ -116,7 +116,7 @@ def _libraries() -> Iterator[Finding]:
 
 
 def _machine(profile: Profile) -> Iterator[Finding]:
-    have = os.cpu_count() or 1
+    have = cpus_here()
     if profile.ray_address:
         yield _cluster(profile.ray_address)
         return
@@ -126,7 +126,7 @@ def _machine(profile: Profile) -> Iterator[Finding]:
         f"{have} CPUs here" + (f", the profile wants {profile.cpus:.0f}" if profile.cpus else ""),
         "" if enough else "run it on a larger machine, or copy the profile to your own file with fewer cpus",
     )
-    gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    gpus = gpus_here()
     if profile.gpus:
         good = gpus >= profile.gpus
         remedy = (
@@ -162,12 +162,8 @@ def _place(catalog: Catalog) -> Iterator[Finding]:
         else f"free some space, or choose another place with --catalog ({size(WANTED_DISK)} wanted)"
     )
     yield Finding(good, f"catalog {catalog.root}: {size(free)} free", remedy)
-    if (Path(catalog.root) / ".lock").exists():
-        try:
-            with catalog.lock("doctor"):
-                pass
-        except CatalogBusy as busy:
-            yield Finding(True, str(busy))
+    if busy := catalog.holder():
+        yield Finding(True, str(busy))
 
 
 def _object_store(catalog: Catalog) -> Finding:

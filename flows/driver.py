@@ -24,12 +24,14 @@ from infra.cluster import start as start_cluster
 from infra.engine import Engine
 from infra.jobs import Stats
 from infra.profiles import Profile, ProfileError
+from infra.resources import cpus_here
 from models.catalogue import licences, not_commercial
 from storage.catalog import Catalog
-from storage.publish import Version, publish
+from storage.publish import Version, declared_facts, publish
 from storage.selection import select
 from storage.sources import check_rights, list_sources
 from storage.store import Store
+from tasks.stage import Collective
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class StageProgress:
 
 def check_profile(profile: Profile) -> None:
     """A profile can be run on this machine, and names no stage that doesn't exist."""
-    here = os.cpu_count() or 1
+    here = cpus_here()
     if not profile.ray_address and (profile.cpus or 0) > here:
         raise ProfileError(
             f"profile {profile.name!r} is for {profile.cpus:.0f} CPUs and this machine has {here}; use laptop, or "
@@ -79,6 +81,11 @@ def check_profile(profile: Profile) -> None:
 
 
 def check_needs(profile: Profile) -> None:
+    for name, own in profile.needs.items():
+        if "batch" in own and name in STAGES and issubclass(STAGES[name], Collective):
+            raise ProfileError(
+                f"profile {profile.name!r} sets needs.{name}.batch, but {name} answers all its rows at once: leave it out"
+            )
     unknown = sorted(set(profile.needs) - set(STAGES))
     if unknown:
         raise ProfileError(
@@ -93,6 +100,7 @@ class Rebuild:
         self.run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
         self.stages = stages_of(request.recipe)
         self.nodes = nodes_of(self.stages)
+        declared_facts(self.nodes, request.recipe.required)  # what no version could come of is not computed
         self.catalog = Catalog(request.catalog, Store(dict(request.profile.storage_options)))
         self.engine: Engine | None = None
         self.sinks: dict[str, TableSink] = {}
@@ -222,7 +230,7 @@ class Rebuild:
         assert self.engine is None or self._finished.is_set()
         # Without an engine nothing was written since the plan looked.
         chosen = select(self.catalog, self.nodes, self._listed) if self.engine else self.plan.chosen
-        self._version = publish(self.catalog, self.nodes, chosen, self._facts())
+        self._version = publish(self.catalog, self.nodes, chosen, self._facts(), self.request.recipe.required)
         return self._version
 
     def _facts(self) -> dict[str, Any]:

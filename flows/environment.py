@@ -24,12 +24,17 @@ DEFAULTS = {
 
 
 def prepare(prefect_log_level: str = "CRITICAL") -> None:
-    """Prefect keeps its runs beside the data, unless the user has a Prefect of their own."""
+    """Prefect keeps its runs beside the data, unless the user has a Prefect of their own. Writes nothing."""
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", prefect_log_level)
     # It warns at every fork; the ones here (git, Ray, the server) run another program at once.
     warnings.filterwarnings("ignore", message="lance is not fork-safe")
     if "PREFECT_API_URL" not in os.environ:
-        home = Path(os.environ.setdefault("PREFECT_HOME", str((DATA / "prefect").resolve())))
-        home.mkdir(parents=True, exist_ok=True)  # its server restarts for minutes where the folder is missing
+        os.environ.setdefault("PREFECT_HOME", str((DATA / "prefect").resolve()))
+
+
+def make_prefect_home() -> None:
+    """Before Prefect starts a server here: where the folder is missing, that restarts for minutes."""
+    if "PREFECT_HOME" in os.environ:
+        Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from prefect.states import State
 
+from flows import environment
 from flows import rebuild as flow_module
 from flows.driver import Rebuild
 from flows.live import shown
@@ -15,6 +16,7 @@ from storage.publish import load_version
 
 def run_in_foreground(**parameters: Any) -> str | None:
     """The published version's tag; None when a person stopped it. What went wrong is raised."""
+    environment.make_prefect_home()
     with ExitStack() as open_views:
         started: list[Rebuild] = []
 

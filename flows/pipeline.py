@@ -4,14 +4,12 @@ Nothing goes downstream before it is committed. A worker gets row ids and reads 
 included) from the tables itself, so neither the driver nor Ray's object store carries a video.
 """
 
-import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-import pyarrow.compute as pc
-
+from flows.feed import TableFeed
 from flows.recipes import input_columns
 from infra.engine import Done, Failed, Job, Work
 from infra.profiles import Profile, needs_for
@@ -19,78 +17,11 @@ from storage import reviews
 from storage.catalog import SOURCES, Catalog, Node, ledger_row
 from storage.rows import row_fields
 from storage.selection import Selection
-from storage.table import Follower, Status, Table
-from tasks.stage import Collective, Expanded, Rejected, Stage
+from storage.table import Status
+from tasks.stage import Collective, Expanded, Rejected, Stage, is_whole
 
 _REJECTED = frozenset(f.name for f in fields(Rejected))
 """What a kind of Rejected has beyond these are columns of the stage, kept with the reason."""
-
-
-class TableFeed:
-    """The items of one stage, as its upstream tables grow."""
-
-    def __init__(
-        self,
-        catalog: Catalog,
-        node: Node,
-        upstream: Sequence[Node],
-        chosen: Mapping[str, Selection],
-        collective: bool = False,
-    ):
-        self.collective = collective
-        mine = chosen[node.name]
-        rows = mine.todo.select(["item_id", *(f"row_{i}" for i in range(len(upstream)))])
-        self.ready: deque[tuple[str, tuple[int, ...]]] = deque(
-            (item, tuple(refs)) for item, *refs in zip(*(c.to_pylist() for c in rows.columns), strict=True)
-        )
-        self.handed = {item for item, _ in self.ready}
-        self.handed.update(mine.finished.to_pylist())
-        self.partial: dict[str, dict[int, int]] = {}
-        for i, up in enumerate(upstream):
-            self._arrive(i, chosen[up.name].ok, complete=len(upstream))
-        self.followers = [self._follow(catalog, up) for up in upstream]
-        self.live = {up.name for up in upstream if up is not SOURCES}
-        self.news = threading.Event()
-
-    @staticmethod
-    def _follow(catalog: Catalog, upstream: Node) -> Follower:
-        own_handle = Table(catalog.uri(upstream.name), upstream.output, catalog.store.options)
-        follower = Follower(own_handle, upstream.fingerprint)
-        follower.skip_to_now()
-        return follower
-
-    def _arrive(self, index: int, rows: Any, complete: int) -> None:
-        for item, row in zip(rows["item_id"].to_pylist(), rows["_rowid"].to_pylist(), strict=True):
-            if item in self.handed:
-                continue
-            refs = self.partial.setdefault(item, {})
-            refs[index] = row
-            if len(refs) == complete:
-                self.ready.append((item, tuple(refs[i] for i in range(complete))))
-                self.handed.add(item)
-                del self.partial[item]
-
-    def _poll(self) -> None:
-        if not self.news.is_set():
-            return
-        self.news.clear()
-        for i, follower in enumerate(self.followers):
-            new = follower.new()
-            self._arrive(i, new.filter(pc.equal(new["status"], str(Status.OK))), len(self.followers))
-
-    def upstream_finished(self, name: str) -> None:
-        self.news.set()
-        self.live.discard(name)
-
-    def take(self, n: int) -> list[Work]:
-        return [Work(*self.ready.popleft()) for _ in range(min(n, self.waiting()))]
-
-    def waiting(self) -> int:
-        self._poll()
-        return 0 if self.collective and self.live else len(self.ready)
-
-    def closed(self) -> bool:
-        return not self.live and not self.news.is_set() and not self.ready
 
 
 @dataclass
@@ -101,14 +32,17 @@ class StageWorker:
     stage: Stage
     node: Node
     upstream: Sequence[Node]
+    """As in `node.upstream`."""
 
     def __call__(self) -> Callable[[list[Work]], list[tuple[str, Any]]]:
-        self.columns = input_columns(self.stage, self.upstream)
+        own = len(self.node.reads)
+        named = list(zip(self.node.named, self.upstream[own:], strict=True))
+        self.columns = input_columns(self.stage, self.upstream[:own], named)
         self.stage.setup(self.catalog.store)
         return self.run
 
     def run(self, works: list[Work]) -> list[tuple[str, Any]]:
-        known = (self._known() if waits(self.stage) else [],) if isinstance(self.stage, Collective) else ()
+        known = (self._known() if is_whole(self.stage) else [],) if isinstance(self.stage, Collective) else ()
         results = self.stage(self._load(works), *known)  # type: ignore[operator]
         return [(r.id, r) for r in results]
 
@@ -117,25 +51,21 @@ class StageWorker:
         columns = [c for c in row_fields(self.node.output) if c != "id" and c not in table.blobs]
         accepted = f"fingerprint = '{self.node.fingerprint}' AND status = '{Status.OK}'"
         found = table.select(accepted, ["item_id", *columns]).drop_columns("_rowid").to_pylist()
-        return [self.node.output(id=row.pop("item_id"), **row) for row in found]
+        without = dict.fromkeys(table.blobs)
+        return [self.node.output(id=row.pop("item_id"), **row, **without) for row in found]
 
     def _load(self, works: list[Work]) -> list[Any]:
         rows: list[dict[str, Any]] = [{"id": w.id} for w in works]
         for i, up in enumerate(self.upstream):
             if not self.columns[i]:
                 continue
-            found = self.catalog.table(up).read([w.payload[i] for w in works], self.columns[i])
+            found = self.catalog.table(up).read([w.payload[i] for w in works], list(self.columns[i].values()))
             for row, values in zip(rows, found, strict=True):
-                row.update(values)
+                row.update({name: values[column] for name, column in self.columns[i].items()})
         if reviews.follows(self.stage.Input):
             verdicts = reviews.newest(self.catalog, self.upstream[0].fingerprint)
             rows = [row | {reviews.COLUMN: verdicts.get(row["id"])} for row in rows]
         return [self.stage.Input(**row) for row in rows]
-
-
-def waits(stage: Stage) -> bool:
-    """Whether it takes all its rows at once. A Collective may say that its settings need no others."""
-    return isinstance(stage, Collective) and getattr(stage, "waits", True)
 
 
 @dataclass
@@ -192,13 +122,14 @@ def build_jobs(
 ) -> tuple[list[Job], dict[str, TableSink]]:
     """One engine job per stage, wired: a commit upstream wakes the feeds downstream."""
     by_name = {SOURCES.name: SOURCES, **{n.name: n for n in nodes}}
-    feeds = {
-        n.name: TableFeed(catalog, n, [by_name[r] for r in n.reads], chosen, waits(stages[n.name]))
-        for n in nodes
-    }
+    feeds = {n.name: TableFeed(catalog, n, by_name, chosen, is_whole(stages[n.name])) for n in nodes}
+    for node in nodes:
+        for place, name in enumerate(node.upstream):
+            if name != SOURCES.name:
+                feeds[name].readers.append((feeds[node.name], place))
     jobs, sinks = [], {}
     for node in nodes:
-        below = [feeds[n.name] for n in nodes if node.name in n.reads]
+        below = [feeds[n.name] for n in nodes if node.name in n.upstream]
         sinks[node.name] = TableSink(catalog, node, run, chosen[node.name].revisions, below)
         stage = stages[node.name]
         jobs.append(
@@ -206,12 +137,13 @@ def build_jobs(
                 name=node.name,
                 needs=needs_for(profile, node.name, stage.needs),
                 make_worker=StageWorker(
-                    Catalog(catalog.root, catalog.store), stage, node, [by_name[r] for r in node.reads]
+                    Catalog(catalog.root, catalog.store), stage, node, [by_name[r] for r in node.upstream]
                 ),
                 feed=feeds[node.name],
                 sink=sinks[node.name],
                 speed_hint=speeds.get(node.name),
                 source_units=fan_out.get(node.name, 1.0),
+                whole=is_whole(stage),
                 on_done=_tell(below, node.name),
             )
         )

@@ -1,19 +1,19 @@
 """What a rebuild would cost, before anything runs: `plan` reads the tables and writes nothing."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow.compute as pc
 
+from infra.cluster import foreseen_resources
 from infra.profiles import Profile, needs_for
-from infra.resources import Needs, Resources
+from infra.resources import Needs
 from infra.split import StageLoad, split
 from storage.catalog import SOURCES, Catalog, Node
 from storage.selection import Selection, select
 from storage.sources import Listing
 from storage.table import STATE_COLUMNS, Status
-from tasks.stage import Stage
+from tasks.stage import Stage, is_whole
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class StagePlan:
     needs: Needs
     measured: Measured | None
     workers: int = 0
+    whole: bool = False
+    """All its items are one unit of work, for one worker."""
 
     @property
     def total(self) -> int:
@@ -82,8 +84,9 @@ def make_plan(
     for node in nodes:
         needs = needs_for(profile, node.name, stages[node.name].needs)
         # An item waits for all that the stage reads, whichever of them is late.
-        arriving = max(coming[name] for name in node.reads)
-        plans.append(_stage_plan(catalog, node, chosen[node.name], arriving, needs))
+        arriving = max(coming[name] for name in node.upstream)
+        whole = is_whole(stages[node.name])
+        plans.append(_stage_plan(catalog, node, chosen[node.name], arriving, needs, whole))
         made = plans[-1].measured.made if plans[-1].measured else 1.0
         coming[node.name] = plans[-1].total * made
     return Plan(
@@ -96,7 +99,9 @@ def listed_ids(listing: Listing) -> list[str]:
     return [s.id for s in listing.sources] + [s.id for s, _, _ in listing.rejected]
 
 
-def _stage_plan(catalog: Catalog, node: Node, mine: Selection, coming: float, needs: Needs) -> StagePlan:
+def _stage_plan(
+    catalog: Catalog, node: Node, mine: Selection, coming: float, needs: Needs, whole: bool
+) -> StagePlan:
     return StagePlan(
         node.name,
         compute=mine.todo.num_rows - mine.retried,
@@ -106,6 +111,7 @@ def _stage_plan(catalog: Catalog, node: Node, mine: Selection, coming: float, ne
         held=mine.count(Status.QUARANTINED),
         needs=needs,
         measured=measure(catalog, node, mine),
+        whole=whole,
     )
 
 
@@ -136,13 +142,9 @@ def _with_workers(plans: list[StagePlan], profile: Profile) -> list[StagePlan]:
             waiting=p.total,
             live=bool(p.total),
             finished=not p.total,
+            whole=p.whole,
         )
         for p in plans
     ]
-    workers = split(loads, _resources(profile), {})
+    workers = split(loads, foreseen_resources(profile), {})
     return [replace(p, workers=workers.get(p.name, 0)) for p in plans]
-
-
-def _resources(profile: Profile) -> Resources:
-    """What the profile promises; the cluster itself isn't asked, since nothing runs yet."""
-    return Resources(profile.cpus or float(os.cpu_count() or 1), profile.gpus or 0, profile.memory_gb)

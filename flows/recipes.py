@@ -7,15 +7,17 @@ import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from flows.errors import RecipeError
 from models.catalogue import reference
 from storage import reviews
-from storage.catalog import SOURCES, Node
+from storage.catalog import SOURCES, NamedRead, Node
 from storage.fingerprint import Made
+from storage.publish import COUNTED, RIGHTS
 from storage.rows import row_fields
 from tasks.captions import Captions, CaptionsConfig
 from tasks.facemask import FaceMask, FaceMaskConfig
@@ -26,7 +28,7 @@ from tasks.quality import Quality, QualityConfig
 from tasks.render import Render, RenderConfig
 from tasks.screen import Screen, ScreenConfig
 from tasks.speakers import Speakers, SpeakersConfig
-from tasks.stage import Expand, Stage
+from tasks.stage import Expand, Stage, Through
 from tasks.verdict import Verdict, VerdictConfig
 
 STAGES: dict[str, type[Stage]] = {
@@ -48,12 +50,17 @@ class Stages(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    required: ClassVar[tuple[str, ...]] = tuple(COUNTED)
+    """What a version must say of every row."""
+
 
 R = TypeVar("R", bound=Stages)
 
 
 class WorldRecipe(Stages):
     """Takes to videos: the procedural world, or what a studio's renderer has written."""
+
+    required = RIGHTS  # videos are sources: who is in which split is decided when they are cut into clips
 
     render: RenderConfig = Field(default=RenderConfig(), description="How the takes of the world vary")
 
@@ -92,10 +99,6 @@ FULL = Recipe(
 )
 
 RECIPES: dict[str, Recipe] = {"mini": Recipe(), "full": FULL}
-
-
-class RecipeError(ValueError):
-    """An unknown recipe, stage or setting; the message lists what exists."""
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
@@ -179,30 +182,63 @@ def nodes_of(stages: Mapping[str, Stage]) -> list[Node]:
     """
     nodes: dict[str, Node] = {SOURCES.name: SOURCES}
     for name, stage in stages.items():
-        reads = tuple(up.name for up in stage.reads) or (SOURCES.name,)
+        reads = tuple(up.name for up in stage.own_reads()) or (SOURCES.name,)
         assert all(r in nodes for r in reads), f"{name} reads {reads}, which must come before it in STAGES"
-        taken = input_columns(stage, [nodes[r] for r in reads])
-        upstream = [
-            nodes[r].fingerprint
-            for r, columns in zip(reads, taken, strict=True)
-            if columns and r != SOURCES.name
-        ]
+        named = tuple(_named(stage, read, nodes) for read in stage.reads if isinstance(read, Through))
+        upstream = _fingerprints(stage, [nodes[r] for r in reads], named, nodes)
         config = stage.config.model_dump(mode="json")
         made = Made(name, stage.version, config, stage.weights(), upstream)
-        nodes[name] = Node(name, stage.Output, made, reads, isinstance(stage, Expand))
+        expands = isinstance(stage, Expand)
+        nodes[name] = Node(name, stage.Output, made, reads, expands, named, stage.facts)
     return list(nodes.values())[1:]
 
 
-def input_columns(stage: Stage, upstream: Sequence[Node]) -> list[list[str]]:
-    """Which fields of the stage's Input come from which upstream table: the nearest that has them."""
-    columns: list[list[str]] = [[] for _ in upstream]
-    have = [row_fields(up.output) for up in upstream]
+def _named(stage: Stage, read: Through, nodes: Mapping[str, Node]) -> NamedRead:
+    assert read.stage.name in nodes, (
+        f"{stage.name} reads {read.stage.name}, which must come before it in STAGES"
+    )
+    holder = next((up.name for up in stage.own_reads() if read.by in row_fields(up.Output)), None)
+    if holder is None:
+        raise TypeError(
+            f"{stage.name} reads through {read.by!r}, which no stage that it reads has as a column"
+        )
+    return NamedRead(read.stage.name, read.by, holder)
+
+
+def _fingerprints(
+    stage: Stage, reads: Sequence[Node], named: Sequence[NamedRead], nodes: Mapping[str, Node]
+) -> list[str]:
+    """Of the stages that a column is taken from, be it only the name of another item."""
+    taken = input_columns(stage, reads, [(read, nodes[read.stage]) for read in named])
+    through = [read for read, columns in zip(named, taken[len(reads) :], strict=True) if columns]
+    holders = {read.holder for read in through}
+    return [
+        *(
+            node.fingerprint
+            for node, columns in zip(reads, taken[: len(reads)], strict=True)
+            if (columns or node.name in holders) and node.name != SOURCES.name
+        ),
+        *(f"{nodes[read.stage].fingerprint} by {read.by}" for read in through),
+    ]
+
+
+def input_columns(
+    stage: Stage, reads: Sequence[Node], named: Sequence[tuple[NamedRead, Node]] = ()
+) -> list[dict[str, str]]:
+    """Per upstream table, the fields of the stage's Input that come from it, and from which column.
+
+    Of the item's own rows the nearest that has a column of this name; else another item's, by `by_column`.
+    """
+    own = [{column: column for column in row_fields(up.output)} for up in reads]
+    others = [{f"{read.by}_{column}": column for column in row_fields(up.output)} for read, up in named]
+    have = [*own, *others]
+    columns: list[dict[str, str]] = [{} for _ in have]
     for name in row_fields(stage.Input):
         if name in ("id", reviews.COLUMN):
             continue
         owner = next((i for i, names in enumerate(have) if name in names), None)
         if owner is None:
-            sources = ", ".join(up.name for up in upstream)
+            sources = ", ".join(up.name for up in [*reads, *(up for _, up in named)])
             raise TypeError(f"{stage.name}.Input wants {name!r}, which none of {sources} gives")
-        columns[owner].append(name)
+        columns[owner][name] = have[owner][name]
     return columns

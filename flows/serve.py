@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from flows import environment
+from flows.errors import ServeError
 from flows.view import console
-from storage.table import StorageError
 
 POOL = "redub-local"
 ROOT = Path(__file__).parents[1]
@@ -24,24 +25,21 @@ START_S = 180.0
 STOP_S = 40.0
 
 
-class ServeError(StorageError):
-    """The server can't be run like this; says why."""
-
-
 def serve(host: str, port: int) -> None:
     _check(host)
+    environment.make_prefect_home()
     base = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 - compared, not bound
     env = {**os.environ, "PREFECT_API_URL": f"{base}/api", "PYTHONUNBUFFERED": "1"}
     token = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
     if token:
         env.setdefault("PREFECT_API_AUTH_STRING", token)
     with console.status("Starting the Prefect server ..."):
-        open_ = _process(["server", "start", "--host", host, "--port", str(port)], env)
+        open_ = prefect_process(["server", "start", "--host", host, "--port", str(port)], env)
     with open_ as server:
         with console.status("Waiting for the server, then deploying prefect.yaml ..."):
-            _wait_healthy(f"{base}/api/health", server)
+            wait_healthy(f"{base}/api/health", server)
             deploy(env)
-        with _process(["worker", "start", "--pool", POOL, "--type", "process"], env) as worker:
+        with prefect_process(["worker", "start", "--pool", POOL, "--type", "process"], env) as worker:
             console.print(f"Prefect UI  {base}")
             console.print(
                 "Deployments rebuild/nightly (scheduled) and rebuild/on-demand: run one from the UI, or with"
@@ -65,11 +63,11 @@ def _check(host: str) -> None:
 
 def deploy(env: dict[str, str]) -> None:
     """The work pool and the deployments of prefect.yaml; a second time it only updates them."""
-    _prefect(["work-pool", "create", POOL, "--type", "process", "--overwrite"], env)
-    _prefect(["--no-prompt", "deploy", "--all"], env)
+    prefect_command(["work-pool", "create", POOL, "--type", "process", "--overwrite"], env)
+    prefect_command(["--no-prompt", "deploy", "--all"], env)
 
 
-def _prefect(arguments: list[str], env: dict[str, str]) -> None:
+def prefect_command(arguments: list[str], env: dict[str, str]) -> None:
     done = subprocess.run(_command(arguments), cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     if done.returncode:
         raise ServeError(f"prefect {' '.join(arguments)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
@@ -80,7 +78,7 @@ def _command(arguments: list[str]) -> list[str]:
 
 
 @contextmanager
-def _process(arguments: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def prefect_process(arguments: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Ended with SIGINT, which lets a worker cancel its runs, and killed if that takes too long.
 
     Whoever is started in the background of a script ignores SIGINT, and so would its children.
@@ -104,7 +102,7 @@ def _process(arguments: list[str], env: dict[str, str]) -> Iterator[subprocess.P
             process.wait()
 
 
-def _wait_healthy(url: str, server: subprocess.Popen[bytes]) -> None:
+def wait_healthy(url: str, server: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + START_S
     while time.monotonic() < until:
         if server.poll() is not None:

@@ -8,7 +8,6 @@ from rich.markup import escape
 from flows.view import _table, console, number, when
 from storage.catalog import LISTED, Catalog
 from storage.lineage import stage_order, trace
-from storage.lock import CatalogBusy
 from storage.publish import load_version, tags
 
 
@@ -22,21 +21,13 @@ def show_status(catalog: Catalog) -> None:
 
 def _show_runs(catalog: Catalog, runs: list[dict[str, Any]]) -> None:
     table = _table(*((n, "left") for n in ("run", "started", "recipe", "profile", "ended")))
-    busy = _is_busy(catalog)
+    busy = catalog.holder() is not None
     for i, run in enumerate(runs[:5]):
         end = run["ended"]
         state = f"{end['event']} {end['message']}" if end else "running" if busy and i == 0 else "killed"
         table.add_row(run["run"], when(run["at"]), run["recipe"], run["profile"], escape(state))
     console.print(table)
     console.print()
-
-
-def _is_busy(catalog: Catalog) -> bool:
-    try:
-        with catalog.lock("status"):
-            return False
-    except CatalogBusy:
-        return True
 
 
 def _show_rows(catalog: Catalog, current: set[str]) -> None:

@@ -178,17 +178,24 @@ def show_version(version: Version, catalog: str) -> None:
         )
 
 
+FUNNEL = ("in", "out", "rejected", "quarantined", "pending")
+
+
 def show_funnel(funnel: list[Mapping[str, Any]]) -> None:
-    table = _table(
-        ("stage", "left"), ("", "left"), *((n, "right") for n in ("in", "out", "rejected", "quarantined"))
-    )
+    table = _table(("stage", "left"), ("", "left"), *((n, "right") for n in FUNNEL))
     widest = max((row["in"] for row in funnel), default=1) or 1
     for row in funnel:
         bar = Text("█" * round(24 * row["out"] / widest), style="cyan") + Text(
             "░" * round(24 * (row["rejected"] + row["quarantined"]) / widest), style="bright_black"
         )
-        table.add_row(row["stage"], bar, *(number(row[k]) for k in ("in", "out", "rejected", "quarantined")))
+        table.add_row(row["stage"], bar, *(number(row.get(k, 0)) for k in FUNNEL))
     console.print(table)
+    for row in funnel:
+        if row.get("unmet"):
+            console.print(
+                f"{number(row['unmet'])} items did not come to {row['stage']}, because another item that they name was not "
+                "accepted: `redub trace ID` shows both"
+            )
 
 
 def show_diff(diff: Diff, limit: int = 8) -> None:
@@ -222,7 +229,7 @@ def show_trace(trace: Trace, history: bool) -> None:
     for uri in trace.uris:
         console.print(f"[bold]{escape(uri)}[/]", soft_wrap=True)
     shown = [s for s in trace.steps if s.current or history]
-    ids = list(dict.fromkeys(s.row["item_id"] for s in shown))
+    ids = list(dict.fromkeys(s.row["item_id"] for s in shown if not s.named_by))
     tree = Tree(f"ids {' -> '.join(ids)}" if len(ids) < 4 else f"{len(ids)} ids")
     for step in shown:
         _add_step(tree, step)
@@ -240,6 +247,7 @@ def _add_step(tree: Tree, step: Step) -> None:
     row = step.row
     colour = {"ok": "green", "rejected": "yellow", "quarantined": "red"}.get(row["status"], "cyan")
     line = f"[bold]{step.stage}[/] {row['item_id']} [{colour}]{row['status']}[/]"
+    line += f" (named by {step.named_by})" if step.named_by else ""
     branch = tree.add(line if step.current else line + " (older settings)")
     if row["reason"]:
         branch.add(f"[{colour}]{escape(row['reason'])}[/]")

@@ -27,6 +27,10 @@ SIGNALS = {
 """faulthandler's words for a fatal signal."""
 
 
+LONGEST_S = 30 * 24 * 3600.0
+"""faulthandler overflows on what a large batch of slow items would be allowed."""
+
+
 class BlackBox:
     """The worker's side."""
 
@@ -37,10 +41,10 @@ class BlackBox:
 
     @contextmanager
     def at(self, ids: Sequence[str], seconds: float) -> Iterator[None]:
-        """While inside, a death is these items' doing; after `seconds` the process ends itself."""
+        """While inside, a death is these items' doing; after `seconds`, a month at most, the process ends itself."""
         os.ftruncate(self._fd, 0)
         os.write(self._fd, json.dumps(ids).encode() + b"\n")
-        faulthandler.dump_traceback_later(seconds, exit=True, file=self._fd)
+        faulthandler.dump_traceback_later(min(seconds, LONGEST_S), exit=True, file=self._fd)
         try:
             yield
         finally:

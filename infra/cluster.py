@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from infra.profiles import Profile
+from infra.profiles import Profile, ProfileError
 from infra.quietray import ray
-from infra.resources import Resources
+from infra.resources import Resources, cpus_here, gpus_here
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 SPARE_CPUS = 2
@@ -36,6 +36,23 @@ def start(profile: Profile) -> Iterator[Resources]:
     finally:
         if ours:
             ray.shutdown()
+
+
+def foreseen_resources(profile: Profile) -> Resources:
+    """What `start` will give the engine, without starting anything: a cluster that is named is asked, if need be."""
+    if profile.cpus is not None and profile.gpus is not None:
+        return Resources(profile.cpus, profile.gpus, profile.memory_gb)
+    if not profile.ray_address:
+        gpus = gpus_here() if profile.gpus is None else profile.gpus
+        return Resources(_cpus(profile), gpus, profile.memory_gb)
+    try:
+        with start(profile) as resources:
+            return resources
+    except ConnectionError as error:
+        raise ProfileError(
+            f"profile {profile.name!r} takes all that the Ray cluster {profile.ray_address!r} has, and it does not "
+            "answer: start it (`redub doctor` says how), or set cpus and gpus in the profile"
+        ) from error
 
 
 def _join(address: str) -> None:
@@ -65,7 +82,7 @@ def _start_here(profile: Profile) -> None:
 
 
 def _cpus(profile: Profile) -> float:
-    return profile.cpus if profile.cpus is not None else float(os.cpu_count() or 1)
+    return profile.cpus if profile.cpus is not None else float(cpus_here())
 
 
 def _resources(profile: Profile) -> Resources:

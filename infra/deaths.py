@@ -29,9 +29,13 @@ class Death:
         if self.hung or (self.words and self.words.hung):
             return f"hung: no answer after {self.timeout_s:g} s"
         if "OutOfMemory" in self.error or "memory pressure" in self.error:
-            return "the worker was killed for memory on this item"
+            return "the worker was killed for memory"
         cause = (self.words and self.words.cause) or "SIGKILL from outside, or it left by itself"
-        return f"the worker died ({cause}) on this item"
+        return f"the worker died ({cause})"
+
+    @property
+    def how_on_item(self) -> str:
+        return self.how if self.how.startswith("hung") else f"{self.how} on this item"
 
     @property
     def detail(self) -> str:
@@ -65,7 +69,7 @@ class Suspects:
             if deaths < self._limit or len(accused) > 1:
                 self._queue.append(work)
             else:
-                yield Failed(work.id, f"{death.how}, {_times(deaths)}", death.detail, deaths)
+                yield Failed(work.id, f"{death.how_on_item}, {times(deaths)}", death.detail, deaths)
 
 
 def last_words(box_path: str, node: str | None) -> LastWords | None:
@@ -80,5 +84,5 @@ def last_words(box_path: str, node: str | None) -> LastWords | None:
         return None
 
 
-def _times(n: int) -> str:
+def times(n: int) -> str:
     return {1: "once", 2: "twice"}.get(n, f"{n} times")

@@ -23,6 +23,7 @@ from infra.jobs import (
     Sink,
     SinkError,
     Stats,
+    WholeFailed,
     Work,
 )
 from infra.pool import Limits
@@ -33,7 +34,7 @@ from infra.split import split
 
 __all__ = [
     "ClusterLost", "Done", "Engine", "EngineError", "Failed", "Feed", "Job", "SetupError", "Sink",
-    "SinkError", "Stats", "Work",
+    "SinkError", "Stats", "WholeFailed", "Work",
 ]  # fmt: skip
 
 TICK_S = 0.05

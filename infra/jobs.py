@@ -81,6 +81,9 @@ class Job:
     """Items a second of one worker, as measured earlier."""
     source_units: float = 1.0
     """Items of this job per source: makes speeds of jobs comparable."""
+    whole: bool = False
+    """All items are one unit of work: one batch and one deadline, whatever `needs.batch` says; when it fails,
+    all of it is tried again, never a part, and after the last try the run stops (`WholeFailed`)."""
     on_done: Callable[[], None] = nothing
     """Called once, after the job's last commit, from its sink's thread."""
 
@@ -109,6 +112,10 @@ class EngineError(Exception):
 
 class SetupError(EngineError):
     """A stage's workers can't start: weights missing, no room, a crash while loading."""
+
+
+class WholeFailed(EngineError):
+    """A stage that answers all its items at once failed every time, so none of its items has an answer."""
 
 
 class SinkError(EngineError):

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.deaths import Death, Suspects, last_words
-from infra.jobs import Failed, Job, SetupError, Work
+from infra.deaths import Death, Suspects, last_words, times
+from infra.jobs import Failed, Job, SetupError, WholeFailed, Work
 from infra.meter import Meter
 from infra.quietray import ray, ray_errors
 from infra.resources import Room
@@ -69,7 +69,7 @@ class Pool:
         self._make: Any = None
         self._again: deque[Work] = deque()
         self._suspects = Suspects(limits.deaths)
-        self._unexplained = 0
+        self._unexplained = self._failed_wholes = 0
         self._numbers = itertools.count()
 
     # how many
@@ -105,7 +105,7 @@ class Pool:
         needs = self.job.needs
         remote: Any = ray.remote(Actor)
         actor = remote.options(num_cpus=needs.cpus, num_gpus=needs.gpus, max_restarts=0, max_task_retries=0)
-        handle = actor.remote(path, needs, self.limits.attempts)
+        handle = actor.remote(path, needs, self.limits.attempts, self.job.whole)
         setup = handle.setup.remote(self._make)
         self.members.append(Member(handle, path, None, setup, time.monotonic()))
 
@@ -149,6 +149,8 @@ class Pool:
         return member.setup is None and not member.leaving and not member.alone
 
     def _pick(self, member: Member, depth: int) -> list[Work]:
+        if self.job.whole:
+            return [] if self.in_flight else self._pick_whole()
         if self._suspects:  # no second calls now, so that workers run empty and take a suspect each
             member.alone = depth == 0
             return [self._suspects.next()] if depth == 0 else []
@@ -158,6 +160,11 @@ class Pool:
         size = self._size(ready)
         works = [self._again.popleft() for _ in range(min(size, len(self._again)))]
         return works + (self.job.feed.take(size - len(works)) if size > len(works) else [])
+
+    def _pick_whole(self) -> list[Work]:
+        works = [*self._again, *self.job.feed.take(self.job.feed.waiting())]
+        self._again.clear()
+        return works
 
     def _size(self, ready: int) -> int:
         """Whole batches worth CALL_S, but never so many that another worker would go without."""
@@ -178,10 +185,13 @@ class Pool:
         if isinstance(value, Exception):  # ours: the worker turns whatever a stage raises into an outcome
             raise value
         assert isinstance(value, Answer)
-        member.calls.popleft()
+        _, works = member.calls.popleft()
         self.meter.add(len(value.outcomes), value.seconds, member.warm)
         member.clock, member.alone, member.warm = time.monotonic(), False, True
         self._unexplained = 0
+        if value.failed:
+            self._again.extendleft(reversed(works))
+            self._whole_failed(len(works), value.failed.reason, value.failed.detail)
         return list(value.outcomes)
 
     def _set_up(self, member: Member, value: Any) -> None:
@@ -209,7 +219,8 @@ class Pool:
 
     def _patience(self, works: Sequence[Work]) -> float:
         needs = self.job.needs
-        return needs.timeout_s * min(len(works), 3 * needs.batch) + GRACE_S
+        deadlines = 1 if self.job.whole else min(len(works), 3 * needs.batch)
+        return needs.timeout_s * deadlines + GRACE_S
 
     # deaths
 
@@ -218,13 +229,30 @@ class Pool:
         words = last_words(member.box_path, member.node)
         self._end(member)
         works = [work for _, works in member.calls for work in works]
+        death = Death(words, error, hung, self.job.needs.timeout_s)
+        if self.job.whole:
+            self._again.extendleft(reversed(works))
+            if words is None or words.ids:
+                self._whole_failed(len(works), death.how, death.detail)
+            else:
+                self._blame_stage(f"died between two items\n{death.detail}")
+            return []
         accused = self._suspects.accused(works, words)
         suspect = {work.id for work in accused}
         self._again.extendleft(work for work in reversed(works) if work.id not in suspect)
-        death = Death(words, error, hung, self.job.needs.timeout_s)
         if not accused:
             self._blame_stage(f"died between two items\n{death.detail}")
         return list(self._suspects.accuse(accused, death))
+
+    def _whole_failed(self, items: int, reason: str, detail: str) -> None:
+        """Part of it must not be done without the rest, so nobody is set aside: the run stops in the end."""
+        self._failed_wholes += 1
+        if self._failed_wholes >= self.limits.attempts:
+            raise WholeFailed(
+                f"{self.job.name} answers all of its {items} items at once, and that failed "
+                f"{times(self._failed_wholes)}: {reason}. None of them has an answer, so nothing is published; "
+                f"what other stages did is stored, and the same command tries again.\n{detail}".rstrip()
+            )
 
     def _setup_lost(self, member: Member, error: str) -> None:
         death = Death(last_words(member.box_path, member.node), error, False, self.limits.setup_timeout_s)

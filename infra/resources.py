@@ -1,6 +1,8 @@
 """What one worker of a stage takes from the machine, and what there is to take."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,20 @@ class Resources:
     """Whole devices: a worker's share of a GPU always lies on one of them."""
     memory_gb: float | None = None
     """None: memory doesn't limit the number of workers."""
+
+
+def cpus_here() -> int:
+    return os.cpu_count() or 1
+
+
+def gpus_here() -> int:
+    """NVIDIA GPUs of this machine that programs may see, as Ray counts them."""
+    devices = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return devices
+    named = [name for name in visible.split(",") if name.strip() and name.strip() not in ("-1", "NoDevFiles")]
+    return min(devices, len(named))
 
 
 class Room:

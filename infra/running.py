@@ -17,7 +17,7 @@ class Running:
         self.job, self.pool, self.committer = job, Pool(job, limits), Committer(job)
         self.done = self.failed = 0
         self.closing = self.finished = False
-        self.busy_at = self.manned_at = self.unmanned_at = time.monotonic()
+        self.busy_at = self.without_workers_at = self.with_workers_at = time.monotonic()
 
     def take(self, outcomes: list[Packed | Failed]) -> None:
         failed = sum(isinstance(o, Failed) for o in outcomes)
@@ -55,9 +55,9 @@ class Running:
         if waiting or in_flight:
             self.busy_at = now
         if not self.pool.members:
-            self.manned_at = now
+            self.without_workers_at = now
         else:
-            self.unmanned_at = now
+            self.with_workers_at = now
         turn_s = max(turn_s, TURN_SETUPS * self.pool.setup_s)
         idle_s = max(1.0, self.pool.setup_s / 2)
         return StageLoad(
@@ -69,9 +69,10 @@ class Running:
             live=not self.closing,
             finished=self.closing,
             in_flight=in_flight,
-            turn_over=now - self.manned_at > turn_s or now - self.busy_at > idle_s,
-            waited_s=now - self.unmanned_at,
+            turn_over=now - self.without_workers_at > turn_s or now - self.busy_at > idle_s,
+            waited_s=now - self.with_workers_at,
             setup_s=self.pool.setup_s,
+            whole=self.job.whole,
         )
 
     def stats(self, now: float) -> Stats:

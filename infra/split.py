@@ -40,6 +40,8 @@ class StageLoad:
     """How long it has had no worker."""
     setup_s: float = 0.0
     """What starting a worker took."""
+    whole: bool = False
+    """All its items are one unit of work, so a second worker would have nothing to do."""
 
 
 def split(
@@ -99,6 +101,8 @@ def _worth(s: StageLoad, todo: Mapping[str, float], workers: int) -> bool:
 
 def _most(s: StageLoad, todo: Mapping[str, float]) -> int:
     """No more workers than there are batches."""
+    if s.whole:
+        return 1
     return math.ceil(todo[s.name] * s.source_units / s.needs.batch - 1e-9)
 
 

@@ -28,11 +28,13 @@ class Packed:
 class Answer:
     outcomes: list[Packed | Failed]
     seconds: float
+    failed: Failed | None = None
+    """Of a job that is one unit of work: why this try gave nothing at all."""
 
 
 class Worker:
-    def __init__(self, box_path: str, needs: Needs, attempts: int) -> None:
-        self._box_path, self._needs, self._attempts = box_path, needs, attempts
+    def __init__(self, box_path: str, needs: Needs, attempts: int, whole: bool = False) -> None:
+        self._box_path, self._needs, self._attempts, self._whole = box_path, needs, attempts, whole
 
     def setup(self, make_worker: Callable[[], Call]) -> None:
         self._box = BlackBox(self._box_path)
@@ -41,11 +43,23 @@ class Worker:
 
     def run(self, works: Sequence[Work]) -> Answer:
         start = time.perf_counter()
-        outcomes: list[Packed | Failed] = []
+        if self._whole:
+            outcomes, failed = self._all_or_nothing(works)
+            return Answer(outcomes, time.perf_counter() - start, failed)
+        outcomes = []
         for i in range(0, len(works), self._needs.batch):
             outcomes += self._batch(works[i : i + self._needs.batch])
             self._trim()
         return Answer(outcomes, time.perf_counter() - start)
+
+    def _all_or_nothing(self, works: Sequence[Work]) -> tuple[list[Packed | Failed], Failed | None]:
+        """One try; whether there is another one is the pool's to say, which also counts this worker's death."""
+        try:
+            outcomes = self._once(works)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever is raised, the whole has failed
+            return [], Failed("", _line(error), _compact(error), 1)
+        wrong = next((o for o in outcomes if isinstance(o, Failed)), None)
+        return ([], wrong) if wrong else (outcomes, None)
 
     def _batch(self, batch: Sequence[Work]) -> list[Packed | Failed]:
         if len(batch) > 1:
@@ -65,7 +79,7 @@ class Worker:
     def _once(self, batch: Sequence[Work]) -> list[Packed | Failed]:
         ids = [work.id for work in batch]
         start = time.perf_counter()
-        with self._box.at(ids, self._needs.timeout_s * len(ids)):
+        with self._box.at(ids, self._needs.timeout_s * (1 if self._whole else len(ids))):
             try:
                 results = list(self._call(list(batch)))
             except RuntimeError as error:
@@ -80,8 +94,8 @@ class Worker:
 class Actor:
     """What Ray sees of it: Ray wraps every method of an actor's class, which costs time and hides stacks."""
 
-    def __init__(self, box_path: str, needs: Needs, attempts: int) -> None:
-        self._worker = Worker(box_path, needs, attempts)
+    def __init__(self, box_path: str, needs: Needs, attempts: int, whole: bool) -> None:
+        self._worker = Worker(box_path, needs, attempts, whole)
 
     def setup(self, make_worker: Callable[[], Call]) -> str:
         """Load the stage. Returns the node, where the black box can be found."""

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.fingerprint import Made
-from storage.lock import catalog_lock
+from storage.lock import CatalogBusy, catalog_lock, holder
 from storage.rows import schema_of
 from storage.sources import Listing, Source
 from storage.store import Store
@@ -27,6 +27,15 @@ from storage.table import PRIMARY_KEY, Status, Table, create_dataset, insert_new
 
 LISTED = Made("sources", 1, {}, {}, ())
 """Sources are looked at, not computed: they share one fingerprint for ever."""
+
+
+@dataclass(frozen=True)
+class NamedRead:
+    """A read of another item's row: the row of `stage` whose item the column `by` of `holder` names."""
+
+    stage: str
+    by: str
+    holder: str
 
 
 @dataclass(frozen=True)
@@ -38,10 +47,18 @@ class Node:
     made: Made
     reads: tuple[str, ...]
     expands: bool = False
+    named: tuple[NamedRead, ...] = ()
+    facts: tuple[str, ...] = ()
+    """Columns that say of every row in a version: its split, licence or consent."""
 
     @property
     def fingerprint(self) -> str:
         return self.made.fingerprint
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """Names of all nodes whose rows it reads, as a worker is handed them: `reads`, then the named ones."""
+        return (*self.reads, *(named.stage for named in self.named))
 
 
 SOURCES = Node("sources", Source, LISTED, ())
@@ -99,6 +116,10 @@ class Catalog:
         if node.name not in self._tables:
             self._tables[node.name] = Table(self.uri(node.name), node.output, self.store.options)
         return self._tables[node.name]
+
+    def holder(self) -> CatalogBusy | None:
+        """Who is changing it now; None when nobody is. Only looks."""
+        return holder(self.root, self.store)
 
     def lock(self, run: str) -> AbstractContextManager[None]:
         return catalog_lock(self.root, run, self.store)

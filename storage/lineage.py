@@ -26,6 +26,8 @@ class Step:
     made: Made | None
     current: bool
     """Computed with the settings of the newest rebuild; the others are history."""
+    named_by: str = ""
+    """The column by which a row of the traced item names this other item, whose row was read; '' for its own."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,55 @@ def trace(catalog: Catalog, needle: str) -> Trace:
     stages = stage_order(catalog)
     ids = _family(catalog, stages, _find(catalog, stages, needle))
     made, runs = catalog.made(), catalog.runs()
+    others = _named_others(catalog, stages, ids, _naming_columns(made))
+    read = _read_through(made)
     newest = {LISTED.fingerprint, *(runs[0]["fingerprints"] if runs else [])}
     steps = [
-        Step(stage, row, made.get(row["fingerprint"]), row["fingerprint"] in newest)
+        Step(
+            stage, row, made.get(row["fingerprint"]), row["fingerprint"] in newest, others.get(row["item_id"], "")
+        )
         for stage in stages
-        for row in _rows(catalog, stage, _any_of("item_id", ids), TRACED)
-    ]
-    uris = {r["uri"] for r in _rows(catalog, "sources", _any_of("item_id", ids), ["uri"])}
+        for row in _rows(catalog, stage, _any_of("item_id", ids | others.keys()), TRACED)
+        if row["item_id"] in ids or row["fingerprint"] in read
+    ]  # fmt: skip
+    uris = {r["uri"] for r in _rows(catalog, "sources", _any_of("item_id", ids | others.keys()), ["uri"])}
     return Trace(tuple(sorted(ids)), tuple(sorted(uris)), tuple(steps), tuple(_versions_with(catalog, ids)))
+
+
+def _naming_columns(made: Mapping[str, Made]) -> set[str]:
+    """Columns by which some stage reads other items' rows."""
+    return {up.partition(" by ")[2] for one in made.values() for up in one.upstream} - {""}
+
+
+def _read_through(made: Mapping[str, Made]) -> set[str]:
+    """Fingerprints of rows that are read for other items, and of all that these were made from."""
+    reached = {up.partition(" by ")[0] for one in made.values() for up in one.upstream if " by " in up}
+    waiting = list(reached)
+    while waiting:
+        one = made.get(waiting.pop())
+        fresh = {up.partition(" by ")[0] for up in (one.upstream if one else ())} - reached
+        reached |= fresh
+        waiting += fresh
+    return reached | {LISTED.fingerprint}
+
+
+def _named_others(
+    catalog: Catalog, stages: list[str], ids: set[str], columns: Iterable[str]
+) -> dict[str, str]:
+    """Other items that these name, and what those were made from -> the column that names them."""
+    named: dict[str, str] = {}
+    for stage in stages:
+        for column in set(columns) & set(_columns(catalog, stage)):
+            rows = _rows(catalog, stage, _any_of("item_id", ids), [column])
+            named |= {row[column]: column for row in rows if row[column] not in (None, *ids)}
+    for item, column in list(named.items()):
+        named |= dict.fromkeys(_above(catalog, stages, {item}) - ids, column)
+    return named
+
+
+def _columns(catalog: Catalog, stage: str) -> list[str]:
+    dataset = catalog.open(stage)
+    return [] if dataset is None else dataset.schema.names
 
 
 def stage_order(catalog: Catalog) -> list[str]:
@@ -77,12 +120,17 @@ def _find(catalog: Catalog, stages: Iterable[str], needle: str) -> set[str]:
 
 def _family(catalog: Catalog, stages: list[str], found: set[str]) -> set[str]:
     """What they were made from, and what was made from them; siblings are neither."""
-    above, below = set(found), set(found)
-    for stage in reversed(stages):
-        above |= {r["parent_id"] for r in _rows(catalog, stage, _any_of("item_id", above), ["parent_id"])}
+    above, below = _above(catalog, stages, found), set(found)
     for stage in stages:
         below |= {r["item_id"] for r in _rows(catalog, stage, _any_of("parent_id", below), ["item_id"])}
     return above | below
+
+
+def _above(catalog: Catalog, stages: list[str], found: set[str]) -> set[str]:
+    above = set(found)
+    for stage in reversed(stages):
+        above |= {r["parent_id"] for r in _rows(catalog, stage, _any_of("item_id", above), ["parent_id"])}
+    return above
 
 
 def _any_of(column: str, ids: Iterable[str]) -> str:

@@ -3,12 +3,15 @@
 Rows stay right without it (see table.py): the lock keeps two runs from doing the same work twice.
 On a local catalog it is the kernel's file lock, which a kill -9 releases. On an object store, where
 nobody notices a death, it is a lease that the holder renews and that others may take once it is old.
+Whoever only wants to know asks `holder`, which writes nothing and takes nothing.
 """
 
+import errno
 import fcntl
 import json
 import os
 import socket
+import struct
 import threading
 import time
 import uuid
@@ -24,6 +27,19 @@ LEASE_S = 60.0
 
 class CatalogBusy(RuntimeError):
     """Another run holds the catalog."""
+
+
+def holder(root: str, store: Store | None = None) -> CatalogBusy | None:
+    """Who has the catalog now, in words; None when nobody has. Needs no right to write."""
+    if "://" in root:
+        fs, path = (store or Store()).filesystem(f"{root}/.lease")
+        held = _read_lease(fs, path)
+        return _busy(root, json.dumps(held)) if held and _is_alive(held) else None
+    try:
+        with open(Path(root) / ".lock") as file:
+            return _busy(root, file.read()) if _is_locked(file.fileno()) else None
+    except FileNotFoundError:
+        return None
 
 
 @contextmanager
@@ -43,8 +59,10 @@ def _file_lock(path: Path, holder: dict[str, Any]) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            fcntl.fcntl(file, fcntl.F_OFD_SETLK, _whole_file(fcntl.F_WRLCK))
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
             file.seek(0)
             raise _busy(str(path.parent), file.read()) from None
         file.truncate(0)
@@ -59,7 +77,7 @@ def _lease(root: str, holder: dict[str, Any], store: Store) -> Iterator[None]:
     fs, path = store.filesystem(f"{root}/.lease")
     mine = holder | {"token": uuid.uuid4().hex}
     held = _read_lease(fs, path)
-    if held and held["renewed"] > time.time() - LEASE_S:
+    if held and _is_alive(held):
         raise _busy(root, json.dumps(held))
     fs.pipe_file(path, json.dumps(mine | {"renewed": time.time()}).encode())
     time.sleep(1.0)
@@ -75,6 +93,20 @@ def _lease(root: str, holder: dict[str, Any], store: Store) -> Iterator[None]:
         stop.set()
         renewer.join()
         fs.rm_file(path)
+
+
+def _whole_file(kind: int) -> bytes:
+    """`struct flock` of C. Of Linux's three kinds of lock this one alone can be asked about without taking it."""
+    return struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 0, 0)
+
+
+def _is_locked(descriptor: int) -> bool:
+    found = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _whole_file(fcntl.F_WRLCK))
+    return struct.unpack("hhqqi4x", found)[0] != fcntl.F_UNLCK
+
+
+def _is_alive(lease: dict[str, Any]) -> bool:
+    return lease["renewed"] > time.time() - LEASE_S
 
 
 def _renew(fs: Any, path: str, mine: dict[str, Any], stop: threading.Event) -> None:

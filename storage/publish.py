@@ -25,6 +25,9 @@ from storage.selection import Selection
 from storage.table import Status, StorageError, check_space, storage_error
 
 MANIFEST = b"redub.manifest"
+COUNTED = {"split": "splits", "licence": "licences", "consent": "consent"}
+"""What must be known of every row of a dataset -> what the manifest calls the counts of it."""
+RIGHTS = ("licence", "consent")
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,18 @@ class Version:
 
 
 def publish(
-    catalog: Catalog, nodes: Sequence[Node], chosen: Mapping[str, Selection], facts: Mapping[str, Any]
+    catalog: Catalog,
+    nodes: Sequence[Node],
+    chosen: Mapping[str, Selection],
+    facts: Mapping[str, Any],
+    required: Sequence[str] = tuple(COUNTED),
 ) -> Version:
-    """Tag what the last node accepted; when that is what the newest version holds, nothing is written."""
+    """Tag what the last node accepted; when that is what the newest version holds, nothing is written.
+
+    `required`: the facts without which there is no version; stages declare which of their columns says one.
+    """
+    declared = declared_facts(nodes, required)
+    _refuse_pending(catalog, chosen)
     content = _content_digest(nodes, chosen)
     if not chosen[nodes[-1].name].ok.num_rows:
         last = next(s for s in chosen.values() if not s.ok.num_rows)
@@ -53,13 +65,55 @@ def publish(
     if newest and newest.manifest["content"] == content:
         return newest
     members = member_table(catalog, nodes, chosen)
+    counts = {fact: _counted(members, fact, column, required) for fact, column in declared.items()}
     tag = f"v{int(newest.tag[1:]) + 1 if newest else 1}"
-    manifest = _manifest(tag, content, nodes, chosen, members, facts)
+    manifest = _manifest(tag, content, nodes, chosen, members, counts) | dict(facts)
     for node in nodes:
         table = catalog.table(node)
         _set_tag(table.maintain(), tag)
     _write(catalog, tag, members, manifest)
     return Version(tag, manifest, new=True)
+
+
+def declared_facts(nodes: Sequence[Node], required: Sequence[str] = tuple(COUNTED)) -> dict[str, str]:
+    """Fact -> its column in a version. A recipe that lacks one can be told so before anything is computed."""
+    declared: dict[str, str] = {}
+    for node in nodes:
+        for fact in node.facts:
+            if fact not in COUNTED or fact in declared:
+                known = f"known facts are {', '.join(COUNTED)}, and one stage alone may say each"
+                raise StorageError(f"stage {node.name} declares {fact!r}; {known}")
+            declared[fact] = f"{node.name}_{fact}"
+    lacking = [fact for fact in required if fact not in declared]
+    if lacking:
+        raise StorageError(
+            f"no stage of {', '.join(n.name for n in nodes)} says the {' or the '.join(lacking)} of its rows, so no "
+            f"version can be published; a stage declares it with `facts = ({lacking[0]!r},)` and a column of that name"
+        )
+    return declared
+
+
+def _refuse_pending(catalog: Catalog, chosen: Mapping[str, Selection]) -> None:
+    pending = {name: s.todo.num_rows for name, s in chosen.items() if s.todo.num_rows}
+    if pending:
+        told = ", ".join(f"{count} at {name}" for name, count in pending.items())
+        raise StorageError(
+            f"items are still to be computed ({told}), so no version is published; run the same command again: what "
+            f"{catalog.root} holds is not computed twice"
+        )
+
+
+def _counted(members: pa.Table, fact: str, column: str, required: Sequence[str]) -> dict[str, int]:
+    """How many rows say what. A row that says nothing is refused, where it must say something."""
+    counts = {c["values"]: c["counts"] for c in pc.value_counts(members[column]).to_pylist()}
+    bare = sum(count for value, count in counts.items() if not (value or "").strip())
+    if bare and fact in required:
+        empty = members.filter(pc.equal(pc.utf8_trim_whitespace(pc.fill_null(members[column], "")), ""))
+        raise StorageError(
+            f"{bare} rows have no {fact} in {column}, so no version is published; the first is "
+            f"{empty['item_id'][0].as_py()} (`redub trace` says where it came from)"
+        )
+    return {str(value or "unknown"): count for value, count in sorted(counts.items(), key=lambda c: -c[1])}
 
 
 def member_table(catalog: Catalog, nodes: Sequence[Node], chosen: Mapping[str, Selection]) -> pa.Table:
@@ -114,20 +168,16 @@ def _manifest(
     nodes: Sequence[Node],
     chosen: Mapping[str, Selection],
     members: pa.Table,
-    facts: Mapping[str, Any],
+    counts: Mapping[str, dict[str, int]],
 ) -> dict[str, Any]:
-    final = nodes[-1].name
     return {
         "version": tag,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "content": content,
         "rows": members.num_rows,
-        "splits": _counts(members, f"{final}_split"),
-        "licences": _counts(members, next((c for c in members.column_names if c.endswith("_licence")), "")),
-        "consent": _counts(members, next((c for c in members.column_names if c.endswith("_consent")), "")),
+        **{name: counts.get(fact, {}) for fact, name in COUNTED.items()},
         "funnel": [funnel_row(chosen[name]) for name in ("sources", *(n.name for n in nodes))],
         "fingerprints": {n.name: n.fingerprint for n in nodes},
-        **facts,
     }
 
 
@@ -140,13 +190,8 @@ def funnel_row(s: Selection) -> dict[str, Any]:
         "rejected": s.count(Status.REJECTED),
         "quarantined": s.count(Status.QUARANTINED),
         "pending": s.todo.num_rows,
+        **({"unmet": s.unmet} if s.node.named else {}),
     }
-
-
-def _counts(rows: pa.Table, column: str) -> dict[str, int]:
-    if column not in rows.column_names:
-        return {}
-    return {str(c["values"] or "unknown"): c["counts"] for c in pc.value_counts(rows[column]).to_pylist()}
 
 
 def _write(catalog: Catalog, tag: str, members: pa.Table, manifest: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.catalog import SOURCES, Catalog, Node
+from storage.catalog import SOURCES, Catalog, NamedRead, Node
 from storage.reviews import follows, reopened
 from storage.table import Status
 
@@ -26,20 +26,22 @@ class Selection:
     """The revision to write for items that are tried again; every other item writes revision 0."""
     states: pa.Table
     """Rows of this stage that belong to the selected sources, newest revisions only."""
+    everything: pa.Table
+    """The same of all rows under this fingerprint, selected or not: an item that only comes in while the
+    rebuild runs (its file was moved, touched, or put back) is not computed again."""
     ok: pa.Table
     """item_id and _rowid of what goes on to the next stage."""
     entered: int
     """Upstream items that are ready for this stage."""
-    finished: pa.ChunkedArray
-    """Every upstream item this stage ever finished, selected or not: an item that only now comes in
-    again (its file was moved, or put back) is not computed again."""
+    unmet: int
+    """Upstream items that can't come in, because another item that they name was not accepted."""
 
     def count(self, status: Status) -> int:
         return pc.sum(pc.equal(self.states["status"], str(status))).as_py() or 0
 
     @property
     def retried(self) -> int:
-        return len(self.revisions)
+        return self.count(Status.RETRY)
 
     @property
     def reused(self) -> int:
@@ -51,18 +53,31 @@ def select(
 ) -> dict[str, Selection]:
     """Selections in stage order, `sources` first."""
     wanted = source_ids if isinstance(source_ids, pa.ChunkedArray) else pa.array(source_ids, pa.string())
-    states = _within(catalog.table(SOURCES).states(SOURCES.fingerprint), "item_id", wanted)
-    chosen = {SOURCES.name: _selection(SOURCES, [], states, states["item_id"])}
+    listed = _within(catalog.table(SOURCES).states(SOURCES.fingerprint), "item_id", wanted)
+    chosen = {SOURCES.name: _selection(SOURCES, [], [], listed, listed)}
     for node in nodes:
-        upstream = [chosen[name].ok for name in node.reads]
+        own = [chosen[name].ok for name in node.reads]
+        named = [_named_rows(catalog, read, chosen) for read in node.named]
         everything = catalog.table(node).states(node.fingerprint)
         if follows(node.output):
             everything = reopened(catalog, node, chosen[node.reads[0]].node.fingerprint, everything)
         states = everything
-        for up in upstream:  # a person's verdict may have taken away what was read when the row was made
+        for up in (*own, *named):  # a verdict may have taken away what was read when the row was made
             states = _within(states, "parent_id", up["item_id"])
-        chosen[node.name] = _selection(node, upstream, states, _finished(everything)["parent_id"])
+        chosen[node.name] = _selection(node, own, named, states, everything)
     return chosen
+
+
+def _named_rows(catalog: Catalog, read: NamedRead, chosen: dict[str, Selection]) -> pa.Table:
+    """Item, and the row id of what it names: as if that row were its own. Items whose other isn't there are left out."""
+    holder, target = chosen[read.holder], chosen[read.stage].ok
+    where = f"fingerprint = '{holder.node.fingerprint}' AND status = '{Status.OK}'"
+    rows = catalog.table(holder.node).select(where, ["item_id", read.by])
+    rows = _within(rows, "_rowid", holder.ok["_rowid"])
+    places = pc.index_in(rows[read.by], value_set=target["item_id"].combine_chunks()).combine_chunks()
+    found = pc.is_valid(places)
+    row_ids = target["_rowid"].take(places.filter(found))
+    return pa.table({"item_id": rows["item_id"].filter(found), "_rowid": row_ids})
 
 
 def _finished(states: pa.Table) -> pa.Table:
@@ -70,17 +85,17 @@ def _finished(states: pa.Table) -> pa.Table:
 
 
 def _selection(
-    node: Node, upstream: list[pa.Table], states: pa.Table, finished: pa.ChunkedArray
+    node: Node, own: list[pa.Table], named: list[pa.Table], states: pa.Table, everything: pa.Table
 ) -> Selection:
-    retry = states.filter(pc.equal(states["status"], str(Status.RETRY)))
+    retry = everything.filter(pc.equal(everything["status"], str(Status.RETRY)))
     ok = states.filter(pc.equal(states["status"], str(Status.OK))).select(["item_id", "_rowid"])
     if node.expands:  # two sources with the same content are one item
         ok = ok.group_by("item_id").aggregate([("_rowid", "min")]).rename_columns(["item_id", "_rowid"])
-    todo, entered = _todo(upstream, _finished(states))
+    todo, entered = _todo([*own, *named], _finished(states))
     revisions = dict(
         zip(retry["parent_id"].to_pylist(), (r + 1 for r in retry["revision"].to_pylist()), strict=True)
     )
-    return Selection(node, todo, revisions, states, ok, entered, finished)
+    return Selection(node, todo, revisions, states, everything, ok, entered, _unmet(own, named))
 
 
 def _todo(upstream: list[pa.Table], done: pa.Table) -> tuple[pa.Table, int]:
@@ -93,6 +108,18 @@ def _todo(upstream: list[pa.Table], done: pa.Table) -> tuple[pa.Table, int]:
         near = _within(other, "item_id", todo["item_id"])
         todo = todo.join(near.rename_columns(["item_id", f"row_{i}"]), "item_id", join_type="inner")
     return todo, pc.sum(finished).as_py() + todo.num_rows if walked.num_rows else 0
+
+
+def _unmet(own: list[pa.Table], named: list[pa.Table]) -> int:
+    if not named:
+        return 0
+    ready = own[0]
+    for other in own[1:]:
+        ready = _within(ready, "item_id", other["item_id"])
+    met = ready
+    for other in named:
+        met = _within(met, "item_id", other["item_id"])
+    return ready.num_rows - met.num_rows
 
 
 def _within(rows: pa.Table, column: str, wanted: pa.Array | pa.ChunkedArray) -> pa.Table:

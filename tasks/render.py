@@ -82,6 +82,7 @@ class Half:
 
 class Render(Expand):
     name = "render"
+    facts = ("licence", "consent")
     needs = Needs(cpus=1, batch=1, timeout_s=900)
     Config = RenderConfig
     Input = Source

@@ -53,14 +53,13 @@ class HeldBack(Rejected):
 class Screen(Collective):
     name = "screen"
     reads = (Occluders,)
-    needs = Needs(cpus=0.1, batch=10_000_000, timeout_s=3600)
+    needs = Needs(cpus=0.1, batch=256, timeout_s=3600)
     Config = ScreenConfig
     Input = ScreenInput
     Output = ScreenRow
     config: ScreenConfig
 
-    @property
-    def waits(self) -> bool:
+    def whole(self) -> bool:
         """Only who must tell the worst needs to see them all; otherwise clips pass as they come."""
         return self.config.policy == "worst"
 

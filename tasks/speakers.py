@@ -65,7 +65,8 @@ class Speakers(Collective):
     name = "speakers"
     reads = (FaceMask, Ingest)
     version = 2
-    needs = Needs(cpus=0.1, batch=10_000_000, timeout_s=3600)
+    facts = ("split",)
+    needs = Needs(cpus=0.1, timeout_s=3600)
     Config = SpeakersConfig
     Input = SpeakersInput
     Output = SpeakerRow

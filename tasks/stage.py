@@ -8,6 +8,7 @@ A stage is a class with a frozen Config, a typed Input and a typed Output. It co
 
 Input's fields are filled by name from the outputs of the stages it `reads` (the first one is walked
 row by row, the others are joined on the id); Output's fields are the columns of the stage's table.
+Another item's row is read `Through` a column that names that item.
 One that is read and gives no field is a gate: only what it accepted comes in, and its settings change
 nothing here (flows/recipes.py).
 Ids travel with every result and are checked, so a result can't be written to the wrong item.
@@ -48,12 +49,29 @@ class Expanded:
     rows: tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class Through:
+    """Reads another item's row of a stage: the one that a column of this item names.
+
+        reads = (Partner, Ingest, Through(Ingest, by="partner"))
+
+    Here `partner` is a column of Partner that holds a clip's id. The Input's field `partner_audio` is then the
+    column `audio` of that clip, where `audio` would be this clip's own. An item waits until the row that it
+    names is accepted.
+    """
+
+    stage: type["Stage"]
+    by: str
+
+
 class Stage:
     name: ClassVar[str]
     version: ClassVar[int] = 1
     """Raise it when the code's results change: rows of the old version are then computed again."""
-    reads: ClassVar[tuple[type["Stage"], ...]] = ()
+    reads: ClassVar[tuple["type[Stage] | Through", ...]] = ()
     """Upstream stages, the walked one first; empty means the list of sources."""
+    facts: ClassVar[tuple[str, ...]] = ()
+    """Columns of Output that say of every row in a version: its `split`, `licence` or `consent`."""
     needs: ClassVar[Needs] = Needs()
 
     Config: ClassVar[type[StageConfig]] = StageConfig
@@ -62,6 +80,11 @@ class Stage:
 
     def __init__(self, config: Any = None) -> None:
         self.config = config if config is not None else self.Config()
+
+    @classmethod
+    def own_reads(cls) -> tuple[type["Stage"], ...]:
+        """The stages whose rows of the same item it reads."""
+        return tuple(read for read in cls.reads if not isinstance(read, Through))
 
     def weights(self) -> dict[str, str]:
         """Model reference -> digest of the weights this stage loads; part of the fingerprint."""
@@ -84,17 +107,26 @@ class Annotate(Stage):
 class Collective(Stage):
     """Waits until everything before it is done, then answers all new rows in one batch.
 
+    That batch is one unit of work: it has one deadline (`needs.timeout_s`), and when it fails all of it is
+    tried again, never a part; no profile can set its size.
     What it answered in earlier runs stays as it is and is handed in as `known`, so that a dataset can grow
     without rows changing under those who read them. To decide anew, change its Config or its version.
     """
 
-    needs = Needs(batch=10_000_000)
+    def whole(self) -> bool:
+        """A stage may say that with its settings each row is answered by itself, without the others."""
+        return True
 
     def __call__(self, rows: Sequence[Any], known: Sequence[Any]) -> list[Any]:
-        """`known`: Outputs of earlier runs, without their blobs."""
+        """`known`: Outputs of earlier runs, with None in place of each blob."""
         raise NotImplementedError(f"{type(self).__name__}.__call__")
 
 
 class Expand(Stage):
     def __call__(self, rows: Sequence[Any]) -> list[Any]:
         raise NotImplementedError(f"{type(self).__name__}.__call__")
+
+
+def is_whole(stage: Stage) -> bool:
+    """Whether it takes all its rows at once, as one unit of work."""
+    return isinstance(stage, Collective) and stage.whole()

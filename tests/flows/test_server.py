@@ -1,5 +1,6 @@
 """Against a real Prefect server and worker: deploy, trigger, watch, refuse a second one, cancel, resume."""
 
+import importlib
 import json
 import os
 import socket
@@ -13,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from flows.democorpus import SHORT, make_corpus
 from flows.recipes import RECIPES, nodes_of, stages_of
-from flows.serve import POOL, _process, _wait_healthy, deploy
+from flows.serve import POOL, ROOT, deploy, prefect_command, prefect_process, wait_healthy
 from storage.catalog import Catalog
 from storage.publish import load_version, tags
 
@@ -28,8 +30,8 @@ MANY = 80
 class Api:
     """The calls that the Prefect UI makes."""
 
-    def __init__(self, base: str) -> None:
-        self.base = base
+    def __init__(self, base: str, env: dict[str, str]) -> None:
+        self.base, self.env = base, env
 
     def __call__(self, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -44,8 +46,8 @@ class Api:
                 time.sleep(1)
         raise TimeoutError(f"{path}: the server stayed busy")
 
-    def trigger(self, deployment: str, **parameters: Any) -> str:
-        found = self(f"/deployments/name/rebuild/{deployment}")
+    def trigger(self, deployment: str, flow: str = "rebuild", **parameters: Any) -> str:
+        found = self(f"/deployments/name/{flow}/{deployment}")
         return self(f"/deployments/{found['id']}/create_flow_run", {"parameters": parameters})["id"]
 
     def state(self, run: str) -> tuple[str, str]:
@@ -72,11 +74,11 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     env = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_API_URL": base, "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
            "PREFECT_WORKER_QUERY_SECONDS": "1", "DO_NOT_TRACK": "1"}  # fmt: skip
     with ExitStack() as running:
-        server = running.enter_context(_process(["server", "start", "--port", str(port)], env))
-        _wait_healthy(f"{base}/health", server)
+        server = running.enter_context(prefect_process(["server", "start", "--port", str(port)], env))
+        wait_healthy(f"{base}/health", server)
         deploy(env)
-        running.enter_context(_process(["worker", "start", "--pool", POOL, "--type", "process"], env))
-        yield Api(base)
+        running.enter_context(prefect_process(["worker", "start", "--pool", POOL, "--type", "process"], env))
+        yield Api(base, env)
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +98,27 @@ def test_deployments_have_a_schedule_and_a_typed_form(api: Api) -> None:
     assert nightly["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
     form = json.dumps(nightly["parameter_openapi_schema"])
     assert "min_sharpness" in form
+
+
+def test_every_deployment_names_a_module_and_not_a_file() -> None:
+    """A file would put its own folder first on `sys.path`, and so in every process that a run spawns."""
+    for deployment in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]:
+        module, _, name = deployment["entrypoint"].rpartition(".")
+        assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_a_deployed_run_spawns_processes_that_find_the_standard_library(api: Api) -> None:
+    own = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+    like = own["deployments"][0] | {"name": "spawning", "entrypoint": "tests.flows.spawning.spawning"}
+    like = {k: v for k, v in like.items() if k in ("name", "entrypoint", "work_pool")}
+    file = ROOT / f".spawning-{os.getpid()}.yaml"
+    try:
+        file.write_text(yaml.safe_dump({**own, "deployments": [like]}))
+        prefect_command(["--no-prompt", "deploy", "--all", "--prefect-file", file.name], api.env)
+    finally:
+        file.unlink()
+    run = api.trigger("spawning", flow="spawning")
+    assert api.wait(run, "COMPLETED", "FAILED", "CRASHED")[0] == "COMPLETED", api.state(run)
 
 
 def test_a_bad_value_is_refused_with_the_name_of_the_field(api: Api, corpus: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_verdict_counts_under_any_policy(policy: Any) -> None:
 
 
 def test_only_the_worst_needs_all_rows_at_once() -> None:
-    assert [Screen(ScreenConfig(policy=p)).waits for p in ("none", "worst", "all")] == [False, True, False]
+    assert [Screen(ScreenConfig(policy=p)).whole() for p in ("none", "worst", "all")] == [False, True, False]
 
 
 # -- rebuilds ---------------------------------------------------------------------------------------------

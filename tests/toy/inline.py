@@ -83,8 +83,8 @@ def run_jobs(
 
 def _run_job(job: Job, batch: int) -> None:
     worker = job.make_worker()
-    while works := job.feed.take(job.needs.batch if job.feed.collective else batch):
-        if job.feed.collective:
+    while works := job.feed.take(job.feed.waiting() if job.whole else batch):
+        if job.whole:
             job.sink([Done(item, result, seconds=0.25) for item, result in worker(works)])
         else:
             job.sink([_outcome(worker, work) for work in works])

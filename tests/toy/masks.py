@@ -51,6 +51,7 @@ class ToyScreen(Screen):
 class Kept(Annotate):
     name = "kept"
     reads = (Lines, ToyScreen)
+    facts = ("split",)
 
     @dataclass(frozen=True)
     class Input:

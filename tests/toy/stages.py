@@ -14,6 +14,7 @@ SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 
 class Lines(Expand):
     name = "lines"
+    facts = ("licence", "consent")
 
     class Config(StageConfig):
         keep_empty: bool = False
@@ -79,6 +80,7 @@ class Length(Annotate):
 class Long(Annotate):
     name = "long"
     reads = (Length, Lines)
+    facts = ("split",)
 
     class Config(StageConfig):
         at_least: float = 4.0

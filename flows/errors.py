@@ -1,0 +1,9 @@
+"""Errors of flows that end a command in one sentence. They import nothing, so that catching them costs nothing."""
+
+
+class RecipeError(ValueError):
+    """An unknown recipe, stage or setting; the message lists what exists."""
+
+
+class ServeError(RuntimeError):
+    """The Prefect server can't be run like this; says why."""

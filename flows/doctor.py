@@ -155,7 +155,10 @@ def _place(catalog: Catalog) -> Iterator[Finding]:
     while not there.exists():
         there = there.parent
     free = shutil.disk_usage(there).free
-    good = free > WANTED_DISK and os.access(there, os.W_OK)
+    if not os.access(there, os.W_OK):
+        remedy = "get the right to write there, or choose another place with --catalog; looking needs none"
+        yield Finding(False, f"catalog {catalog.root}: {there} can only be read", remedy)
+    good = free > WANTED_DISK
     remedy = (
         ""
         if good

@@ -177,3 +177,54 @@ def test_render_writes_videos_truth_and_the_other_halves_once(tmp_path: Path) ->
     assert all(path.stat().st_mtime_ns == at for path, at in made.items() if path.parent.name != "takes")
     redub("sheet", "render", "-c", "out/takes", "-o", "look", "--column", "occluder", cwd=tmp_path)
     assert {p.name for p in (tmp_path / "look").iterdir()} == {"render-ok.png", "render-ok.mp4"}
+
+
+LOOKING = (
+    ("status",),
+    ("plan", "--source", "videos"),
+    ("trace", "000_00.mp4"),
+    ("diff", "v1", "v1"),
+    ("quarantine", "list"),
+    ("gc",),
+    ("doctor",),
+    ("review", "export", "--all", "-o", "{out}"),
+    ("sheet", "ingest", "-o", "{out}"),
+)
+EACH = """
+import sys
+from flows.cli import main
+for command in sys.argv[1:]:
+    sys.argv = ["redub", *command.split()]
+    try:
+        main()
+    except SystemExit as ended:
+        assert ended.code == (command == "doctor"), command  # which says that a rebuild could not write
+"""
+
+
+def test_looking_works_without_the_right_to_write_and_leaves_no_trace(place: Path, tmp_path: Path) -> None:
+    """Root may write everywhere, so as root the commands run without that capability."""
+    commands = [" ".join(words).format(out=tmp_path) for words in LOOKING]
+    drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    tree = [place, *place.rglob("*")]
+    before = {path: path.stat().st_mode for path in tree}
+    state = snapshot(place)
+    try:
+        for path, mode in before.items():
+            path.chmod(mode & ~0o222)
+        refused = subprocess.run([*drop, "touch", str(place / "redub-data" / "x")], capture_output=True)
+        assert refused.returncode, "the folder is read-only"
+        done = subprocess.run(
+            [*drop, sys.executable, "-c", EACH, *commands],
+            cwd=place, capture_output=True, text=True, timeout=200, env={**os.environ, "COLUMNS": "80"},
+        )  # fmt: skip
+    finally:
+        for path, mode in before.items():
+            path.chmod(mode)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "can only be read" in done.stdout
+    assert snapshot(place) == state
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+    return {str(p): (p.stat().st_size, p.stat().st_mtime_ns) for p in folder.rglob("*")}

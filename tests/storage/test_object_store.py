@@ -7,11 +7,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from flows.doctor import examine
 from flows.planning import listed_ids
 from flows.recipes import nodes_of
+from flows.status import show_status
+from storage import lineage
 from storage.catalog import SOURCES, Catalog
 from storage.gc import collect, find_garbage
 from storage.lock import CatalogBusy
@@ -83,3 +87,34 @@ def test_a_whole_rebuild_with_sources_and_catalog_on_s3(store: Store) -> None:
     assert not any(s.todo.num_rows for s in select(catalog, nodes, listed_ids(listing)).values())
     assert catalog.table(SOURCES).states(SOURCES.fingerprint).num_rows == 2
     assert not Path("s3:").exists()
+
+
+def test_looking_writes_nothing_to_the_store(store: Store) -> None:
+    """With versioning on, a lease that is written and deleted again would leave its traces."""
+    fs, _ = store.filesystem("s3://looked-at")
+    fs.call_s3("create_bucket", Bucket="looked-at")
+    on = {"Status": "Enabled"}
+    fs.call_s3("put_bucket_versioning", Bucket="looked-at", VersioningConfiguration=on)
+    catalog = Catalog("s3://looked-at/catalog", store)
+    _put_sources(catalog, store)
+    before = _versions(fs)
+    assert catalog.holder() is None
+    show_status(catalog)
+    examine("mini", "laptop", catalog.root)
+    assert lineage.trace(catalog, "a.txt").steps
+    assert _versions(fs) == before
+    with catalog.lock("first"):
+        assert "run first" in str(catalog.holder())
+    assert catalog.holder() is None
+
+
+def _put_sources(catalog: Catalog, store: Store) -> None:
+    fs, _ = store.filesystem(catalog.root)
+    fs.pipe_file("looked-at/words/a.txt", b"alpha")
+    catalog.add_sources(list_sources("s3://looked-at/words", store, "CC0", "signed"), "first")
+
+
+def _versions(fs: Any) -> list[Any]:
+    found = fs.call_s3("list_object_versions", Bucket="looked-at")
+    kinds = (*found.get("Versions", ()), *found.get("DeleteMarkers", ()))
+    return sorted((one["Key"], one["VersionId"]) for one in kinds)

@@ -164,6 +164,7 @@ def plan(
     from flows.view import show_plan
     from infra.profiles import load_profile
     from storage.catalog import Catalog
+    from storage.forgotten import refuse_forgotten
     from storage.sources import check_rights, list_sources
     from storage.store import Store
 
@@ -172,6 +173,7 @@ def plan(
     stages = stages_of(load_recipe(recipe, set_ or []))
     tables = Catalog(catalog, Store(dict(where.storage_options)))
     listing = list_sources(source, tables.store, licence, consent)
+    refuse_forgotten(tables, listing)
     check_rights(listing)
     show_plan(make_plan(tables, stages, nodes_of(stages), where, listing), where.name)
 

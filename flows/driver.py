@@ -27,6 +27,7 @@ from infra.profiles import Profile, ProfileError
 from infra.resources import cpus_here
 from models.catalogue import licences, not_commercial
 from storage.catalog import Catalog
+from storage.forgotten import refuse_forgotten
 from storage.publish import Version, declared_facts, publish
 from storage.selection import select
 from storage.sources import check_rights, list_sources
@@ -135,6 +136,7 @@ class Rebuild:
         listing = list_sources(
             self.request.sources, self.catalog.store, self.request.licence, self.request.consent
         )
+        refuse_forgotten(self.catalog, listing)
         check_rights(listing)
         new = self.catalog.add_sources(listing, self.run_id)
         self.catalog.record(self.nodes)

@@ -107,6 +107,27 @@ def gc(
         console.print(f"Freed {size(collect(tables, found).freed)}.")
 
 
+@app.command()
+def forget(
+    speaker: Annotated[str, typer.Option(help="A person, by the name that `redub trace` shows.")] = "",
+    source: Annotated[
+        str, typer.Option(help="One source: its uri, or an end of it that fits no other.")
+    ] = "",
+    catalog: CatalogOption = CATALOG,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Delete; without it, only say what would go.")
+    ] = False,
+) -> None:
+    """Delete a person or a source for good, from every table and every published version.
+
+    The files that were listed stay where they are: take them away yourself. Should they be listed again, or the same
+    content under another name, they are refused.
+    """
+    from flows.forgetting import forget_one
+
+    forget_one(_existing(catalog), speaker, source, yes)
+
+
 @quarantine.command("list")
 def quarantine_list(
     catalog: CatalogOption = CATALOG, recipe: RecipeOption = "mini", set_: SetOption = None

@@ -15,6 +15,7 @@ from infra.engine import Done, Failed, Job, Work
 from infra.profiles import Profile, needs_for
 from storage import reviews
 from storage.catalog import SOURCES, Catalog, Node, ledger_row
+from storage.forgotten import CODE, forgotten_items
 from storage.rows import row_fields
 from storage.selection import Selection
 from storage.table import Status
@@ -77,6 +78,8 @@ class TableSink:
     run: str
     revisions: Mapping[str, int]
     downstream: list[TableFeed]
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Items that may not come back -> why."""
     counts: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, outcomes: list[Done | Failed]) -> None:
@@ -97,6 +100,8 @@ class TableSink:
         return [self._result(outcome.id, result, revision, share) for result in results]
 
     def _result(self, parent: str, result: Any, revision: int, seconds: float) -> dict[str, Any]:
+        if result.id in self.refused:
+            result = Rejected(result.id, CODE, self.refused[result.id])
         if isinstance(result, Rejected):
             why = {"code": result.code, "reason": result.reason, "seconds": seconds}
             own = {f.name: getattr(result, f.name) for f in fields(result) if f.name not in _REJECTED}
@@ -127,10 +132,10 @@ def build_jobs(
         for place, name in enumerate(node.upstream):
             if name != SOURCES.name:
                 feeds[name].readers.append((feeds[node.name], place))
-    jobs, sinks = [], {}
+    jobs, sinks, refused = [], {}, forgotten_items(catalog)
     for node in nodes:
         below = [feeds[n.name] for n in nodes if node.name in n.upstream]
-        sinks[node.name] = TableSink(catalog, node, run, chosen[node.name].revisions, below)
+        sinks[node.name] = TableSink(catalog, node, run, chosen[node.name].revisions, below, refused)
         stage = stages[node.name]
         jobs.append(
             Job(

@@ -157,11 +157,11 @@ class Catalog:
             )
             for n in nodes
         ]
-        self._insert("fingerprints", FingerprintRow, rows)
+        self.insert("fingerprints", FingerprintRow, rows)
 
     def made(self) -> dict[str, Made]:
         """Every fingerprint this catalog ever computed with, spelled out."""
-        rows = self._read("fingerprints")
+        rows = self.read("fingerprints")
         return {
             r["key"]: Made(
                 r["stage"], r["version"], json.loads(r["config"]), json.loads(r["weights"]), r["upstream"]
@@ -171,16 +171,16 @@ class Catalog:
 
     def log_run(self, **fields: Any) -> None:
         row = RunRow(key=f"{fields['run']}.{fields['event']}", at=datetime.now(UTC), **fields)
-        self._insert("runs", RunRow, [row])
+        self.insert("runs", RunRow, [row])
 
     def runs(self) -> list[dict[str, Any]]:
         """Newest first, start and end joined; `ended` is None for a run that is alive or was killed."""
-        rows = self._read("runs")
+        rows = self.read("runs")
         ends = {r["run"]: r for r in rows if r["event"] != "started"}
         starts = sorted((r for r in rows if r["event"] == "started"), key=lambda r: r["at"], reverse=True)
         return [r | {"ended": ends.get(r["run"])} for r in starts]
 
-    def _insert(self, name: str, row_type: type, rows: Sequence[Any]) -> None:
+    def insert(self, name: str, row_type: type, rows: Sequence[Any]) -> None:
         schema = pa.schema(
             [f.with_metadata(PRIMARY_KEY) if f.name == "key" else f for f in schema_of(row_type)]
         )
@@ -189,7 +189,7 @@ class Catalog:
             dataset = create_dataset(self.uri(name), schema, self.store.options)
         insert_new(dataset, pa.Table.from_pylist([asdict(r) for r in rows], schema=schema), "key")
 
-    def _read(self, name: str) -> list[dict[str, Any]]:
+    def read(self, name: str) -> list[dict[str, Any]]:
         dataset = self.open(name)
         return [] if dataset is None else dataset.to_table().to_pylist()
 

@@ -45,10 +45,12 @@ def collect(catalog: Catalog, garbage: Garbage) -> Garbage:
     for stage in stage_order(catalog):
         dataset = catalog.open(stage)
         if dataset is not None:
-            _sweep(dataset, _unreached(reached) if stage in garbage.rows else None)
+            if stage in garbage.rows:
+                drop_rows(dataset, _unreached(reached))
+            clean(dataset)
     dataset = catalog.open("dataset")
     if dataset is not None:
-        _sweep(dataset, None)
+        clean(dataset)
     return Garbage(garbage.rows, garbage.versions, max(0, before - _size(catalog)))
 
 
@@ -71,11 +73,15 @@ def _drop_tag(catalog: Catalog, tag: str) -> None:
             dataset.tags.delete(tag)
 
 
-def _sweep(dataset: Any, where: str | None) -> None:
-    if where:
-        dataset.delete(where)
-        dataset.optimize.compact_files(materialize_deletions_threshold=0.0, num_threads=1)
-        dataset.checkout_latest()
+def drop_rows(dataset: Any, where: str) -> None:
+    """Out of the newest state, whose files are written anew without them."""
+    dataset.delete(where)
+    dataset.optimize.compact_files(materialize_deletions_threshold=0.0, num_threads=1)
+    dataset.checkout_latest()
+
+
+def clean(dataset: Any) -> None:
+    """Delete the files that neither the newest state nor a tag needs, and what killed writers left."""
     dataset.cleanup_old_versions(
         older_than=timedelta(0), delete_unverified=True, error_if_tagged_old_versions=False
     )

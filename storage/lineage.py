@@ -43,7 +43,7 @@ def trace(catalog: Catalog, needle: str) -> Trace:
     stages = stage_order(catalog)
     ids = _family(catalog, stages, _find(catalog, stages, needle))
     made, runs = catalog.made(), catalog.runs()
-    others = _named_others(catalog, stages, ids, _naming_columns(made))
+    others = _named_others(catalog, stages, ids, naming_columns(made))
     read = _read_through(made)
     newest = {LISTED.fingerprint, *(runs[0]["fingerprints"] if runs else [])}
     steps = [
@@ -51,14 +51,14 @@ def trace(catalog: Catalog, needle: str) -> Trace:
             stage, row, made.get(row["fingerprint"]), row["fingerprint"] in newest, others.get(row["item_id"], "")
         )
         for stage in stages
-        for row in _rows(catalog, stage, _any_of("item_id", ids | others.keys()), TRACED)
+        for row in rows_where(catalog, stage, any_of("item_id", ids | others.keys()), TRACED)
         if row["item_id"] in ids or row["fingerprint"] in read
     ]  # fmt: skip
-    uris = {r["uri"] for r in _rows(catalog, "sources", _any_of("item_id", ids | others.keys()), ["uri"])}
+    uris = {r["uri"] for r in rows_where(catalog, "sources", any_of("item_id", ids | others.keys()), ["uri"])}
     return Trace(tuple(sorted(ids)), tuple(sorted(uris)), tuple(steps), tuple(_versions_with(catalog, ids)))
 
 
-def _naming_columns(made: Mapping[str, Made]) -> set[str]:
+def naming_columns(made: Mapping[str, Made]) -> set[str]:
     """Columns by which some stage reads other items' rows."""
     return {up.partition(" by ")[2] for one in made.values() for up in one.upstream} - {""}
 
@@ -82,7 +82,7 @@ def _named_others(
     named: dict[str, str] = {}
     for stage in stages:
         for column in set(columns) & set(_columns(catalog, stage)):
-            rows = _rows(catalog, stage, _any_of("item_id", ids), [column])
+            rows = rows_where(catalog, stage, any_of("item_id", ids), [column])
             named |= {row[column]: column for row in rows if row[column] not in (None, *ids)}
     for item, column in list(named.items()):
         named |= dict.fromkeys(_above(catalog, stages, {item}) - ids, column)
@@ -103,12 +103,13 @@ def stage_order(catalog: Catalog) -> list[str]:
 
 def _find(catalog: Catalog, stages: Iterable[str], needle: str) -> set[str]:
     quoted = needle.replace("'", "''")
-    by_name = _rows(catalog, "sources", f"ends_with(uri, '{quoted}')", ["item_id"])
+    by_name = rows_where(catalog, "sources", f"ends_with(uri, '{quoted}')", ["item_id"])
     found = {r["item_id"] for r in by_name}
     if not found and len(needle) >= MIN_PREFIX:
         for stage in stages:
             found |= {
-                r["item_id"] for r in _rows(catalog, stage, f"starts_with(item_id, '{quoted}')", ["item_id"])
+                r["item_id"]
+                for r in rows_where(catalog, stage, f"starts_with(item_id, '{quoted}')", ["item_id"])
             }
     if not found:
         raise StorageError(
@@ -120,31 +121,36 @@ def _find(catalog: Catalog, stages: Iterable[str], needle: str) -> set[str]:
 
 def _family(catalog: Catalog, stages: list[str], found: set[str]) -> set[str]:
     """What they were made from, and what was made from them; siblings are neither."""
-    above, below = _above(catalog, stages, found), set(found)
+    return _above(catalog, stages, found) | items_below(catalog, stages, found)
+
+
+def items_below(catalog: Catalog, stages: Iterable[str], found: set[str]) -> set[str]:
+    """These items and all that was made from them."""
+    below = set(found)
     for stage in stages:
-        below |= {r["item_id"] for r in _rows(catalog, stage, _any_of("parent_id", below), ["item_id"])}
-    return above | below
+        below |= {r["item_id"] for r in rows_where(catalog, stage, any_of("parent_id", below), ["item_id"])}
+    return below
 
 
 def _above(catalog: Catalog, stages: list[str], found: set[str]) -> set[str]:
     above = set(found)
     for stage in reversed(stages):
-        above |= {r["parent_id"] for r in _rows(catalog, stage, _any_of("item_id", above), ["parent_id"])}
+        above |= {r["parent_id"] for r in rows_where(catalog, stage, any_of("item_id", above), ["parent_id"])}
     return above
 
 
-def _any_of(column: str, ids: Iterable[str]) -> str:
-    listed = ", ".join(f"'{i}'" for i in sorted(ids))
+def any_of(column: str, ids: Iterable[str]) -> str:
+    listed = ", ".join(f"'{i}'" for i in sorted(ids)) or "''"  # no id is empty
     return f"{column} IN ({listed})"
 
 
-def _rows(catalog: Catalog, stage: str, where: str, columns: list[str]) -> list[dict[str, Any]]:
+def rows_where(catalog: Catalog, stage: str, where: str, columns: list[str]) -> list[dict[str, Any]]:
     dataset = catalog.open(stage)
     return [] if dataset is None else dataset.to_table(columns=columns, filter=where).to_pylist()
 
 
 def _versions_with(catalog: Catalog, ids: set[str]) -> list[str]:
-    where = _any_of("item_id", ids)
+    where = any_of("item_id", ids)
     return [t for t in tags(catalog) if load_version(catalog, t)[1].count_rows(where)]
 
 

@@ -27,6 +27,7 @@ from storage.table import Status, StorageError, check_space, storage_error
 MANIFEST = b"redub.manifest"
 COUNTED = {"split": "splits", "licence": "licences", "consent": "consent"}
 """What must be known of every row of a dataset -> what the manifest calls the counts of it."""
+FACTS = (*COUNTED, "speaker")
 RIGHTS = ("licence", "consent")
 
 
@@ -65,13 +66,15 @@ def publish(
     if newest and newest.manifest["content"] == content:
         return newest
     members = member_table(catalog, nodes, chosen)
-    counts = {fact: _counted(members, fact, column, required) for fact, column in declared.items()}
+    for fact in required:
+        _check_said(members, fact, declared[fact])
+    counts = {fact: counted(members, column) for fact, column in declared.items()}
     tag = f"v{int(newest.tag[1:]) + 1 if newest else 1}"
-    manifest = _manifest(tag, content, nodes, chosen, members, counts) | dict(facts)
+    manifest = _manifest(tag, content, nodes, chosen, members, counts) | {"facts": declared} | dict(facts)
     for node in nodes:
         table = catalog.table(node)
         _set_tag(table.maintain(), tag)
-    _write(catalog, tag, members, manifest)
+    write_version(catalog, tag, members, manifest)
     return Version(tag, manifest, new=True)
 
 
@@ -80,8 +83,8 @@ def declared_facts(nodes: Sequence[Node], required: Sequence[str] = tuple(COUNTE
     declared: dict[str, str] = {}
     for node in nodes:
         for fact in node.facts:
-            if fact not in COUNTED or fact in declared:
-                known = f"known facts are {', '.join(COUNTED)}, and one stage alone may say each"
+            if fact not in FACTS or fact in declared:
+                known = f"known facts are {', '.join(FACTS)}, and one stage alone may say each"
                 raise StorageError(f"stage {node.name} declares {fact!r}; {known}")
             declared[fact] = f"{node.name}_{fact}"
     lacking = [fact for fact in required if fact not in declared]
@@ -103,17 +106,19 @@ def _refuse_pending(catalog: Catalog, chosen: Mapping[str, Selection]) -> None:
         )
 
 
-def _counted(members: pa.Table, fact: str, column: str, required: Sequence[str]) -> dict[str, int]:
-    """How many rows say what. A row that says nothing is refused, where it must say something."""
-    counts = {c["values"]: c["counts"] for c in pc.value_counts(members[column]).to_pylist()}
-    bare = sum(count for value, count in counts.items() if not (value or "").strip())
-    if bare and fact in required:
-        empty = members.filter(pc.equal(pc.utf8_trim_whitespace(pc.fill_null(members[column], "")), ""))
+def _check_said(members: pa.Table, fact: str, column: str) -> None:
+    said = pc.utf8_trim_whitespace(pc.fill_null(members[column], ""))
+    empty = members.filter(pc.equal(said, ""))
+    if empty.num_rows:
         raise StorageError(
-            f"{bare} rows have no {fact} in {column}, so no version is published; the first is "
+            f"{empty.num_rows} rows have no {fact} in {column}, so no version is published; the first is "
             f"{empty['item_id'][0].as_py()} (`redub trace` says where it came from)"
         )
-    return {str(value or "unknown"): count for value, count in sorted(counts.items(), key=lambda c: -c[1])}
+
+
+def counted(rows: pa.Table, column: str) -> dict[str, int]:
+    """How many rows say what."""
+    return {str(c["values"] or "unknown"): c["counts"] for c in pc.value_counts(rows[column]).to_pylist()}
 
 
 def member_table(catalog: Catalog, nodes: Sequence[Node], chosen: Mapping[str, Selection]) -> pa.Table:
@@ -194,7 +199,7 @@ def funnel_row(s: Selection) -> dict[str, Any]:
     }
 
 
-def _write(catalog: Catalog, tag: str, members: pa.Table, manifest: Mapping[str, Any]) -> None:
+def write_version(catalog: Catalog, tag: str, members: pa.Table, manifest: Mapping[str, Any]) -> None:
     uri = catalog.uri("dataset")
     data = members.replace_schema_metadata({MANIFEST: json.dumps(manifest, ensure_ascii=False).encode()})
     check_space(catalog.root, data.nbytes)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.catalog import SOURCES, Catalog, NamedRead, Node
+from storage.forgotten import forgotten_items
 from storage.reviews import follows, reopened
 from storage.table import Status
 
@@ -54,7 +55,8 @@ def select(
     """Selections in stage order, `sources` first."""
     wanted = source_ids if isinstance(source_ids, pa.ChunkedArray) else pa.array(source_ids, pa.string())
     listed = _within(catalog.table(SOURCES).states(SOURCES.fingerprint), "item_id", wanted)
-    chosen = {SOURCES.name: _selection(SOURCES, [], [], listed, listed)}
+    gone = pa.array(list(forgotten_items(catalog)), pa.string())
+    chosen = {SOURCES.name: _selection(SOURCES, [], [], listed, listed, gone)}
     for node in nodes:
         own = [chosen[name].ok for name in node.reads]
         named = [_named_rows(catalog, read, chosen) for read in node.named]
@@ -64,7 +66,7 @@ def select(
         states = everything
         for up in (*own, *named):  # a verdict may have taken away what was read when the row was made
             states = _within(states, "parent_id", up["item_id"])
-        chosen[node.name] = _selection(node, own, named, states, everything)
+        chosen[node.name] = _selection(node, own, named, states, everything, gone)
     return chosen
 
 
@@ -85,10 +87,17 @@ def _finished(states: pa.Table) -> pa.Table:
 
 
 def _selection(
-    node: Node, own: list[pa.Table], named: list[pa.Table], states: pa.Table, everything: pa.Table
+    node: Node,
+    own: list[pa.Table],
+    named: list[pa.Table],
+    states: pa.Table,
+    everything: pa.Table,
+    gone: pa.Array,
 ) -> Selection:
     retry = everything.filter(pc.equal(everything["status"], str(Status.RETRY)))
     ok = states.filter(pc.equal(states["status"], str(Status.OK))).select(["item_id", "_rowid"])
+    if len(gone):  # a deletion that was killed half-way has left rows
+        ok = ok.filter(pc.invert(pc.is_in(ok["item_id"], value_set=gone)))
     if node.expands:  # two sources with the same content are one item
         ok = ok.group_by("item_id").aggregate([("_rowid", "min")]).rename_columns(["item_id", "_rowid"])
     todo, entered = _todo([*own, *named], _finished(states))

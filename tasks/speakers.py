@@ -65,7 +65,7 @@ class Speakers(Collective):
     name = "speakers"
     reads = (FaceMask, Ingest)
     version = 2
-    facts = ("split",)
+    facts = ("split", "speaker")
     needs = Needs(cpus=0.1, timeout_s=3600)
     Config = SpeakersConfig
     Input = SpeakersInput

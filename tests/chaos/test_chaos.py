@@ -5,6 +5,7 @@ must come out: the rows of an undisturbed rebuild, compared by content, none mis
 `make chaos` runs many more seeds, each hurt several times.
 """
 
+import csv
 import os
 import random
 import signal
@@ -33,8 +34,15 @@ Contents = dict[str, Counter[Any]]
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nobody is named in it, so that who is who depends on all clips together."""
     folder = tmp_path_factory.mktemp("chaos") / "videos"
     make_corpus(folder, people=3, takes=2, broken=5, **SHORT)
+    manifest = folder / "manifest.csv"
+    rows = list(csv.DictReader(manifest.read_text().splitlines()))
+    with manifest.open("w", newline="") as file:
+        nameless = csv.DictWriter(file, [c for c in rows[0] if c != "speaker"], extrasaction="ignore")
+        nameless.writeheader()
+        nameless.writerows(rows)
     return folder
 
 
@@ -55,6 +63,21 @@ def test_a_killed_rebuild_ends_with_the_same_rows(
 ) -> None:
     hurt_and_resume(corpus, tmp_path / "catalog", extent, random.Random(seed), VICTIMS[seed % 3], kills=1)
     assert contents(tmp_path / "catalog") == undisturbed(extent)
+
+
+@pytest.mark.parametrize("hurt", ["raise", "kill"])
+def test_harm_to_a_collective_gives_nobody_two_names(
+    hurt: str, corpus: Path, undisturbed: Callable[[str], Contents], tmp_path: Path
+) -> None:
+    mark = tmp_path / "mark"
+    assert _ended(_start(corpus, tmp_path / "catalog", "clips", hurt, str(mark))) == 0
+    assert int(mark.read_text()) > 3, "it was at all rows together"
+    found = contents(tmp_path / "catalog")
+    assert found == undisturbed("clips")
+    named = {dict(row)["how"] for row in found["speakers"]}
+    assert "matched" in named or len(found["speakers"]) > len(
+        {dict(row)["speaker"] for row in found["speakers"]}
+    )
 
 
 @pytest.mark.chaos
@@ -102,8 +125,8 @@ def _plain(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple((k, str(v)) for k, v in sorted(row.items()) if k not in NOT_CONTENT and k != "_rowid")
 
 
-def _start(corpus: Path, catalog: Path, extent: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.chaos.driver", str(corpus), str(catalog), extent]
+def _start(corpus: Path, catalog: Path, extent: str, *hurt: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.chaos.driver", str(corpus), str(catalog), extent, *hurt]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 

@@ -193,7 +193,7 @@ def test_a_publish_that_was_killed_half_way_is_done_again(
     words: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr("storage.publish._write", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+        broken.setattr("storage.publish.write_version", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             rebuild(words)
     ran = rebuild(words, at_least=5)

@@ -11,6 +11,7 @@ from flows.recipes import nodes_of
 from infra.jobs import Done, Failed, Job, Work
 from infra.profiles import load_profile
 from storage.catalog import Catalog, Node
+from storage.forgotten import refuse_forgotten
 from storage.publish import Version, publish
 from storage.selection import Selection, select
 from storage.sources import list_sources
@@ -47,6 +48,7 @@ def run_inline(folder: Path, root: Path, stages: dict[str, Stage], batch: int = 
     run = uuid.uuid4().hex[:8]
     catalog, nodes = Catalog(str(root)), nodes_of(stages)
     listing = list_sources(str(folder), Store(), "CC0", "signed")
+    refuse_forgotten(catalog, listing)
     catalog.add_sources(listing, run)
     catalog.record(nodes)
     log = {

@@ -19,9 +19,10 @@ from models.references import digest
 from models.vlm import Backend, load_vlm
 from models.vlm.prompts import GROUNDING, QUESTION
 from models.vlm.question import Sizes
-from storage.encode import encode_jpeg
 from storage.font import draw_text
-from storage.media import decode_video, open_media
+from storage.media.container import open_media
+from storage.media.decode import decode_video
+from storage.media.images import encode_jpeg
 from storage.rows import Blob, Json
 from storage.store import Store
 from tasks.ingest import Ingest

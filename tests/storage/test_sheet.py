@@ -9,12 +9,14 @@ import pytest
 from flows.sheets import stage_sheet
 from flows.show import blobs, rows_to_show
 from storage.catalog import Catalog, Node, ledger_row
-from storage.encode import encode_jpeg, encode_video
 from storage.fingerprint import Made
 from storage.listing import Listing
-from storage.media import decode_audio, decode_video, open_media
-from storage.mosaic import mosaic
-from storage.sheet import caption_lines, contact_sheet, stacked, stills
+from storage.media.contact_sheet import caption_lines, contact_sheet, stacked, stills
+from storage.media.container import open_media
+from storage.media.decode import decode_audio, decode_video
+from storage.media.encode import encode_video
+from storage.media.images import encode_jpeg
+from storage.media.mosaic import mosaic
 from storage.table import StorageError
 from tasks.ingest import ClipRow
 from tasks.probe import ProbeRow

@@ -9,9 +9,11 @@ import av
 import numpy as np
 import pytest
 
-from storage.encode import encode_jpeg, encode_png, encode_video
-from storage.media import MediaError, decode_audio, decode_video, open_media
-from storage.sheet import contact_sheet
+from storage.media.contact_sheet import contact_sheet
+from storage.media.container import MediaError, open_media
+from storage.media.decode import decode_audio, decode_video
+from storage.media.encode import encode_video
+from storage.media.images import encode_jpeg, encode_png
 from tests.media_files import DATA, Watch, grey_video, needs_data, sound_file
 from tests.perf.bench_media import media_ratios
 

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from storage.encode import encode_video
-from storage.media import declared_seconds, decode_audio, decode_video, open_media
-from storage.sheet import LINE, MARGIN, PAD, PAPER, caption_lines, draw_card
+from storage.media.contact_sheet import LINE, MARGIN, PAD, PAPER, caption_lines, draw_card
+from storage.media.container import open_media
+from storage.media.decode import decode_audio, decode_video
+from storage.media.encode import encode_video
+from storage.media.stream import declared_seconds
 
 RATE = 16000
 

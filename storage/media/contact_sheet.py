@@ -7,9 +7,10 @@ from typing import Any, BinaryIO
 import av
 import numpy as np
 
-from storage.encode import encode_jpeg, encode_png
 from storage.font import ADVANCE, HEIGHT, draw_text
-from storage.media import MediaError, decode_video, open_media
+from storage.media.container import MediaError, open_media
+from storage.media.decode import decode_video
+from storage.media.images import encode_jpeg, encode_png
 
 PAPER, CARD, INK = (24, 26, 30), (38, 41, 47), (222, 226, 232)
 MARGIN, SCALE, PAD = 10, 2, 6

@@ -1,52 +1,68 @@
-"""PNG and JPEG bytes to pixels; the size is read from the header before memory is taken for it."""
+"""PNG and JPEG bytes to pixels and back. Nobody vouches for what is decoded here.
 
-import struct
+Pillow decodes: it reads a picture's size from its header before it takes memory for it. libav encodes: its
+PNGs take half of the time of Pillow's, and its JPEGs are smaller by a fifth where they are as good.
+"""
+
+import io
+import warnings
 from fractions import Fraction
 from typing import Any
 
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
+from PIL import Image
 
 from storage.media.container import MAX_PIXELS
 
 FULL_RANGE = 2
-PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+"""As libav numbers it."""
+QUICK_PNG = {"compression_level": "3", "pred": "up"}
+"""A third of the time of libav's defaults, and a few percent more bytes."""
+
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow warns above it, and refuses twice as much
 
 
 def decode_image(data: bytes) -> np.ndarray:
-    """RGB uint8; ValueError when it is neither, damaged, or too large."""
-    width, height = picture_size(data)
-    if width * height > MAX_PIXELS:
-        raise ValueError(f"{width}x{height} is larger than {MAX_PIXELS} pixels")
-    context: Any = av.CodecContext.create("png" if data.startswith(PNG) else "mjpeg", "r")
+    """RGB uint8; ValueError when it is neither PNG nor JPEG, damaged, or too large."""
+    if not data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
+        raise ValueError("it is neither PNG nor JPEG")
     try:
-        frames = [*context.decode(av.Packet(data)), *context.decode(None)]
-    except av.FFmpegError as error:
-        raise ValueError(f"it can't be decoded ({error.strerror})") from error
-    if not frames:
-        raise ValueError("it can't be decoded")
-    return frames[0].to_ndarray(format="rgb24")
+        if (image := _opened(data)).format == "PNG":
+            image.verify()  # the checksums, which are otherwise passed over
+            image = _opened(data)
+        image.load()
+    except Image.UnidentifiedImageError as error:
+        raise ValueError("it can't be decoded (its header is damaged)") from error
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"it is larger than {MAX_PIXELS} pixels ({error})") from error
+    except (OSError, SyntaxError, EOFError, ValueError) as error:
+        raise ValueError(f"it can't be decoded ({error})") from error
+    return _rgb(image)
 
 
-def picture_size(data: bytes) -> tuple[int, int]:
-    """Width and height, as the header says."""
-    if data.startswith(PNG) and len(data) >= 24:
-        width, height = struct.unpack(">II", data[16:24])
-        return width, height
-    if data.startswith(JPEG):
-        return _jpeg_size(data)
-    raise ValueError("it is neither PNG nor JPEG")
+def _opened(data: bytes) -> Image.Image:
+    """No pixel of it is decoded yet."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        image = Image.open(io.BytesIO(data), formats=("PNG", "JPEG"))
+    if image.width * image.height > MAX_PIXELS:
+        raise Image.DecompressionBombError(f"{image.width}x{image.height}")
+    return image
 
 
-def _jpeg_size(data: bytes) -> tuple[int, int]:
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return int.from_bytes(data[at + 7 : at + 9]), int.from_bytes(data[at + 5 : at + 7])
-        at += 2 + length
-    raise ValueError("the JPEG says no size")
+def _rgb(image: Image.Image) -> np.ndarray:
+    """Transparency is left out; of 16 bits the upper 8 are kept, which Pillow does for colours only."""
+    if image.mode.startswith("I"):
+        grey_HW = np.clip(np.asarray(image, np.int32) >> 8, 0, 255).astype(np.uint8)
+        return np.stack([grey_HW] * 3, axis=2)
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def encode_png(rgb: np.ndarray) -> bytes:
+    frame = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb), "rgb24")
+    return _encoded(frame, "png", QUICK_PNG)
 
 
 def encode_jpeg(rgb: np.ndarray, quality: int = 85) -> bytes:
@@ -54,25 +70,21 @@ def encode_jpeg(rgb: np.ndarray, quality: int = 85) -> bytes:
     if not 1 <= quality <= 100:
         raise ValueError(f"JPEG quality goes from 1 to 100, not {quality}")
     scale = str(round(2 + (100 - quality) * 29 / 99))
-    options = {"qmin": scale, "qmax": scale, "bitexact": "1"}
-    return _picture(rgb, "mjpeg", "yuvj444p" if quality > 90 else "yuvj420p", options)
+    # JPEG has no colour tags: by convention it is BT.601 over the full range.
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24").reformat(
+        format="yuvj444p" if quality > 90 else "yuvj420p",
+        dst_colorspace=Colorspace.ITU601,
+        dst_color_range=ColorRange.JPEG,
+        threads=1,
+    )
+    return _encoded(frame, "mjpeg", {"qmin": scale, "qmax": scale, "bitexact": "1"})
 
 
-def encode_png(rgb: np.ndarray) -> bytes:
-    return _picture(rgb, "png", "rgb24", {})
-
-
-def _picture(rgb: np.ndarray, codec: str, pix_fmt: str, options: dict[str, str]) -> bytes:
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24")
-    if pix_fmt != "rgb24":
-        # JPEG has no colour tags: by convention it is BT.601 over the full range.
-        frame = frame.reformat(
-            format=pix_fmt, dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.JPEG, threads=1
-        )
+def _encoded(frame: av.VideoFrame, codec: str, options: dict[str, str]) -> bytes:
     frame.pts = 0
     context: Any = av.CodecContext.create(codec, "w")
-    context.width, context.height, context.pix_fmt = frame.width, frame.height, pix_fmt
+    context.width, context.height, context.pix_fmt = frame.width, frame.height, frame.format.name
     context.time_base, context.options, context.thread_count = Fraction(1, 25), options, 1
-    if pix_fmt != "rgb24":
+    if codec == "mjpeg":
         context.color_range = FULL_RANGE
     return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])

@@ -12,7 +12,7 @@ from models.world.direct import make_scene
 from models.world.occluders import KINDS
 from models.world.people import make_person
 from models.world.render import render
-from storage.encode import encode_jpeg
+from storage.media.images import encode_jpeg
 
 SIDE = 128
 MOUTHS_83 = np.array(

@@ -15,8 +15,9 @@ import numpy as np
 from flows.world import write_file, write_manifest, write_take
 from models.world.direct import make_scene
 from models.world.render import render
-from storage.encode import encode_video
-from storage.media import decode_audio, decode_video, open_media
+from storage.media.container import open_media
+from storage.media.decode import decode_audio, decode_video
+from storage.media.encode import encode_video
 from storage.sources import list_sources
 from storage.store import Store
 from storage.takes import Take

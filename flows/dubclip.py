@@ -12,7 +12,7 @@ from storage.sources import SourceError
 if TYPE_CHECKING:
     import numpy as np
 
-    from storage.media import Media
+    from storage.media.container import Media
 
 FPS = 25
 HEARD_HZ, PLAYED_HZ = 16000, 48000
@@ -62,7 +62,7 @@ def check_out(outs: list[Path], inputs: tuple[Path, ...]) -> None:
 @contextmanager
 def _opened(path: Path, wanted: str) -> "Iterator[Media]":
     """Problems are told with the file's name, and what would be none."""
-    from storage.media import MediaError, open_media
+    from storage.media.container import MediaError, open_media
 
     if not path.is_file():
         raise SourceError(f"there is no file {path}; give {wanted}")
@@ -85,7 +85,7 @@ def read_clip(video: Path, sound: Path) -> Clip:
 
 
 def _sound(path: Path, rate: int) -> "np.ndarray":
-    from storage.media import decode_audio
+    from storage.media.decode import decode_audio
 
     with _opened(path, SPEECH) as media:
         audio = decode_audio(media, rate=rate, span=(0.0, LONGEST_S))
@@ -101,7 +101,7 @@ def _frames(path: Path, seconds: float) -> "np.ndarray":
     """Those for which there is sound."""
     import numpy as np
 
-    from storage.media import decode_video
+    from storage.media.decode import decode_video
 
     frames: list[np.ndarray] = []
     with _opened(path, VIDEO) as media:
@@ -125,7 +125,7 @@ def _frames(path: Path, seconds: float) -> "np.ndarray":
 
 def write(out: Path, frames: "Iterable[np.ndarray]", sound: "np.ndarray") -> None:
     """Whole or not at all. Through an open file, for a name may look like one of libav's protocols."""
-    from storage.encode import encode_video
+    from storage.media.encode import encode_video
 
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
     try:

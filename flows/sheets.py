@@ -8,9 +8,9 @@ from pathlib import Path
 
 from flows.show import MOVING, STILL, Shown, blobs, own_values, posters_of, rows_to_show
 from storage.catalog import Catalog
-from storage.media import MediaError
-from storage.mosaic import mosaic
-from storage.sheet import contact_sheet, stacked, stills
+from storage.media.contact_sheet import contact_sheet, stacked, stills
+from storage.media.container import MediaError
+from storage.media.mosaic import mosaic
 from storage.table import Status
 
 COLUMNS, WIDTH = 5, 320

@@ -19,9 +19,10 @@ from models.references import digest
 from models.vlm import Backend, load_vlm
 from models.vlm.prompts import GROUNDING, QUESTION
 from models.vlm.question import Sizes
-from storage.encode import encode_jpeg
-from storage.font import draw_text
-from storage.media import decode_video, open_media
+from storage.media.container import open_media
+from storage.media.decode import decode_video
+from storage.media.images import encode_jpeg
+from storage.media.lettering import SMALL, paint, text_mask
 from storage.rows import Blob, Json
 from storage.store import Store
 from tasks.ingest import Ingest
@@ -201,11 +202,16 @@ def _draw_box(rgb_HWC: np.ndarray, box: tuple[float, float, float, float], phras
     left, top, right, bottom = (
         round(share * (side - 1)) for share, side in zip(box, (wide, high, wide, high), strict=True)
     )
-    for rows, columns in ((top, slice(left, right)), (bottom, slice(left, right))):
-        rgb_HWC[rows, columns] = FRAME_RGB
-    for columns in (left, right):
-        rgb_HWC[top:bottom, columns] = FRAME_RGB
-    label = rgb_HWC[top + 1 :, left + 1 :]
-    ink = draw_text(phrase, 1)[: label.shape[0], : label.shape[1]]
-    label = label[: ink.shape[0], : ink.shape[1]]
-    label[:] = np.where(ink[..., None], FRAME_RGB, PAPER_RGB)
+    across, down = slice(left, right + 1), slice(top, bottom + 1)
+    # Two pixels: in a JPEG one alone has hardly a colour of its own.
+    for line in (
+        rgb_HWC[top : top + 2, across],
+        rgb_HWC[max(0, bottom - 1) : bottom + 1, across],
+        rgb_HWC[down, left : left + 2],
+        rgb_HWC[down, max(0, right - 1) : right + 1],
+    ):
+        line[:] = FRAME_RGB
+    label = rgb_HWC[top + 2 :, left + 2 :]
+    mask = text_mask(phrase, SMALL)
+    label[: mask.shape[0], : mask.shape[1]] = PAPER_RGB
+    paint(label, mask, FRAME_RGB)

@@ -14,7 +14,7 @@ from models.faces import load_face, load_identity
 from models.faces.face import Embedder, FaceBackend
 from models.references import digest
 from storage.listing import change_since
-from storage.media import MediaError
+from storage.media.container import MediaError
 from storage.rows import Blob
 from storage.store import Store
 from tasks.probe import Probe

@@ -19,9 +19,10 @@ from infra.resources import Needs
 from models.faces.face import face_centre, face_size
 from models.references import digest
 from models.segment import Followed, Kind, Prompt, Segmenter, check_prompts, load_segmenter
-from storage.encode import encode_jpeg
-from storage.font import draw_text
-from storage.media import decode_video, open_media
+from storage.media.container import open_media
+from storage.media.decode import decode_video
+from storage.media.images import encode_jpeg
+from storage.media.lettering import SMALL, paint, text_mask
 from storage.rows import Blob
 from storage.store import Store
 from tasks.captions import Captions
@@ -253,7 +254,7 @@ def _poster(rgb_FHWC: np.ndarray, mask_FHW: np.ndarray, named: list[Named]) -> b
     tiles = [overlaid(rgb_FHWC[f], mask_FHW[f]).repeat(times, 0).repeat(times, 1) for f in chosen]
     strip = np.concatenate([tile[: len(tile) // 2 * 2, : tile.shape[1] // 2 * 2] for tile in tiles], axis=1)
     phrases = ", ".join(dict.fromkeys(one.phrase for one in named)) or "nothing"
-    ink = draw_text(phrases, 1)[:, : strip.shape[1] - 4]
-    strip[-ink.shape[0] - 4 :] //= 3
-    strip[-ink.shape[0] - 2 : -2, 2 : 2 + ink.shape[1]][ink] = INK
+    mask = text_mask(phrases, SMALL)
+    strip[-len(mask) :] //= 3
+    paint(strip[-len(mask) :, 3:-3], mask, INK)
     return encode_jpeg(strip)

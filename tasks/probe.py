@@ -12,10 +12,11 @@ from typing import Any, BinaryIO
 import av
 
 from infra.resources import Needs
-from storage.container import INDEXED
-from storage.convert import HDR_TRANSFERS, display_size, orientation
 from storage.listing import Source, change_since
-from storage.media import Media, MediaError, declared_seconds, open_media
+from storage.media.coded_picture import display_size, orientation
+from storage.media.container import INDEXED, Media, MediaError, open_media
+from storage.media.convert_frames import HDR_TRANSFERS
+from storage.media.stream import declared_seconds
 from tasks.stage import Expand, Expanded, Rejected, StageConfig
 
 FIRST_PACKETS = 250

@@ -14,7 +14,8 @@ import numpy as np
 
 from infra.resources import Needs
 from models.faces.face import face_centre, face_size
-from storage.media import Audio, decode_audio, decode_video, open_media
+from storage.media.container import open_media
+from storage.media.decode import Audio, decode_audio, decode_video
 from storage.rows import Blob
 from tasks.footage.agreement import agree
 from tasks.footage.speech import speech_share

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from infra.resources import Needs
-from storage.encode import encode_jpeg, encode_video
 from storage.listing import Source
+from storage.media.encode import encode_video
+from storage.media.images import encode_jpeg
 from storage.rows import Blob
 from storage.takes import WORLD, Take
 from tasks.stage import Expand, Expanded, Rejected, StageConfig

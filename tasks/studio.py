@@ -27,8 +27,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from storage.listing import Source
-from storage.media import MediaError, decode_audio, open_media
-from storage.pictures import decode_picture
+from storage.media.container import MediaError, open_media
+from storage.media.decode import decode_audio
+from storage.media.images import decode_image
 from storage.store import Store
 from tasks.truth import Truth
 
@@ -267,7 +268,7 @@ def _check_aligned(main: Half, dub: Half) -> None:
 def _picture(store: Store, uri: str) -> np.ndarray:
     try:
         with store.open(uri) as file:
-            return decode_picture(file.read(64 << 20))
+            return decode_image(file.read(64 << 20))
     except (ValueError, FileNotFoundError) as error:
         raise StudioError("bad_frame", f"{uri} is no picture: {error}") from error
 

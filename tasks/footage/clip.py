@@ -8,10 +8,11 @@ import numpy as np
 from av.video.reformatter import Colorspace, Interpolation
 
 from models.faces.face import Shape
-from storage.crop import Square, crop_yuv, outside_share
-from storage.encode import VideoWriter, encode_flac, encode_jpeg
-from storage.media import Audio
-from storage.picture import Picture
+from storage.media.coded_picture import Picture
+from storage.media.crop import Square, crop_yuv, outside_share
+from storage.media.decode import Audio
+from storage.media.encode import VideoWriter, encode_flac
+from storage.media.images import encode_jpeg
 from tasks.footage.agreement import agree
 from tasks.footage.trackdata import TrackData
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.faces.face import Shape
-from storage.crop import crop_rgb
-from storage.picture import Picture
+from storage.media.coded_picture import Picture
+from storage.media.crop import crop_rgb
 
 AROUND = 4
 """Steps on either side that a step is compared with."""

@@ -6,10 +6,13 @@ from itertools import chain
 from typing import Any
 
 from models.faces.face import Embedder, FaceBackend
-from storage.crop import thumbnail
-from storage.media import Mark, MediaError, Span, VideoFrames, decode_pictures, open_media
-from storage.picture import Picture
-from storage.sound import SoundReader
+from storage.media.coded_picture import Picture
+from storage.media.container import MediaError, open_media
+from storage.media.crop import thumbnail
+from storage.media.decode import decode_pictures
+from storage.media.sound_reader import SoundReader
+from storage.media.stream import Mark
+from storage.media.video_frames import Span, VideoFrames
 from storage.store import Store
 from tasks.footage.clip import Look
 from tasks.footage.shots import ShotDetector

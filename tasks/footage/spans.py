@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from models.faces.face import Shape
-from storage.media import Audio, Faults, Mark
-from storage.picture import Picture
-from storage.sound import SoundReader
+from storage.media.coded_picture import Picture
+from storage.media.decode import Audio
+from storage.media.sound_reader import SoundReader
+from storage.media.stream import Faults, Mark
 from tasks.footage.clip import Clip, Look
 from tasks.footage.squares import REACH, smoothed
 from tasks.footage.tracks import LOST, Track, Tracker

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from models.faces.face import Embedder, FaceBackend, Shape
-from storage.crop import crop_rgb, whole_rgb
-from storage.picture import Picture
+from storage.media.coded_picture import Picture
+from storage.media.crop import crop_rgb, whole_rgb
 from tasks.footage.jumps import FORGET, Step, jump, step
 from tasks.footage.squares import Place
 

@@ -24,7 +24,7 @@ def main(sources: str, catalog: str, extent: str, hurt: str = "", mark: str = ""
     from flows.recipes import RECIPES, STAGES, Stages
     from infra.profiles import load_profile
 
-    # With this preset x264 repeats itself to the bit even on tiny frames (storage/encode.py).
+    # With this preset x264 repeats itself to the bit even on tiny frames (storage/media/encode.py).
     exact = RECIPES["mini"].ingest.model_copy(update={"preset": "ultrafast"})
     recipe: Stages = RECIPES["mini"].model_copy(update={"ingest": exact})
     if extent == "clips":

@@ -13,8 +13,9 @@ from models.dit.expertfile import save
 from models.dit.experts import attach, teach
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, on_meta
-from storage.encode import encode_video
-from storage.media import decode_audio, decode_video, open_media
+from storage.media.container import open_media
+from storage.media.decode import decode_audio, decode_video
+from storage.media.encode import encode_video
 from tests.media_files import grey_video, sound_file
 from tests.models.small_xdub import SMALL, SmallXdub, save_xdub
 
@@ -284,7 +285,7 @@ def test_what_cannot_be_dubbed_is_refused_before_weights_are_loaded(
 ])  # fmt: skip
 def test_where_nothing_can_be_written_nothing_is_begun(here, tmp_path, monkeypatch, out, said):
     before = (tmp_path / "clip.mp4").read_bytes()
-    monkeypatch.setattr("storage.media.decode_audio", never)
+    monkeypatch.setattr("storage.media.decode.decode_audio", never)
     found = " ".join(here("dub", "clip.mp4", "speech.wav", out, check=False).split())
     assert re.search(said, found), found
     assert (tmp_path / "clip.mp4").read_bytes() == before
@@ -307,7 +308,7 @@ def test_what_fails_while_it_is_written_leaves_nothing(here, weights, tmp_path, 
         file.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("storage.encode.encode_video", full)
+    monkeypatch.setattr("storage.media.encode.encode_video", full)
     assert "out.mp4 cannot be written: [Errno 28] No space left" in dub(here, weights, check=False)
     assert (tmp_path / "out.mp4").read_bytes() == b"an older one"
     assert not list(tmp_path.glob(".out*"))

@@ -5,7 +5,7 @@ import time
 import torch
 
 from models.mini.clips import make_clip
-from storage.encode import encode_video
+from storage.media.encode import encode_video
 from storage.store import Store
 from tasks.captions import Captions, CaptionsInput
 from tests.perf.line import Line, Say

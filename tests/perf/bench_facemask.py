@@ -14,7 +14,7 @@ from models.heads.fill import dilated, filled
 from models.heads.mini import MiniHead
 from models.heads.steady import smoothed
 from models.mini.clips import Clip, make_clip
-from storage.encode import encode_video
+from storage.media.encode import encode_video
 from storage.store import Store
 from tasks.facemask import FaceMask, FaceMaskConfig, FaceMaskInput, FaceMaskRow
 from tasks.footage.trackdata import TrackData

@@ -21,8 +21,9 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from infra.memory import Trim
 from models.faces import load_face
-from storage.encode import VideoWriter, encode_video
-from storage.media import decode_audio, open_media
+from storage.media.container import open_media
+from storage.media.decode import decode_audio
+from storage.media.encode import VideoWriter, encode_video
 from storage.store import Store
 from tasks.footage.spans import Tally
 from tasks.ingest import Ingest, IngestConfig, IngestInput

@@ -16,8 +16,9 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from storage.encode import encode_video
-from storage.media import decode_video, open_media
+from storage.media.container import open_media
+from storage.media.decode import decode_video
+from storage.media.encode import encode_video
 from tests.perf.line import Line, Say
 
 ROUNDS = 7

@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from models.mini.clips import make_clip
 from models.segment import Prompt, box_of, load_segmenter
-from storage.encode import encode_video
-from storage.media import decode_video, open_media
+from storage.media.container import open_media
+from storage.media.decode import decode_video
+from storage.media.encode import encode_video
 from tasks.masks import LEVEL, pack, unpack
 from tests.perf.line import Line, Say
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from storage.media import decode_audio, open_media
+from storage.media.container import open_media
+from storage.media.decode import decode_audio
 from tasks.footage.agreement import agree
 from tasks.footage.speech import speech_share, voice_activity
 from tests.media_files import DATA, needs_data

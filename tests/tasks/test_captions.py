@@ -9,8 +9,8 @@ from models.mini.captioner import overlap
 from models.mini.clips import make_clip
 from models.segment import box_of
 from models.vlm.question import Reply
-from storage.encode import encode_video
-from storage.pictures import decode_picture
+from storage.media.encode import encode_video
+from storage.media.images import decode_image
 from storage.store import Store
 from tasks.captions import Captions, CaptionsConfig, CaptionsInput, CaptionsRow
 from tasks.stage import Rejected
@@ -47,7 +47,7 @@ def test_a_thing_is_named_and_boxed_in_the_clips_own_pixels():
     assert isinstance(row, CaptionsRow)
     assert (row.answer, row.occluders, row.ungrounded) == ("A hand.", ["hand"], [])
     assert json.loads(row.boxes) == [{"phrase": "hand", "frame": 7, "box": [32.0, 16.0, 96.0, 128.0]}]
-    poster = decode_picture(row.poster)
+    poster = decode_image(row.poster)
     assert poster.shape == (128, 3 * 128, 3)
     yellow = (poster[..., 0] > 180) & (poster[..., 2] < 110)
     assert yellow[20:120, 30:35].mean() > 0.15, "the box is drawn on the frame it belongs to"
@@ -57,7 +57,7 @@ def test_a_thing_is_named_and_boxed_in_the_clips_own_pixels():
 def test_nothing_is_a_result_with_three_plain_frames():
     row = captioned("Nothing.")
     assert (row.occluders, row.boxes, row.ungrounded) == ([], "[]", [])
-    assert decode_picture(row.poster).shape == (128, 3 * 128, 3)
+    assert decode_image(row.poster).shape == (128, 3 * 128, 3)
 
 
 def test_a_chinese_answer_is_as_good_as_another():

@@ -11,8 +11,8 @@ from models.mini.clips import make_clip
 from models.mini.headmeasure import boxes_and_mouths, iou
 from models.world.head import head
 from models.world.render import face_mask
-from storage.encode import encode_video
-from storage.pictures import decode_picture
+from storage.media.encode import encode_video
+from storage.media.images import decode_image
 from storage.store import Store
 from tasks.facemask import FaceMask, FaceMaskConfig, FaceMaskInput, inpaint_mask, visible_mask
 from tasks.footage.trackdata import TrackData
@@ -68,7 +68,7 @@ def test_the_mask_is_the_face_with_its_jaw_open():
     assert row.covered_share == pytest.approx((face_FHW & clip.occluder_FHW).sum() / face_FHW.sum())
     assert (row.lost_share, row.longest_gap) == (0, 0)
     assert row.jitter < 0.03
-    assert decode_picture(row.poster).shape == (192, 192, 3)
+    assert decode_image(row.poster).shape == (192, 192, 3)
 
 
 def test_lips_follow_the_real_mouth():

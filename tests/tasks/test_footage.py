@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from storage.convert import PictureConverter
+from storage.media.convert_frames import PictureConverter
 from tasks.footage.jumps import jump, step
 from tasks.footage.shots import ShotDetector
 from tasks.footage.squares import REACH, Place, smoothed

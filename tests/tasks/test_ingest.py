@@ -5,8 +5,9 @@ import io
 import numpy as np
 import pytest
 
-from storage.encode import encode_video
-from storage.media import decode_audio, decode_video, open_media
+from storage.media.container import open_media
+from storage.media.decode import decode_audio, decode_video
+from storage.media.encode import encode_video
 from storage.store import Store
 from tasks.footage.trackdata import TrackData
 from tasks.ingest import Ingest, IngestConfig, IngestInput

@@ -8,8 +8,8 @@ import pytest
 
 from models.mini.clips import make_clip
 from models.segment import Followed, box_of
-from storage.encode import encode_video
-from storage.pictures import decode_picture
+from storage.media.encode import encode_video
+from storage.media.images import decode_image
 from storage.store import Store
 from tasks.footage.trackdata import TrackData
 from tasks.masks import unpack
@@ -88,7 +88,7 @@ def test_masks_of_all_boxes_are_put_together():
         pytest.approx(0.5),
         5,
     )
-    assert decode_picture(row.poster).shape == (128, 3 * 128, 3)
+    assert decode_image(row.poster).shape == (128, 3 * 128, 3)
 
 
 def test_a_bare_face_gets_an_empty_mask_and_runs_no_model():

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storage.encode import encode_video
+from storage.media.encode import encode_video
 from storage.store import Store
 from tasks.probe import Probe, ProbeConfig
 from tasks.stage import Expanded, Rejected

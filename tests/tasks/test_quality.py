@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from storage.encode import encode_video
+from storage.media.encode import encode_video
 from tasks.footage.trackdata import TrackData
 from tasks.quality import Quality, QualityConfig, QualityInput
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storage.media import decode_audio, decode_video, open_media
+from storage.media.container import open_media
+from storage.media.decode import decode_audio, decode_video
 from storage.sources import list_sources
 from storage.store import Store
 from tasks.render import Render, RenderConfig

@@ -7,7 +7,7 @@ import wave
 import numpy as np
 import pytest
 
-from storage.encode import encode_jpeg, encode_png
+from storage.media.images import encode_jpeg, encode_png
 from storage.store import Store
 from tasks.studio import StudioError, read_take
 

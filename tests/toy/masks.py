@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from flows.recipes import STAGES
-from storage.encode import encode_jpeg
+from storage.media.images import encode_jpeg
 from storage.rows import Blob
 from storage.splits import split_of
 from tasks.screen import Screen, ScreenConfig

@@ -9,6 +9,10 @@ import numpy as np
 Orientation = tuple[bool, bool, bool]
 """Swap axes, flip up-down, flip left-right: in that order, from coded to shown."""
 
+UPRIGHT: Orientation = (False, False, False)
+MAX_STRETCH = 4.0
+"""No format has longer pixels; a header that says so is broken, and would make the picture enormous."""
+
 KR_KB = {1: (0.2126, 0.0722), 7: (0.212, 0.087), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
 """Luma's shares of red and blue by H.273's matrix number; all others are BT.601."""
 BT601 = (0.299, 0.114)
@@ -39,7 +43,27 @@ def plane_bytes(plane: Any) -> np.ndarray:
     return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
 
 
-# -- geometry ------------------------------------------------------------------------------------------
+def orientation(frame: av.VideoFrame) -> Orientation:
+    """(swap axes, flip up-down, flip left-right) that the display matrix asks for, in that order.
+
+    The matrix maps x' = a x + c y and y' = b x + d y; phones write quarter turns, selfie cameras mirror.
+    """
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return UPRIGHT
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5]
+    swap = abs(b) > abs(a)
+    return bool(swap), bool((b if swap else d) < 0), bool((c if swap else a) < 0)
+
+
+def display_size(frame: av.VideoFrame, sar: Any, swap: bool) -> tuple[int, int]:
+    """(width, height) with square pixels, upright; the longer pixel side keeps its resolution."""
+    ratio = float(sar or 1)
+    if not 1 / MAX_STRETCH <= ratio <= MAX_STRETCH:
+        ratio = 1.0
+    width, height = (frame.width * ratio, frame.height) if ratio >= 1 else (frame.width, frame.height / ratio)
+    size = max(1, round(width)), max(1, round(height))
+    return size[::-1] if swap else size
 
 
 def rgb_matrix(matrix: int, full_range: bool) -> np.ndarray:

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from storage.encode import encode_video
-from storage.media import declared_seconds, decode_audio, decode_video, open_media
-from storage.sheet import LINE, MARGIN, PAD, PAPER, caption_lines, draw_card
+from storage.media.cards import MARGIN, PAPER, caption_height, caption_lines, draw_card, fill
+from storage.media.container import open_media
+from storage.media.decode import decode_audio, decode_video
+from storage.media.encode import encode_video
+from storage.media.stream import declared_seconds
 
 RATE = 16000
 
@@ -36,16 +38,16 @@ def _frames(
 ) -> Iterator[np.ndarray]:
     """Always the same array, drawn anew: the encoder has taken what it needs."""
     captions = [caption_lines(caption, side) for _, caption in videos]
-    lines_h = max(len(lines) for lines in captions) * LINE + PAD
+    below = caption_height(captions)
     rows = -(-len(videos) // columns)
-    height, width = rows * (side + lines_h + MARGIN) + MARGIN, columns * (side + MARGIN) + MARGIN
+    height, width = rows * (side + below + MARGIN) + MARGIN, columns * (side + MARGIN) + MARGIN
     screen = np.empty((height + height % 2, width + width % 2, 3), np.uint8)
-    screen[:] = PAPER
+    fill(screen, PAPER)
     tiles = []
     for i, lines in enumerate(captions):
-        top, left = MARGIN + i // columns * (side + lines_h + MARGIN), MARGIN + i % columns * (side + MARGIN)
-        card = screen[top : top + side + lines_h, left : left + side]
-        draw_card(card, None, lines, lines_h)
+        top, left = MARGIN + i // columns * (side + below + MARGIN), MARGIN + i % columns * (side + MARGIN)
+        card = screen[top : top + side + below, left : left + side]
+        draw_card(card, None, lines, below)
         tiles.append(card[:side])
     players = [_loop(video, caption, side, fps) for video, caption in videos]
     for _ in range(count):

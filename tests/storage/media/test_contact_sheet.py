@@ -9,12 +9,16 @@ import pytest
 from flows.sheets import stage_sheet
 from flows.show import blobs, rows_to_show
 from storage.catalog import Catalog, Node, ledger_row
-from storage.encode import encode_jpeg, encode_video
 from storage.fingerprint import Made
 from storage.listing import Listing
-from storage.media import decode_audio, decode_video, open_media
-from storage.mosaic import mosaic
-from storage.sheet import caption_lines, contact_sheet, stacked, stills
+from storage.media.cards import PAD, caption_lines
+from storage.media.contact_sheet import contact_sheet, stacked, stills
+from storage.media.container import open_media
+from storage.media.decode import decode_audio, decode_video
+from storage.media.encode import encode_video
+from storage.media.images import encode_jpeg
+from storage.media.lettering import text_width
+from storage.media.mosaic import mosaic
 from storage.table import StorageError
 from tasks.ingest import ClipRow
 from tasks.probe import ProbeRow
@@ -50,6 +54,16 @@ def area(picture, colour, tolerance=14):
 # -- sheets and mosaics --------------------------------------------------------------------------------
 
 
+def test_a_contact_sheet_holds_every_picture_and_caption():
+    red = np.full((32, 48, 3), (200, 30, 30), np.uint8)
+    sheet = contact_sheet([(encode_jpeg(red), text) for text in ("one", "", "3")], columns=2)
+    image = next(av.open(io.BytesIO(sheet)).decode(video=0)).to_ndarray(format="rgb24")
+    reds = (np.abs(image.astype(int) - (200, 30, 30)).max(axis=2) < 12).sum()
+    assert reds == pytest.approx(3 * 32 * 48, rel=0.02)
+    ink = (image.min(axis=2) > 200).sum()
+    assert ink > 50
+
+
 def test_small_pictures_are_enlarged_and_missing_ones_leave_a_card():
     red = encode_jpeg(plain(COLOURS["red"]), 95)
     assert area(png(contact_sheet([(red, "a"), (None, "b")])), COLOURS["red"]) == pytest.approx(
@@ -63,13 +77,32 @@ def test_small_pictures_are_enlarged_and_missing_ones_leave_a_card():
 
 
 def test_captions_are_wrapped_and_cut_off():
-    assert caption_lines("one\ntwo", 200) == ["one", "two"]
-    lines = caption_lines("name\n" + "score 0.5, " * 30, 120)
+    assert texts("one\ntwo", 200) == ["one", "two"]
+    lines = texts("name\n" + "score 0.5, " * 30, 120)
     assert len(lines) == 4
     assert lines[0] == "name"
     assert lines[3].endswith("..")
-    assert max(map(len, lines)) <= 9
-    assert caption_lines("", 120) == [""]
+    assert max(map(text_width, lines)) <= 120 - 2 * PAD
+    assert texts("", 120) == [""]
+    for wide in (
+        "\u4f60\u597d" * 400,
+        "\u05e9\u05dc\u05d5\u05dd " * 200,
+        "\U0001f3ac\u200d" * 300,
+        "x" * 100_000,
+    ):
+        assert len(texts(wide, 200)) == 4
+        assert max(map(text_width, texts(wide, 200))) <= 200 - 2 * PAD
+
+
+def texts(caption, width):
+    return [line.text for line in caption_lines(caption, width)]
+
+
+def test_a_name_is_brighter_than_the_facts():
+    name, *facts = caption_lines("a name\na fact\nanother", 200)
+    assert min(name.ink) > max(max(fact.ink) for fact in facts)
+    long = caption_lines("name " * 8 + "\nfact", 200)
+    assert [line.ink == name.ink for line in long] == [True] * (len(long) - 1) + [False]
 
 
 def test_stacked_pictures_are_about_as_wide_as_each_other():

@@ -1,4 +1,4 @@
-"""The loops under storage/crop.py: planes scaled, mixed to colours, and averaged; compiled on first use.
+"""The compiled loops that crop.py runs over planes: scaling, mixing to colours, averaging. Compiled on first use.
 
 Everything is done by whole rows, since these are what vector units like. A picture is scaled in bands of
 TILE rows that stay in the cache: mixed down, turned, mixed again (which is now across), and turned back.

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
-from storage.convert import FrameConverter, PictureConverter
-from storage.crop import crop_rgb, crop_yuv, outside_share, whole_rgb
+from storage.media.convert_frames import FrameConverter, PictureConverter
+from storage.media.crop import crop_rgb, crop_yuv, outside_share, whole_rgb
 from tests.footage import draw
 
 FORMATS = ("yuv420p", "yuvj420p", "yuv422p", "yuv444p", "yuv420p10le", "rgb24", "gray")

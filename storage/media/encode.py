@@ -18,7 +18,6 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 BT709 = 1
 """As H.273 numbers it, for matrix, transfer and primaries alike."""
-FULL_RANGE = 2
 AUDIO_CHUNK = 1024
 FLAC_CHUNK = 4096
 
@@ -145,32 +144,3 @@ def _sound_frame(samples: np.ndarray, rate: int, at: int, kind: str = "fltp") ->
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), kind, "mono")
     frame.sample_rate, frame.pts, frame.time_base = rate, at, Fraction(1, rate)
     return frame
-
-
-def encode_jpeg(rgb: np.ndarray, quality: int = 85) -> bytes:
-    """Full-range JPEG; `quality` 1..100 as elsewhere, mapped to libav's quantiser (31 worst, 2 best)."""
-    if not 1 <= quality <= 100:
-        raise ValueError(f"JPEG quality goes from 1 to 100, not {quality}")
-    scale = str(round(2 + (100 - quality) * 29 / 99))
-    options = {"qmin": scale, "qmax": scale, "bitexact": "1"}
-    return _picture(rgb, "mjpeg", "yuvj444p" if quality > 90 else "yuvj420p", options)
-
-
-def encode_png(rgb: np.ndarray) -> bytes:
-    return _picture(rgb, "png", "rgb24", {})
-
-
-def _picture(rgb: np.ndarray, codec: str, pix_fmt: str, options: dict[str, str]) -> bytes:
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24")
-    if pix_fmt != "rgb24":
-        # JPEG has no colour tags: by convention it is BT.601 over the full range.
-        frame = frame.reformat(
-            format=pix_fmt, dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.JPEG, threads=1
-        )
-    frame.pts = 0
-    context: Any = av.CodecContext.create(codec, "w")
-    context.width, context.height, context.pix_fmt = frame.width, frame.height, pix_fmt
-    context.time_base, context.options, context.thread_count = Fraction(1, 25), options, 1
-    if pix_fmt != "rgb24":
-        context.color_range = FULL_RANGE
-    return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])

@@ -10,8 +10,8 @@ from typing import Any
 import av
 import numpy as np
 
-from storage.picture import Picture, plane_bytes
-from storage.resample import means, recolour, resample, taps, to_rgb
+from storage.media.coded_picture import Picture, plane_bytes
+from storage.media.plane_loops import means, recolour, resample, taps, to_rgb
 
 Square = tuple[float, float, float]
 """Centre x, y and side, in pixels as shown."""

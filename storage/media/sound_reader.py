@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storage.convert import AudioConverter
-from storage.media import JITTER_S, MAX_GAP_S, Audio, Faults, Mark, Media, frames_of
+from storage.media.container import Media
+from storage.media.convert_sound import AudioConverter
+from storage.media.decode import Audio
+from storage.media.stream import Faults, Mark, frames_of
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class SoundReader:
         assert media.audio is not None
         self.rate = rate
         self._faults = Faults()
-        self._convert = AudioConverter(rate, JITTER_S, MAX_GAP_S)
+        self._convert = AudioConverter(rate)
         self._frames = frames_of(media, "audio", start_s, self._faults, 1)
         self._zero = media.zero + start_s
         self._pieces: deque[_Piece] = deque()

@@ -42,7 +42,7 @@ def main() -> None:
     """Known problems end in one sentence that says what to do; everything else keeps its traceback."""
     environment.prepare()
     from flows.errors import RecipeError, ServeError
-    from infra.jobs import EngineError
+    from infra.engine.jobs import EngineError
     from infra.profiles import ProfileError
     from models.references import ModelError
     from storage.lock import CatalogBusy

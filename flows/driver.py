@@ -21,8 +21,8 @@ from flows.pipeline import TableSink, build_jobs
 from flows.planning import Plan, listed_ids, make_plan
 from flows.recipes import STAGES, Stages, nodes_of, stages_of
 from infra.cluster import start as start_cluster
-from infra.engine import Engine
-from infra.jobs import Stats
+from infra.engine.jobs import Stats
+from infra.engine.loop import Engine
 from infra.profiles import Profile, ProfileError
 from infra.resources import cpus_here
 from models.catalogue import licences, not_commercial

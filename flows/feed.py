@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from infra.engine import Work
+from infra.engine.jobs import Work
 from storage.catalog import SOURCES, Catalog, Node
 from storage.selection import Selection
 from storage.table import Follower, Status, Table

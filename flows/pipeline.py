@@ -11,7 +11,7 @@ from typing import Any
 
 from flows.feed import TableFeed
 from flows.recipes import input_columns
-from infra.engine import Done, Failed, Job, Work
+from infra.engine.jobs import Done, Failed, Job, Work
 from infra.profiles import Profile, needs_for
 from storage import reviews
 from storage.catalog import SOURCES, Catalog, Node, ledger_row

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import pyarrow.compute as pc
 
 from infra.cluster import foreseen_resources
+from infra.engine.worker_split import StageLoad, split
 from infra.profiles import Profile, needs_for
 from infra.resources import Needs
-from infra.split import StageLoad, split
 from storage.catalog import SOURCES, Catalog, Node
 from storage.selection import Selection, select
 from storage.sources import Listing

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows.recipes import nodes_of
-from infra.jobs import Done
+from infra.engine.jobs import Done
 from storage import lineage, quarantine
 from storage.publish import load_version, publish, tags
 from storage.selection import select

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from infra.engine import Done, Engine, Failed, Job, Work
+from infra.engine.jobs import Done, Failed, Job, Work
+from infra.engine.loop import Engine
 from infra.quietray import cloudpickle
 from infra.resources import Needs, Resources
 

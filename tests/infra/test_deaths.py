@@ -8,7 +8,8 @@ import threading
 import time
 from pathlib import Path
 
-from infra.engine import Engine, Job
+from infra.engine.jobs import Job
+from infra.engine.loop import Engine
 from infra.quietray import cloudpickle
 from infra.resources import Needs
 from tests.infra.memory import ONE, MemoryFeed, MemorySink, each, run, until, works
@@ -69,7 +70,7 @@ def test_a_worker_killed_from_outside_costs_nothing_but_time(resources):
 
 
 def test_a_stopped_process_is_replaced_although_its_own_watchdog_sleeps_too(resources, monkeypatch):
-    monkeypatch.setattr("infra.pool.GRACE_S", 0.5)
+    monkeypatch.setattr("infra.engine.pool.GRACE_S", 0.5)
     freeze = lambda x: os.kill(os.getpid(), signal.SIGSTOP) if x else x  # noqa: E731
     sink = run(resources, [0, 1, 0], freeze, Needs(timeout_s=0.5))
     assert len(sink.done) == 2

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.engine import Engine, Job, SetupError, SinkError
+from infra.engine.jobs import Job, SetupError, SinkError
+from infra.engine.loop import Engine
 from infra.quietray import cloudpickle, ray
 from infra.resources import Needs, Resources
 from tests.infra.memory import ONE, MemoryFeed, MemorySink, each, run, until, works
@@ -89,7 +90,7 @@ def test_a_bad_row_costs_only_itself_and_says_why(resources):
     assert failed.reason == "ValueError: no face in row 5"
     assert failed.attempts == 2
     assert 'raise ValueError("no face in row 5")' in failed.detail
-    assert "infra/worker.py" not in failed.detail
+    assert "infra/engine/worker.py" not in failed.detail
 
 
 def test_a_row_that_works_at_the_second_attempt_is_done(resources, tmp_path):

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from infra.blackbox import BlackBox
-from infra.engine import Engine, Job, WholeFailed
+from infra.engine.blackbox import BlackBox
+from infra.engine.jobs import Job, WholeFailed
+from infra.engine.loop import Engine
+from infra.engine.worker_split import StageLoad, split
 from infra.quietray import cloudpickle
 from infra.resources import Needs, Resources
-from infra.split import StageLoad, split
 from tests.infra.memory import MemoryFeed, MemorySink, works
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])

@@ -41,7 +41,7 @@ import pyarrow as pa
 from flows.pipeline import build_jobs
 from flows.recipes import nodes_of
 from infra.cluster import start
-from infra.engine import Engine
+from infra.engine.loop import Engine
 from infra.profiles import Profile
 from infra.resources import Needs, Resources
 from storage.catalog import Catalog

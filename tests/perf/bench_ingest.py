@@ -19,7 +19,7 @@ import av
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from infra.memory import Trim
+from infra.engine.memory import Trim
 from models.faces import load_face
 from storage.media.container import open_media
 from storage.media.decode import decode_audio

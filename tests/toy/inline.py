@@ -8,7 +8,7 @@ from typing import Any
 from flows.pipeline import build_jobs
 from flows.planning import Plan, listed_ids, make_plan
 from flows.recipes import nodes_of
-from infra.jobs import Done, Failed, Job, Work
+from infra.engine.jobs import Done, Failed, Job, Work
 from infra.profiles import load_profile
 from storage.catalog import Catalog, Node
 from storage.forgotten import refuse_forgotten

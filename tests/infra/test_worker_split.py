@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from infra.engine.worker_split import StageLoad, split
 from infra.resources import Needs, Resources, Room
-from infra.split import StageLoad, split
 
 CPU = Needs(cpus=1)
 

@@ -9,9 +9,9 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from infra.jobs import Done, Failed, Job, SinkError
+from infra.engine.jobs import Done, Failed, Job, SinkError
+from infra.engine.worker import Packed
 from infra.quietray import cloudpickle
-from infra.worker import Packed
 
 COST = 40.0
 """Times a commit's duration that lie between two: commits take a fortieth of a job's time at most."""

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from infra.blackbox import BlackBox
-from infra.jobs import Failed, Work
-from infra.jobs import Worker as Call
-from infra.memory import Trim
+from infra.engine.blackbox import BlackBox
+from infra.engine.jobs import Failed, Work
+from infra.engine.jobs import Worker as Call
+from infra.engine.memory import Trim
 from infra.quietray import cloudpickle, ray
 from infra.resources import Needs
 

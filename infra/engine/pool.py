@@ -3,7 +3,7 @@
 A worker is a warm Ray actor with at most two calls outstanding, so that it never idles between them. A
 call holds a batch, or several when items are so quick that Ray's own cost per call would show.
 
-Ray's own restarts and retries are off, for they would run the same poison again: infra/deaths.py says
+Ray's own restarts and retries are off, for they would run the same poison again: infra/engine/deaths.py says
 what is to be done with the items of a dead worker, and the next split replaces it.
 """
 
@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.deaths import Death, Suspects, last_words, times
-from infra.jobs import Failed, Job, SetupError, WholeFailed, Work
-from infra.meter import Meter
+from infra.engine.deaths import Death, Suspects, last_words, times
+from infra.engine.jobs import Failed, Job, SetupError, WholeFailed, Work
+from infra.engine.meter import Meter
+from infra.engine.worker import Actor, Answer, Packed
 from infra.quietray import ray, ray_errors
 from infra.resources import Room
-from infra.worker import Actor, Answer, Packed
 
 CALL_S = 0.3
 """Calls of quick items are filled up to this many seconds: Ray takes some milliseconds for each."""

@@ -2,11 +2,11 @@
 
 import time
 
-from infra.commits import Committer
-from infra.jobs import Failed, Job, Stats
-from infra.pool import Limits, Pool
-from infra.split import StageLoad
-from infra.worker import Packed
+from infra.engine.commits import Committer
+from infra.engine.jobs import Failed, Job, Stats
+from infra.engine.pool import Limits, Pool
+from infra.engine.worker import Packed
+from infra.engine.worker_split import StageLoad
 
 TURN_SETUPS = 5.0
 """A turn lasts at least this many times as long as loading the stage took."""

@@ -4,38 +4,20 @@
 
 One loop in the caller's thread does it all: split the workers over the jobs by measured speed, hand out
 work, wait for Ray, pass outcomes on to each job's committer. It blocks on nothing else: sinks run in
-threads of their own, workers guard themselves against hangs and bad rows (infra/worker.py), and a dead
-worker is the pool's affair (infra/pool.py).
+threads of their own, workers guard themselves against hangs and bad rows (infra/engine/worker.py), and a dead
+worker is the pool's affair (infra/engine/pool.py).
 """
 
 import threading
 import time
 from typing import Any
 
-from infra.jobs import (
-    ClusterLost,
-    Done,
-    EngineError,
-    Failed,
-    Feed,
-    Job,
-    SetupError,
-    Sink,
-    SinkError,
-    Stats,
-    WholeFailed,
-    Work,
-)
-from infra.pool import Limits
+from infra.engine.jobs import ClusterLost, Job, SetupError, SinkError, Stats
+from infra.engine.pool import Limits
+from infra.engine.running import Running
+from infra.engine.worker_split import split
 from infra.quietray import ray, ray_errors
 from infra.resources import Resources, Room
-from infra.running import Running
-from infra.split import split
-
-__all__ = [
-    "ClusterLost", "Done", "Engine", "EngineError", "Failed", "Feed", "Job", "SetupError", "Sink",
-    "SinkError", "Stats", "WholeFailed", "Work",
-]  # fmt: skip
 
 TICK_S = 0.05
 """The longest the loop sleeps: feeds are looked at this often."""

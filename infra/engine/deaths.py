@@ -7,13 +7,13 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from infra import blackbox
-from infra.blackbox import LastWords
-from infra.jobs import Failed, Work
+from infra.engine import blackbox
+from infra.engine.blackbox import LastWords
+from infra.engine.jobs import Failed, Work
 from infra.quietray import ray, ray_errors
 
 READ_S = 10.0
-NOISE = ("/ray/", "infra/worker.py", "Extension modules:")
+NOISE = ("/ray/", "infra/engine/worker.py", "Extension modules:")
 
 
 @dataclass(frozen=True)

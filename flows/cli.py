@@ -45,9 +45,9 @@ def main() -> None:
     from infra.engine.jobs import EngineError
     from infra.profiles import ProfileError
     from models.references import ModelError
-    from storage.lock import CatalogBusy
+    from storage.errors import StorageError
+    from storage.ledger.lock import CatalogBusy
     from storage.sources import SourceError
-    from storage.table import StorageError
 
     try:
         app()
@@ -163,8 +163,8 @@ def plan(
     from flows.recipes import load_recipe, nodes_of, stages_of
     from flows.view import show_plan
     from infra.profiles import load_profile
-    from storage.catalog import Catalog
-    from storage.forgotten import refuse_forgotten
+    from storage.ledger.catalog import Catalog
+    from storage.ledger.forgotten import refuse_forgotten
     from storage.sources import check_rights, list_sources
     from storage.store import Store
 
@@ -202,7 +202,7 @@ def _rebuild(
     from flows.driver import check_profile
     from flows.recipes import load_recipe
     from infra.profiles import load_profile
-    from storage.catalog import Catalog
+    from storage.ledger.catalog import Catalog
     from storage.sources import check_spec
     from storage.store import Store
 
@@ -227,7 +227,7 @@ def _rebuild(
 def _looks(catalog: str, folder: Path) -> tuple["Written", "Written"]:
     """What was accepted, as a contact sheet and as a mosaic that plays; and what is known of each face."""
     from flows.sheets import stage_sheet
-    from storage.catalog import Catalog
+    from storage.ledger.catalog import Catalog
 
     tables = Catalog(catalog)
     clips = stage_sheet(

@@ -20,7 +20,7 @@ from infra.profiles import Profile, load_profile, needs_for
 from infra.resources import cpus_here, gpus_here
 from models.catalogue import find
 from models.references import ModelError, parse, resolve
-from storage.catalog import Catalog
+from storage.ledger.catalog import Catalog
 from tasks.stage import Stage
 
 LIBRARIES = ("av", "ray", "prefect", "pylance", "pyarrow", "pydantic", "fsspec")

@@ -26,12 +26,13 @@ from infra.engine.loop import Engine
 from infra.profiles import Profile, ProfileError
 from infra.resources import cpus_here
 from models.catalogue import licences, not_commercial
-from storage.catalog import Catalog
-from storage.forgotten import refuse_forgotten
-from storage.publish import Version, declared_facts, publish
-from storage.selection import select
+from storage.ledger.catalog import Catalog
+from storage.ledger.forgotten import refuse_forgotten
+from storage.ledger.selection import select
 from storage.sources import check_rights, list_sources
 from storage.store import Store
+from storage.versions.publish import declared_facts, publish
+from storage.versions.version import Version
 from tasks.stage import Collective
 
 

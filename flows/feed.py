@@ -14,9 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from infra.engine.jobs import Work
-from storage.catalog import SOURCES, Catalog, Node
-from storage.selection import Selection
-from storage.table import Follower, Status, Table
+from storage.ledger.catalog import Catalog
+from storage.ledger.follower import Follower
+from storage.ledger.node import SOURCES, Node
+from storage.ledger.selection import Selection
+from storage.ledger.table import Status, Table
 
 READ_AT_ONCE = 10_000
 

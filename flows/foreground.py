@@ -11,7 +11,7 @@ from flows import rebuild as flow_module
 from flows.driver import Rebuild
 from flows.live import shown
 from flows.view import console, problems, show_version
-from storage.publish import load_version
+from storage.versions.version import load_version
 
 
 def run_in_foreground(**parameters: Any) -> str | None:

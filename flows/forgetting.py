@@ -4,9 +4,9 @@ from rich.markup import escape
 
 from flows.recipes import STAGES
 from flows.view import console, number
-from storage.catalog import Catalog
-from storage.forget import Found, find_source, find_speaker, forget
-from storage.table import StorageError
+from storage.errors import StorageError
+from storage.ledger.catalog import Catalog
+from storage.versions.forget import Found, find_source, find_speaker, forget
 
 
 def forget_one(catalog: Catalog, speaker: str, source: str, yes: bool) -> None:

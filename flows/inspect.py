@@ -61,9 +61,9 @@ def trace(
 ) -> None:
     """Everything that made an item: source, rows, settings, code, runs, versions; or why it was rejected."""
     from flows.view import show_trace
-    from storage import lineage
+    from storage.versions.trace import trace as trace_item
 
-    show_trace(lineage.trace(_existing(catalog), item), history)
+    show_trace(trace_item(_existing(catalog), item), history)
 
 
 @app.command()
@@ -74,9 +74,9 @@ def diff(
 ) -> None:
     """What changed between two versions: settings, stages, and items with the reasons they left."""
     from flows.view import show_diff
-    from storage import lineage
+    from storage.versions.diff import diff as compare
 
-    show_diff(lineage.diff(_existing(catalog), before, after))
+    show_diff(compare(_existing(catalog), before, after))
 
 
 @app.command()
@@ -91,7 +91,7 @@ def gc(
 ) -> None:
     """Delete rows and files that no published version and no unfinished rebuild reaches."""
     from flows.view import console, number, size
-    from storage.gc import collect, find_garbage
+    from storage.versions.garbage import collect, find_garbage
 
     tables = _existing(catalog)
     found = find_garbage(tables, keep)
@@ -134,7 +134,7 @@ def quarantine_list(
 ) -> None:
     """What is held, at which stage, and why."""
     from flows.status import show_quarantine
-    from storage.quarantine import held
+    from storage.ledger.quarantine import held
 
     tables = _existing(catalog)
     show_quarantine(held(tables, _nodes(recipe, set_)), tables.root)
@@ -149,7 +149,7 @@ def quarantine_show(
 ) -> None:
     """One held item: its source, what happened, the traceback, and the command that tries it again."""
     from flows.status import show_held
-    from storage.quarantine import held, one
+    from storage.ledger.quarantine import held, one
 
     tables = _existing(catalog)
     show_held(tables, one(held(tables, _nodes(recipe, set_), item), item))
@@ -164,7 +164,7 @@ def quarantine_retry(
 ) -> None:
     """Let the next rebuild try an item again."""
     from flows.view import console
-    from storage.quarantine import held, one, retry
+    from storage.ledger.quarantine import held, one, retry
 
     tables, nodes = _existing(catalog), _nodes(recipe, set_)
     rows = held(tables, nodes, "" if item == "all" else item)
@@ -176,8 +176,8 @@ def quarantine_retry(
 
 
 def _existing(catalog: str) -> Any:
-    from storage.catalog import Catalog
-    from storage.table import StorageError
+    from storage.errors import StorageError
+    from storage.ledger.catalog import Catalog
 
     tables = Catalog(catalog)
     if not tables.exists():

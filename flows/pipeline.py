@@ -13,12 +13,13 @@ from flows.feed import TableFeed
 from flows.recipes import input_columns
 from infra.engine.jobs import Done, Failed, Job, Work
 from infra.profiles import Profile, needs_for
-from storage import reviews
-from storage.catalog import SOURCES, Catalog, Node, ledger_row
-from storage.forgotten import CODE, forgotten_items
-from storage.rows import row_fields
-from storage.selection import Selection
-from storage.table import Status
+from storage.ledger import mask_verdicts as reviews
+from storage.ledger.catalog import Catalog
+from storage.ledger.forgotten import CODE, forgotten_items
+from storage.ledger.node import SOURCES, Node
+from storage.ledger.rows import row_fields
+from storage.ledger.selection import Selection
+from storage.ledger.table import Status, ledger_row
 from tasks.stage import Collective, Expanded, Rejected, Stage, is_whole
 
 _REJECTED = frozenset(f.name for f in fields(Rejected))

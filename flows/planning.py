@@ -9,10 +9,11 @@ from infra.cluster import foreseen_resources
 from infra.engine.worker_split import StageLoad, split
 from infra.profiles import Profile, needs_for
 from infra.resources import Needs
-from storage.catalog import SOURCES, Catalog, Node
-from storage.selection import Selection, select
+from storage.ledger.catalog import Catalog
+from storage.ledger.node import SOURCES, Node
+from storage.ledger.selection import Selection, select
+from storage.ledger.table import STATE_COLUMNS, Status
 from storage.sources import Listing
-from storage.table import STATE_COLUMNS, Status
 from tasks.stage import Stage, is_whole
 
 

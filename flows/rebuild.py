@@ -32,10 +32,11 @@ from flows.recipes import RECIPES, Recipe
 from flows.reviewing import awaiting, cards_of, read_text, take, write_page
 from flows.reviewpage import PLAIN, summary
 from infra.profiles import load_profile
-from storage.catalog import Catalog, Node
-from storage.lock import CatalogBusy
-from storage.publish import Version
-from storage.reviews import ReviewError
+from storage.ledger.catalog import Catalog
+from storage.ledger.lock import CatalogBusy
+from storage.ledger.mask_verdicts import ReviewError
+from storage.ledger.node import Node
+from storage.versions.version import Version
 
 PROGRESS_EVERY_S = 2.0
 POLL_S = 3

@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.errors import RecipeError
 from models.catalogue import reference
-from storage import reviews
-from storage.catalog import SOURCES, NamedRead, Node
-from storage.fingerprint import Made
-from storage.publish import COUNTED, RIGHTS
-from storage.rows import row_fields
+from storage.ledger import mask_verdicts as reviews
+from storage.ledger.fingerprint import Computation
+from storage.ledger.node import SOURCES, NamedRead, Node
+from storage.ledger.rows import row_fields
+from storage.versions.publish import COUNTED, RIGHTS
 from tasks.captions import Captions, CaptionsConfig
 from tasks.facemask import FaceMask, FaceMaskConfig
 from tasks.ingest import Ingest, IngestConfig
@@ -187,7 +187,7 @@ def nodes_of(stages: Mapping[str, Stage]) -> list[Node]:
         named = tuple(_named(stage, read, nodes) for read in stage.reads if isinstance(read, Through))
         upstream = _fingerprints(stage, [nodes[r] for r in reads], named, nodes)
         config = stage.config.model_dump(mode="json")
-        made = Made(name, stage.version, config, stage.weights(), upstream)
+        made = Computation(name, stage.version, config, stage.weights(), upstream)
         expands = isinstance(stage, Expand)
         nodes[name] = Node(name, stage.Output, made, reads, expands, named, stage.facts)
     return list(nodes.values())[1:]

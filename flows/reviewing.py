@@ -12,10 +12,12 @@ import pyarrow.compute as pc
 from flows.recipes import STAGES
 from flows.reviewpage import Card, page
 from flows.show import STILL, Shown, blobs, rows_to_show, table_of
-from storage.catalog import Catalog, Node
-from storage.reviews import AWAITING, Line, ReviewError, follows, give, reopened
-from storage.rows import row_fields
-from storage.table import Status, latest
+from storage.ledger.catalog import Catalog
+from storage.ledger.mask_verdicts import AWAITING, Line, ReviewError, follows, give, reopened
+from storage.ledger.newest import newest_fingerprint
+from storage.ledger.node import Node
+from storage.ledger.rows import row_fields
+from storage.ledger.table import Status, latest
 from tasks.stage import Expand
 
 COLUMNS = ("item", "verdict", "note", "seen")
@@ -29,15 +31,14 @@ FACT_CHARS = 160
 def nodes_of_newest(catalog: Catalog) -> tuple[Node, Node]:
     """The newest rebuild's screen, and the stage whose rows are looked at there."""
     screen = next((name for name, stage in STAGES.items() if follows(stage.Output)), None)
-    made = catalog.made()
-    of_runs = (made[f] for run in catalog.runs() for f in run["fingerprints"] if f in made)
-    newest = next((m for m in of_runs if m.stage == screen), None)
+    computed = catalog.computations()
+    newest = computed.get(newest_fingerprint(catalog, screen)) if screen else None
     if screen is None or newest is None:
         raise ReviewError(f"no rebuild of {catalog.root} had a screen yet, so there is nothing to look at")
     looked_at = STAGES[screen].own_reads()[0]
     return (
         Node(screen, STAGES[screen].Output, newest, (looked_at.name,)),
-        Node(looked_at.name, looked_at.Output, made[newest.upstream[0]], ()),
+        Node(looked_at.name, looked_at.Output, computed[newest.upstream[0]], ()),
     )
 
 

@@ -10,7 +10,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from storage.reviews import Answer
+from storage.ledger.mask_verdicts import Answer
 
 PLAIN = str.maketrans("<>[]`*\\\r\n", "()()'+/  ")
 """What would be links or HTML in Markdown; Prefect's pages don't know how to escape these."""

@@ -14,9 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.recipes import STAGES
-from storage.catalog import LISTED, SOURCES, Catalog
-from storage.rows import blob_columns, row_fields
-from storage.table import Status, StorageError, Table, latest
+from storage.errors import StorageError
+from storage.ledger.catalog import Catalog
+from storage.ledger.newest import newest_fingerprint
+from storage.ledger.node import SOURCES
+from storage.ledger.rows import blob_columns, row_fields
+from storage.ledger.table import Status, Table, latest
 
 STILL, MOVING = ("poster", "sheet"), ("video",)
 LEDGER = ["item_id", "parent_id", "revision", "status", "code", "reason"]
@@ -110,7 +113,7 @@ def _current(catalog: Catalog, stage: str, where: str = "") -> pa.Table:
     """Newest revisions of the newest rebuild's rows: their ledger, and what tells whose they are."""
     table = table_of(catalog, stage)
     own = [c for c in (*NAMES, *PEOPLE) if c in table.columns]
-    fingerprint = _newest_fingerprint(catalog, stage)
+    fingerprint = newest_fingerprint(catalog, stage)
     return latest(table.select(f"fingerprint = '{fingerprint}'{where}", [*LEDGER, *own]))
 
 
@@ -120,14 +123,6 @@ def table_of(catalog: Catalog, stage: str) -> Table:
 
 def output_of(stage: str) -> type:
     return SOURCES.output if stage == SOURCES.name else STAGES[stage].Output
-
-
-def _newest_fingerprint(catalog: Catalog, stage: str) -> str:
-    if stage == SOURCES.name:
-        return LISTED.fingerprint
-    made = catalog.made()
-    of_runs = (f for run in catalog.runs() for f in run["fingerprints"])
-    return next((f for f in of_runs if f in made and made[f].stage == stage), "")
 
 
 # -- what they look like -------------------------------------------------------------------------------

@@ -6,9 +6,12 @@ from typing import Any
 from rich.markup import escape
 
 from flows.view import _table, console, number, when
-from storage.catalog import LISTED, Catalog
-from storage.lineage import stage_order, trace
-from storage.publish import load_version, tags
+from storage.ledger.catalog import Catalog
+from storage.ledger.lance_files import open_table
+from storage.ledger.newest import stage_order
+from storage.ledger.node import LISTED
+from storage.versions.trace import trace
+from storage.versions.version import load_version, tags
 
 
 def show_status(catalog: Catalog) -> None:
@@ -35,7 +38,7 @@ def _show_rows(catalog: Catalog, current: set[str]) -> None:
     columns = ("ok", "rejected", "quarantined", "older")
     table = _table(("stage", "left"), *((c, "right") for c in columns))
     for stage in stage_order(catalog):
-        dataset = catalog.open(stage)
+        dataset = open_table(catalog, stage)
         if dataset is None:
             continue
         counts = dict.fromkeys(columns, 0)

@@ -15,8 +15,9 @@ from rich.tree import Tree
 
 from flows.driver import Rebuild, StageProgress
 from flows.planning import Plan, StagePlan
-from storage.lineage import Diff, Step, Trace
-from storage.publish import Version
+from storage.versions.diff import Diff
+from storage.versions.trace import Step, Trace
+from storage.versions.version import Version
 
 console = Console(highlight=False)
 problems = Console(stderr=True, highlight=False)
@@ -251,7 +252,7 @@ def _add_step(tree: Tree, step: Step) -> None:
     branch = tree.add(line if step.current else line + " (older settings)")
     if row["reason"]:
         branch.add(f"[{colour}]{escape(row['reason'])}[/]")
-    made = step.made
+    made = step.computation
     code = f"code {made.version}, " if made else ""
     branch.add(f"{code}fingerprint {row['fingerprint']}, {row['seconds']:.2f} s, {when(row['written_at'])}")
     branch.add(f"run {row['run']}" + (f", try {row['revision'] // 2 + 1}" if row["revision"] else ""))

@@ -16,7 +16,7 @@ from flows.driver import Rebuild, Request
 from flows.live import shown
 from flows.recipes import WorldRecipe
 from infra.profiles import load_profile
-from storage.publish import load_version
+from storage.versions.version import load_version
 
 MANIFEST = ("uri", "speaker", "licence", "consent")
 AT_ONCE = 8

@@ -19,11 +19,11 @@ from models.references import digest
 from models.vlm import Backend, load_vlm
 from models.vlm.prompts import GROUNDING, QUESTION
 from models.vlm.question import Sizes
+from storage.ledger.rows import Blob, Json
 from storage.media.container import open_media
 from storage.media.decode import decode_video
 from storage.media.images import encode_jpeg
 from storage.media.lettering import SMALL, paint, text_mask
-from storage.rows import Blob, Json
 from storage.store import Store
 from tasks.ingest import Ingest
 from tasks.stage import Annotate, Rejected, StageConfig

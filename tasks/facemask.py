@@ -17,10 +17,10 @@ from pydantic import model_validator
 from infra.resources import Needs
 from models.heads import load_head
 from models.references import digest
+from storage.ledger.rows import Blob
 from storage.media.container import open_media
 from storage.media.decode import decode_video
 from storage.media.images import encode_jpeg
-from storage.rows import Blob
 from storage.store import Store
 from tasks.footage.trackdata import TrackData
 from tasks.ingest import Ingest

@@ -19,11 +19,11 @@ from infra.resources import Needs
 from models.faces.face import face_centre, face_size
 from models.references import digest
 from models.segment import Followed, Kind, Prompt, Segmenter, check_prompts, load_segmenter
+from storage.ledger.rows import Blob
 from storage.media.container import open_media
 from storage.media.decode import decode_video
 from storage.media.images import encode_jpeg
 from storage.media.lettering import SMALL, paint, text_mask
-from storage.rows import Blob
 from storage.store import Store
 from tasks.captions import Captions
 from tasks.footage.trackdata import TrackData

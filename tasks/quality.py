@@ -14,9 +14,9 @@ import numpy as np
 
 from infra.resources import Needs
 from models.faces.face import face_centre, face_size
+from storage.ledger.rows import Blob
 from storage.media.container import open_media
 from storage.media.decode import Audio, decode_audio, decode_video
-from storage.rows import Blob
 from tasks.footage.agreement import agree
 from tasks.footage.speech import speech_share
 from tasks.footage.trackdata import TrackData

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from infra.resources import Needs
+from storage.ledger.rows import Blob
 from storage.listing import Source
 from storage.media.encode import encode_video
 from storage.media.images import encode_jpeg
-from storage.rows import Blob
 from storage.takes import WORLD, Take
 from tasks.stage import Expand, Expanded, Rejected, StageConfig
 from tasks.studio import StudioError, read_take

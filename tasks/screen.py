@@ -2,7 +2,7 @@
 
 The policy says whose masks must be looked at before a clip goes on; a verdict that was given counts under
 any policy. A clip that waits is a rejected row like any other, until its verdict comes: the next rebuild
-then answers it again, and nothing else. Verdicts are in a table of their own (storage/reviews.py).
+then answers it again, and nothing else. Verdicts are in a table of their own (storage/ledger/mask_verdicts.py).
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from infra.resources import Needs
-from storage.reviews import AWAITING, Answer, Review
+from storage.ledger.mask_verdicts import AWAITING, Answer, Review
 from tasks.occluders import Occluders
 from tasks.stage import Collective, Rejected, StageConfig
 

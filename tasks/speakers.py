@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from infra.resources import Needs
-from storage.splits import split_of
+from storage.versions.speaker_split import split_of
 from tasks.facemask import FaceMask
 from tasks.ingest import Ingest
 from tasks.stage import Collective, StageConfig

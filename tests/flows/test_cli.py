@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from flows.democorpus import SHORT, make_corpus
-from storage.catalog import Catalog
-from storage.publish import load_version, tags
+from storage.ledger.catalog import Catalog
+from storage.versions.version import load_version, tags
 
 ITEMS = 12
 

@@ -11,9 +11,9 @@ from flows.driver import check_needs
 from flows.pipeline import build_jobs
 from flows.recipes import RECIPES, STAGES, nodes_of, stages_of
 from infra.profiles import Profile, ProfileError
-from storage.catalog import Catalog
-from storage.rows import Blob
-from storage.selection import select
+from storage.ledger.catalog import Catalog
+from storage.ledger.rows import Blob
+from storage.ledger.selection import select
 from tasks.screen import Screen, ScreenConfig
 from tasks.stage import Collective, is_whole
 from tests.toy.inline import run_inline, write_words

@@ -7,10 +7,10 @@ import pytest
 
 from flows.democorpus import BROKEN, SHORT, make_corpus
 from flows.recipes import RECIPES, stages_of
-from storage.lineage import trace
-from storage.publish import load_version
 from storage.sources import list_sources
 from storage.store import Store
+from storage.versions.trace import trace
+from storage.versions.version import load_version
 from tests.toy.inline import Ran, run_inline
 
 REASONS = {

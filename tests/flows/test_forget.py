@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from flows.forgetting import forget_one
-from storage.catalog import Catalog
-from storage.forget import find_source, find_speaker, forget
-from storage.lineage import trace
+from storage.errors import StorageError
+from storage.ledger.catalog import Catalog
+from storage.ledger.lance_files import open_table
 from storage.listing import Listing
-from storage.publish import load_version, tags
 from storage.sources import list_sources
 from storage.store import Store
-from storage.table import StorageError
+from storage.versions.forget import find_source, find_speaker, forget
+from storage.versions.trace import trace
+from storage.versions.version import load_version, tags
 from tests.flows.test_through import stages
 from tests.toy.inline import Ran, run_inline, write_words
 
@@ -128,12 +129,12 @@ def test_killed_half_way_the_same_command_goes_on(
         calls.append(given)
         if len(calls) == place + 1:
             raise KeyboardInterrupt
-        from storage.gc import drop_rows
+        from storage.versions.garbage import drop_rows
 
         drop_rows(*given)
 
     with monkeypatch.context() as broken:
-        broken.setattr("storage.forget.drop_rows", dying)
+        broken.setattr("storage.versions.forget.drop_rows", dying)
         with pytest.raises(KeyboardInterrupt):
             forget(ran.catalog, by_speaker(ran.catalog))
     between = rebuild(words)
@@ -148,7 +149,9 @@ def test_killed_half_way_the_same_command_goes_on(
 def test_in_a_source_with_others_only_a_part_goes(words: Path) -> None:
     (words / "manifest.csv").write_text("uri,speaker\na.txt,Ana\n")
     ran = rebuild(words)
-    speakers = {row["text"]: row["item_id"] for row in ran.catalog.open("lines").to_table().to_pylist()}
+    speakers = {
+        row["text"]: row["item_id"] for row in open_table(ran.catalog, "lines").to_table().to_pylist()
+    }
     said_by = {"duet": "both"}  # a column that differs by line stands for who is seen
     name = next(b for b in texts(ran, "v1") if b.startswith("two"))
     found = find_speaker(ran.catalog, name, said_by)
@@ -186,7 +189,7 @@ def test_without_yes_nothing_is_deleted_and_with_it_all_is_said(
 
 
 def test_listing_twice_counts_the_forgotten_once(words: Path) -> None:
-    from storage.forgotten import refuse_forgotten
+    from storage.ledger.forgotten import refuse_forgotten
 
     ran = rebuild(words)
     forget(ran.catalog, by_source(ran.catalog))

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from storage import lineage, quarantine
-from storage.gc import collect, find_garbage
-from storage.publish import load_version, tags
-from storage.selection import select
-from storage.table import StorageError
+from storage.errors import StorageError
+from storage.ledger import quarantine
+from storage.ledger.selection import select
+from storage.versions.diff import diff
+from storage.versions.garbage import collect, find_garbage
+from storage.versions.trace import trace
+from storage.versions.version import load_version, tags
 from tasks.stage import Collective, Stage
 from tests.toy.inline import Ran, run_inline, toy_stages, write_words
 from tests.toy.stages import Length, Lines, Long
@@ -124,24 +126,24 @@ def test_trace_leads_from_the_source_to_the_version(words: Path) -> None:
     ran = rebuild(words)
     _, rows = load_version(ran.catalog, "v1")
     item = rows.to_table(filter="lines_text = 'delta'")["item_id"][0].as_py()
-    found = lineage.trace(ran.catalog, item[:8])
+    found = trace(ran.catalog, item[:8])
     assert found.uris == (str(words / "d.txt"),)
     assert [(s.stage, s.row["status"]) for s in found.steps] == [
         ("sources", "ok"), ("lines", "ok"), ("length", "ok"), ("long", "ok"),
     ]  # fmt: skip
     assert found.versions == ("v1",)
-    assert found.steps[2].made is not None
-    assert found.steps[2].made.config == {"scale": 1.0}
+    assert found.steps[2].computation is not None
+    assert found.steps[2].computation.config == {"scale": 1.0}
 
 
 def test_trace_of_a_file_says_why_its_items_were_rejected(words: Path) -> None:
-    found = lineage.trace(rebuild(words).catalog, "a.txt")
+    found = trace(rebuild(words).catalog, "a.txt")
     assert "length 3.0 is below 4.0" in {s.row["reason"] for s in found.steps}
 
 
 def test_trace_of_nothing_says_what_would_do(words: Path) -> None:
     with pytest.raises(StorageError, match="at least 4 characters"):
-        lineage.trace(rebuild(words).catalog, "ffffffff")
+        trace(rebuild(words).catalog, "ffffffff")
 
 
 def test_diff_names_settings_reasons_and_items(words: Path) -> None:
@@ -149,7 +151,7 @@ def test_diff_names_settings_reasons_and_items(words: Path) -> None:
     write_words(words, e="epsilon")
     (words / "d.txt").unlink()
     ran = rebuild(words, at_least=5)
-    found = lineage.diff(ran.catalog, "v1", "v2")
+    found = diff(ran.catalog, "v1", "v2")
     assert found.settings == {"long.at_least": (4.0, 5.0)}
     assert len(found.added) == 1
     assert found.reasons() == {"long: rejected, short": 1, "its source is no longer listed": 1}
@@ -193,7 +195,9 @@ def test_a_publish_that_was_killed_half_way_is_done_again(
     words: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr("storage.publish.write_version", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+        broken.setattr(
+            "storage.versions.publish.write_version", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         with pytest.raises(KeyboardInterrupt):
             rebuild(words)
     ran = rebuild(words, at_least=5)

@@ -9,10 +9,12 @@ import pytest
 
 from flows.recipes import nodes_of
 from infra.engine.jobs import Done
-from storage import lineage, quarantine
-from storage.publish import load_version, publish, tags
-from storage.selection import select
-from storage.table import StorageError
+from storage.errors import StorageError
+from storage.ledger import quarantine
+from storage.ledger.selection import select
+from storage.versions.diff import diff
+from storage.versions.publish import publish
+from storage.versions.version import load_version, tags
 from tests.toy.inline import Ran, run_inline, toy_stages, write_words
 
 FILES = {f"f{n}": "\n".join(f"line {n} {'x' * k}" for k in range(4)) for n in range(6)}
@@ -67,7 +69,7 @@ def test_sources_that_all_moved_lose_nothing(words: Path) -> None:
     words.rename(words.parent / "elsewhere")
     moved = run_inline(words.parent / "elsewhere", words.parent / "catalog", toy_stages(at_least=9))
     assert texts(moved) == wanted
-    assert lineage.diff(moved.catalog, "v1", "v2").reasons() == {"long: rejected, short": 12}
+    assert diff(moved.catalog, "v1", "v2").reasons() == {"long: rejected, short": 12}
 
 
 def test_a_kill_in_between_loses_nothing(words: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from flows.recipes import RECIPES, WorldRecipe, nodes_of, stages_of
-from storage.publish import declared_facts, tags
-from storage.table import StorageError
+from storage.errors import StorageError
+from storage.versions.publish import declared_facts
+from storage.versions.version import tags
 from tasks.stage import Annotate, Stage
 from tests.toy.inline import run_inline, toy_stages, write_words
 from tests.toy.stages import Length, Lines, Long
@@ -76,7 +77,7 @@ def test_a_row_that_says_nothing_is_refused(
     monkeypatch.setattr(stage, "_one" if fact == "split" else "_line", forgetful)
     with pytest.raises(StorageError, match=rf"rows have no {fact} in (lines|long)_{fact}, so no version"):
         run_inline(words, words.parent / "catalog", toy_stages())
-    from storage.catalog import Catalog
+    from storage.ledger.catalog import Catalog
 
     assert tags(Catalog(str(words.parent / "catalog"))) == []
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from flows.recipes import RECIPES, Recipe, stages_of
-from storage.selection import Selection
-from storage.table import Status
+from storage.ledger.selection import Selection
+from storage.ledger.table import Status
 from tests.media_files import DATA, needs_data
 from tests.toy.inline import Ran, run_inline
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from flows.review import app
 from flows.reviewing import awaiting, cards_of, read_lines, read_text, take, write_page
 from flows.reviewpage import summary
-from storage.reviews import ReviewError
+from storage.ledger.mask_verdicts import ReviewError
 from tests.toy.inline import Ran, run_inline, toy_stages, write_words
 from tests.toy.masks import make_known, screened
 

@@ -19,8 +19,9 @@ from flows.driver import Request
 from flows.rebuild import RUNNER, ask_people, bring_up_to_date
 from flows.recipes import Stages, stages_of
 from infra.profiles import load_profile
-from storage.catalog import Catalog
-from storage.publish import load_version, tags
+from storage.ledger.catalog import Catalog
+from storage.ledger.lance_files import open_table
+from storage.versions.version import load_version, tags
 from tasks.screen import ScreenConfig
 from tasks.stage import StageConfig
 from tests.toy.inline import run_inline, write_words
@@ -115,4 +116,4 @@ def test_an_empty_form_goes_on_without(server: None, request_: Request) -> None:
 
     catalog = Catalog(request_.catalog)
     assert run_and(people, lambda: ask_people(catalog)).is_completed()
-    assert catalog.open("reviews") is None
+    assert open_table(catalog, "reviews") is None

@@ -19,8 +19,8 @@ import yaml
 from flows.democorpus import SHORT, make_corpus
 from flows.recipes import RECIPES, nodes_of, stages_of
 from flows.serve import POOL, ROOT, deploy, prefect_command, prefect_process, wait_healthy
-from storage.catalog import Catalog
-from storage.publish import load_version, tags
+from storage.ledger.catalog import Catalog
+from storage.versions.version import load_version, tags
 
 pytestmark = pytest.mark.timeout(400)
 MANY = 80

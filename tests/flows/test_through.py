@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from flows.recipes import nodes_of
-from storage import lineage
-from storage.publish import load_version
-from storage.rows import Blob
-from storage.splits import split_of
+from storage.ledger.rows import Blob
+from storage.versions.speaker_split import split_of
+from storage.versions.trace import trace
+from storage.versions.version import load_version
 from tasks.stage import Annotate, Collective, Stage, StageConfig, Through
 from tests.toy.inline import Ran, run_inline, write_words
 from tests.toy.stages import SHARES, Length, Lines
@@ -115,7 +115,7 @@ def test_what_is_read_through_enters_the_fingerprint_and_so_does_who_names_it() 
 
     assert fingerprint(scale=2.0) != fingerprint()
     nodes = {node.name: node for node in nodes_of(stages())}
-    assert nodes["duet"].made.upstream == [
+    assert nodes["duet"].computation.upstream == [
         nodes["partner"].fingerprint,
         nodes["lines"].fingerprint,
         f"{nodes['length'].fingerprint} by partner",
@@ -148,7 +148,7 @@ def test_a_trace_leads_to_the_other_item_and_its_source(words: Path) -> None:
     _, rows = load_version(ran.catalog, "v1")
     table = rows.to_table()
     by_text = dict(zip(table["lines_text"].to_pylist(), table["item_id"].to_pylist(), strict=True))
-    found = lineage.trace(ran.catalog, by_text["two"])
+    found = trace(ran.catalog, by_text["two"])
     named = [(s.stage, s.named_by) for s in found.steps if s.row["item_id"] == by_text["five"]]
     assert named == [("lines", "partner"), ("length", "partner")]
     assert set(found.uris) == {str(words / "a.txt"), str(words / "b.txt")}

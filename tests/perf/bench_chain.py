@@ -44,9 +44,9 @@ from infra.cluster import start
 from infra.engine.loop import Engine
 from infra.profiles import Profile
 from infra.resources import Needs, Resources
-from storage.catalog import Catalog
-from storage.rows import Blob
-from storage.selection import select
+from storage.ledger.catalog import Catalog
+from storage.ledger.rows import Blob
+from storage.ledger.selection import select
 from storage.sources import Listing, make_source
 from storage.store import Store
 from tasks.stage import Annotate, Stage, StageConfig

@@ -22,8 +22,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from storage.catalog import SOURCES, Catalog, Node
-from storage.table import create_dataset
+from storage.ledger.catalog import Catalog
+from storage.ledger.lance_files import create_dataset
+from storage.ledger.node import SOURCES, Node
 from tests.perf.line import Line, Say
 
 MILLION = 1_000_000
@@ -109,9 +110,9 @@ def _array(values: Any, field: pa.Field, n: int, is_blob: bool) -> pa.Array:
 def _measure(folder: Path) -> dict[str, float]:
     from flows.planning import make_plan
     from flows.recipes import nodes_of
-    from storage.publish import publish
     from storage.sources import list_sources
     from storage.store import Store
+    from storage.versions.publish import publish
     from tests.toy.inline import LAPTOP, toy_stages
 
     stages, catalog = toy_stages(), Catalog(str(folder / "catalog"))

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from storage.catalog import Node, ledger_row
-from storage.fingerprint import Made
-from storage.rows import Blob
+from storage.ledger.fingerprint import Computation
+from storage.ledger.node import Node
+from storage.ledger.rows import Blob
+from storage.ledger.table import ledger_row
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Scored:
     poster: Blob
 
 
-MADE = Made("scored", 1, {"rate": 5}, {}, ())
+MADE = Computation("scored", 1, {"rate": 5}, {}, ())
 NODE = Node("scored", Scored, MADE, ("sources",))
 
 

@@ -15,14 +15,16 @@ from flows.doctor import examine
 from flows.planning import listed_ids
 from flows.recipes import nodes_of
 from flows.status import show_status
-from storage import lineage
-from storage.catalog import SOURCES, Catalog
-from storage.gc import collect, find_garbage
-from storage.lock import CatalogBusy
-from storage.publish import load_version, publish
-from storage.selection import select
+from storage.ledger.catalog import Catalog
+from storage.ledger.lock import CatalogBusy
+from storage.ledger.node import SOURCES
+from storage.ledger.selection import select
 from storage.sources import list_sources
 from storage.store import Store
+from storage.versions.garbage import collect, find_garbage
+from storage.versions.publish import publish
+from storage.versions.trace import trace
+from storage.versions.version import load_version
 from tests.toy.inline import run_jobs, toy_stages
 
 pytest.importorskip("moto")
@@ -101,7 +103,7 @@ def test_looking_writes_nothing_to_the_store(store: Store) -> None:
     assert catalog.holder() is None
     show_status(catalog)
     examine("mini", "laptop", catalog.root)
-    assert lineage.trace(catalog, "a.txt").steps
+    assert trace(catalog, "a.txt").steps
     assert _versions(fs) == before
     with catalog.lock("first"):
         assert "run first" in str(catalog.holder())

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.catalog import Catalog
-from storage.reviews import Line, ReviewError, give, newest
+from storage.ledger.catalog import Catalog
+from storage.ledger.lance_files import open_table
+from storage.ledger.mask_verdicts import Line, ReviewError, give, newest
 from tests.storage.ledger import NODE, rows
 
 
@@ -27,7 +28,7 @@ def test_the_newest_verdict_stands_and_saying_it_again_adds_nothing(catalog: Cat
     assert ([r.verdict for r in again], as_before) == (["reject"], 1)
     stand = newest(Catalog(catalog.root), NODE.fingerprint)
     assert {i: r.verdict for i, r in stand.items()} == {"item000001": "accept", "item000002": "reject"}
-    assert catalog.open("reviews").count_rows() == 3, "what was said before is still there"
+    assert open_table(catalog, "reviews").count_rows() == 3, "what was said before is still there"
 
 
 def test_a_verdict_is_about_what_was_seen(catalog: Catalog) -> None:
@@ -47,7 +48,7 @@ def test_a_verdict_is_about_what_was_seen(catalog: Catalog) -> None:
 def test_one_wrong_line_is_named_and_nothing_is_written(catalog: Catalog, wrong: Line, told: str) -> None:
     with pytest.raises(ReviewError, match=told):
         give(catalog, NODE, [line(1), wrong], "Ana")
-    assert catalog.open("reviews") is None
+    assert open_table(catalog, "reviews") is None
 
 
 def test_verdicts_need_a_name(catalog: Catalog) -> None:

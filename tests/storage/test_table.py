@@ -12,8 +12,11 @@ from typing import Any
 import lance
 import pytest
 
-from storage.rows import Blob
-from storage.table import Follower, Status, StorageError, Table, check_space
+from storage.errors import StorageError
+from storage.ledger.follower import Follower
+from storage.ledger.lance_files import check_space
+from storage.ledger.rows import Blob
+from storage.ledger.table import Status, Table
 from tests.storage.ledger import MADE, Scored, row, rows
 
 
@@ -214,7 +217,9 @@ def test_a_full_disk_is_a_clear_stop_and_the_table_stays_whole(tmp_path: Path, m
     disk.mkdir()
     if os.system(f"mount -t tmpfs -o size=4m tmpfs {disk} 2>/dev/null"):
         pytest.skip("this machine does not let us mount a small disk")
-    monkeypatch.setattr("storage.table.DISK_MARGIN", -(1 << 40))  # meet the real error, not our own check
+    monkeypatch.setattr(
+        "storage.ledger.lance_files.DISK_MARGIN", -(1 << 40)
+    )  # meet the real error, not our own check
     try:
         table = Table(str(disk / "t.lance"), Scored)
         table.append([row(0, blob=100_000)])

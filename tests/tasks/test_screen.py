@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storage.reviews import Line, Review, give
+from storage.ledger.mask_verdicts import Line, Review, give
 from tasks.screen import HeldBack, Screen, ScreenConfig, ScreenInput, ScreenRow
 from tests.toy.inline import Ran, run_inline, write_words
 from tests.toy.masks import screened

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from storage.splits import split_of
+from storage.versions.speaker_split import split_of
 from tasks.speakers import SpeakerRow, Speakers, SpeakersConfig, SpeakersInput
 
 SHARES = {"train": 0.9, "val": 0.05, "test": 0.05}

@@ -10,12 +10,14 @@ from flows.planning import Plan, listed_ids, make_plan
 from flows.recipes import nodes_of
 from infra.engine.jobs import Done, Failed, Job, Work
 from infra.profiles import load_profile
-from storage.catalog import Catalog, Node
-from storage.forgotten import refuse_forgotten
-from storage.publish import Version, publish
-from storage.selection import Selection, select
+from storage.ledger.catalog import Catalog
+from storage.ledger.forgotten import refuse_forgotten
+from storage.ledger.node import Node
+from storage.ledger.selection import Selection, select
 from storage.sources import list_sources
 from storage.store import Store
+from storage.versions.publish import publish
+from storage.versions.version import Version
 from tasks.stage import Stage
 from tests.toy.stages import Length, Lines, Long
 
@@ -63,7 +65,7 @@ def run_inline(folder: Path, root: Path, stages: dict[str, Stage], batch: int = 
     plan = make_plan(catalog, stages, nodes, LAPTOP, listing)
     computed = run_jobs(catalog, stages, nodes, plan.chosen, run, batch)
     chosen = select(catalog, nodes, listed_ids(listing))
-    facts = {"recipe": {n.name: n.made.config for n in nodes}, "git_commit": ""}
+    facts = {"recipe": {n.name: n.computation.config for n in nodes}, "git_commit": ""}
     version = publish(catalog, nodes, chosen, facts)
     return Ran(catalog, nodes, plan, computed, chosen, version)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from flows.recipes import STAGES
+from storage.ledger.rows import Blob
 from storage.media.images import encode_jpeg
-from storage.rows import Blob
-from storage.splits import split_of
+from storage.versions.speaker_split import split_of
 from tasks.screen import Screen, ScreenConfig
 from tasks.stage import Annotate, Stage, StageConfig
 from tests.toy.stages import SHARES, Lines

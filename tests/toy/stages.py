@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from storage.rows import Blob
-from storage.splits import split_of
+from storage.ledger.rows import Blob
+from storage.versions.speaker_split import split_of
 from tasks.stage import Annotate, Expand, Expanded, Rejected, StageConfig
 
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}

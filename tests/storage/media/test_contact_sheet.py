@@ -8,8 +8,11 @@ import pytest
 
 from flows.sheets import stage_sheet
 from flows.show import blobs, rows_to_show
-from storage.catalog import Catalog, Node, ledger_row
-from storage.fingerprint import Made
+from storage.errors import StorageError
+from storage.ledger.catalog import Catalog
+from storage.ledger.fingerprint import Computation
+from storage.ledger.node import Node
+from storage.ledger.table import ledger_row
 from storage.listing import Listing
 from storage.media.cards import PAD, caption_lines
 from storage.media.contact_sheet import contact_sheet, stacked, stills
@@ -19,7 +22,6 @@ from storage.media.encode import encode_video
 from storage.media.images import encode_jpeg
 from storage.media.lettering import text_width
 from storage.media.mosaic import mosaic
-from storage.table import StorageError
 from tasks.ingest import ClipRow
 from tasks.probe import ProbeRow
 from tasks.quality import QualityRow
@@ -161,7 +163,7 @@ OUTPUTS = {
 def catalog(tmp_path):
     """Three sources: red and green are clips of two people, blue is refused by ingest. Green is rejected."""
     made = Catalog(str(tmp_path / "catalog"))
-    nodes = {n: Node(n, out, Made(n, 1, {}, {}, ()), reads) for n, (out, reads) in OUTPUTS.items()}
+    nodes = {n: Node(n, out, Computation(n, 1, {}, {}, ()), reads) for n, (out, reads) in OUTPUTS.items()}
     made.record(list(nodes.values()))
     run = {"recipe": "", "profile": "", "sources": "", "flow_run": "", "git_commit": "", "message": ""}
     made.log_run(run="r1", event="started", fingerprints=[n.fingerprint for n in nodes.values()], **run)
@@ -244,7 +246,7 @@ def test_a_source_that_became_no_clip_is_shown_from_its_file(catalog, tmp_path):
 
 
 def test_the_choice_takes_people_in_turn(catalog):
-    node = Node("ingest", ClipRow, Made("ingest", 1, {}, {}, ()), ("probe",))
+    node = Node("ingest", ClipRow, Computation("ingest", 1, {}, {}, ()), ("probe",))
     many = [
         ledger_row(node, f"a-{k}", "r1", parent_id=f"q-{k}", values={"named_speaker": "red", "uri": "/x.mp4"})
         for k in range(20)

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from storage.catalog import Catalog, Node
-from storage.table import LEDGER, Status, StorageError, latest, row_key
+from storage.errors import StorageError
+from storage.ledger.catalog import Catalog
+from storage.ledger.node import Node
+from storage.ledger.table import LEDGER, Status, latest, row_key
 
 
 def held(catalog: Catalog, nodes: Iterable[Node], item: str = "") -> list[dict[str, Any]]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from storage.catalog import Catalog
-from storage.lineage import stage_order
-from storage.publish import load_version, tags
+from storage.ledger.catalog import Catalog
+from storage.ledger.lance_files import open_table
+from storage.ledger.newest import newest_fingerprints, stage_order
+from storage.versions.version import load_version, tags
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def find_garbage(catalog: Catalog, keep_versions: int | None = None) -> Garbage:
     reached = _reached(catalog, [t for t in known if t not in dropped])
     counts = {}
     for stage in stage_order(catalog)[1:]:
-        dataset = catalog.open(stage)
+        dataset = open_table(catalog, stage)
         if dataset is not None:
             counts[stage] = dataset.count_rows(_unreached(reached))
     return Garbage({s: n for s, n in counts.items() if n}, tuple(dropped))
@@ -43,12 +44,12 @@ def collect(catalog: Catalog, garbage: Garbage) -> Garbage:
         _drop_tag(catalog, tag)
     reached = _reached(catalog, tags(catalog))
     for stage in stage_order(catalog):
-        dataset = catalog.open(stage)
+        dataset = open_table(catalog, stage)
         if dataset is not None:
             if stage in garbage.rows:
                 drop_rows(dataset, _unreached(reached))
             clean(dataset)
-    dataset = catalog.open("dataset")
+    dataset = open_table(catalog, "dataset")
     if dataset is not None:
         clean(dataset)
     return Garbage(garbage.rows, garbage.versions, max(0, before - _size(catalog)))
@@ -56,8 +57,7 @@ def collect(catalog: Catalog, garbage: Garbage) -> Garbage:
 
 def _reached(catalog: Catalog, kept: list[str]) -> set[str]:
     reached = {f for t in kept for f in load_version(catalog, t)[0].manifest["fingerprints"].values()}
-    runs = catalog.runs()
-    return reached | set(runs[0]["fingerprints"] if runs else [])
+    return reached | set(newest_fingerprints(catalog).values())
 
 
 def _unreached(reached: set[str]) -> str:
@@ -68,7 +68,7 @@ def _unreached(reached: set[str]) -> str:
 def _drop_tag(catalog: Catalog, tag: str) -> None:
     """The dataset's own tag first: from then on the version is gone, whatever else remains."""
     for name in ("dataset", *stage_order(catalog)):
-        dataset = catalog.open(name)
+        dataset = open_table(catalog, name)
         if dataset is not None and tag in dataset.tags.list():
             dataset.tags.delete(tag)
 

@@ -15,10 +15,13 @@ from enum import StrEnum
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.catalog import Catalog, Node
-from storage.fingerprint import digest
-from storage.rows import row_fields, schema_of
-from storage.table import PRIMARY_KEY, Status, StorageError, create_dataset, insert_new
+from storage.errors import StorageError
+from storage.ledger.catalog import Catalog
+from storage.ledger.fingerprint import digest
+from storage.ledger.lance_files import PRIMARY_KEY, create_dataset, insert_new, open_table
+from storage.ledger.node import Node
+from storage.ledger.rows import row_fields, schema_of
+from storage.ledger.table import Status
 
 TABLE, COLUMN = "reviews", "review"
 AWAITING = "awaiting_review"
@@ -68,7 +71,7 @@ def follows(row_type: type) -> bool:
 
 def newest(catalog: Catalog, seen: str) -> dict[str, Review]:
     """Item -> the verdict that stands. Row ids grow with every commit, so clocks need not agree."""
-    dataset = catalog.open(TABLE)
+    dataset = open_table(catalog, TABLE)
     if dataset is None:
         return {}
     rows = dataset.to_table(filter=f"seen = '{seen}'", with_row_id=True).sort_by("_rowid")
@@ -111,7 +114,7 @@ def give(catalog: Catalog, looked_at: Node, lines: list[Line], who: str) -> tupl
 
 
 def _wrong(catalog: Catalog, looked_at: Node, lines: list[Line]) -> list[str]:
-    made = catalog.made()
+    made = catalog.computations()
     seen = {line.seen for line in lines if line.seen in made and made[line.seen].stage == looked_at.name}
     known = {one: _items(catalog, looked_at, one) for one in seen}
     first: dict[str, int] = {}
@@ -144,6 +147,6 @@ def _review(line: Line, who: str) -> Review:
 
 def _add(catalog: Catalog, reviews: list[Review]) -> None:
     schema = pa.schema([f.with_metadata(PRIMARY_KEY) if f.name == "key" else f for f in schema_of(Review)])
-    there = catalog.open(TABLE)
+    there = open_table(catalog, TABLE)
     dataset = create_dataset(catalog.uri(TABLE), schema, catalog.store.options) if there is None else there
     insert_new(dataset, pa.Table.from_pylist([asdict(r) for r in reviews], schema=schema), "key")

@@ -11,13 +11,9 @@ Lance 14: with a BTREE index on the key that check is skipped (208 rows for 120 
 without it there were none twice. The scan that replaces the index takes 17 ms over 200,000 rows.
 """
 
-import errno
-import logging
-import re
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -25,18 +21,21 @@ import lance
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.rows import is_blob, row_fields, schema_of
+from storage.errors import StorageError
+from storage.ledger.lance_files import (
+    PRIMARY_KEY,
+    add_missing_columns,
+    create_dataset,
+    insert_new,
+    open_dataset,
+)
+from storage.ledger.node import Node
+from storage.ledger.rows import is_blob, row_fields, schema_of
 
-PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 SMALL_FRAGMENTS = 48
 """Compact when a table holds so many: every manifest lists them all, and each scan opens them all."""
 KEEP_OLD = timedelta(minutes=5)
 """Readers may still be in a version that compaction replaced."""
-DISK_MARGIN = 64 << 20
-
-
-class StorageError(RuntimeError):
-    """Something a person must mend (a full disk, a table of another shape); says what to do."""
 
 
 class Status(StrEnum):
@@ -102,7 +101,7 @@ class Table:
         if dataset is None:
             self.dataset = create_dataset(self.uri, self.schema, self.options)
         else:
-            self.dataset = _evolve(dataset, self.schema)
+            self.dataset = add_missing_columns(dataset, self.schema)
         return self.dataset
 
     # -- writing ---------------------------------------------------------------------------------------
@@ -177,52 +176,6 @@ class Table:
         return dataset.scanner(columns=list(columns), filter=where, with_row_id=True).to_table()
 
 
-class Follower:
-    """What was committed since the last look: new fragments only, so a long run stays linear.
-
-    Compaction rewrites old rows into new fragments; stable row ids only ever grow, so a high-water
-    mark tells old rows from new ones.
-    """
-
-    def __init__(self, table: Table, fingerprint: str) -> None:
-        self.table, self.fingerprint = table, fingerprint
-        self.seen: set[int] = set()
-        self.mark = -1
-
-    def skip_to_now(self) -> None:
-        """Only what is committed from here on is new."""
-        dataset = self.table.refresh()
-        if dataset is None:
-            return
-        self.seen = {f.fragment_id for f in dataset.get_fragments()}
-        rows = dataset.scanner(columns=[], with_row_id=True).to_table()["_rowid"]
-        self.mark = pc.max(rows).as_py() if len(rows) else -1
-
-    def new(self) -> pa.Table:
-        dataset = self.table.refresh()
-        fragments = dataset.get_fragments() if dataset is not None else []
-        fragments = [f for f in fragments if f.fragment_id not in self.seen]
-        self.seen.update(f.fragment_id for f in fragments)
-        if dataset is None or not fragments:
-            return _no_states()
-        rows = dataset.scanner(
-            columns=STATE_COLUMNS,
-            filter=f"fingerprint = '{self.fingerprint}'",
-            fragments=fragments,
-            with_row_id=True,
-        ).to_table()
-        rows = rows.filter(pc.greater(rows["_rowid"], self.mark))
-        if rows.num_rows:
-            self.mark = pc.max(rows["_rowid"]).as_py()
-        return latest(rows)
-
-
-def _no_states() -> pa.Table:
-    fields = [f for f in schema_of(Ledger) if f.name in STATE_COLUMNS]
-    order = [next(f for f in fields if f.name == c) for c in STATE_COLUMNS]
-    return pa.schema([*order, pa.field("_rowid", pa.uint64())]).empty_table()
-
-
 def latest(rows: pa.Table) -> pa.Table:
     """Only each parent's newest revision. Most tables hold no second one, and then this is free."""
     if not rows.num_rows or pc.max(rows["revision"]).as_py() == 0:
@@ -230,66 +183,6 @@ def latest(rows: pa.Table) -> pa.Table:
     newest = rows.group_by("parent_id").aggregate([("revision", "max")])
     joined = rows.join(newest, "parent_id")
     return joined.filter(pc.equal(joined["revision"], joined["revision_max"])).select(rows.column_names)
-
-
-# -- Lance, and only Lance, below ----------------------------------------------------------------------
-
-
-def open_dataset(uri: str, options: dict[str, str] | None = None, version: Any = None) -> Any:
-    """The dataset, or None when nothing is there."""
-    try:
-        return lance.dataset(uri, version=version, storage_options=options)
-    except ValueError as error:
-        if "not found" in str(error).lower() or "does not exist" in str(error).lower():
-            return None
-        raise
-
-
-def create_dataset(uri: str, schema: pa.Schema, options: dict[str, str] | None = None) -> lance.LanceDataset:
-    try:
-        return lance.write_dataset(
-            schema.empty_table(),
-            uri,
-            schema=schema,
-            data_storage_version="2.2",
-            enable_stable_row_ids=True,
-            storage_options=options,
-        )
-    except OSError as error:
-        if "already exists" in str(error):  # somebody was quicker
-            return lance.dataset(uri, storage_options=options)
-        raise storage_error(uri, error) from error
-
-
-def insert_new(dataset: lance.LanceDataset, data: pa.Table, key: str) -> int:
-    """Insert the rows whose key is not there yet, atomically, safe beside other writers."""
-    check_space(dataset.uri, data.nbytes)
-    merge = dataset.merge_insert(key).when_not_matched_insert_all().use_index(False).conflict_retries(50)
-    try:
-        return merge.execute(data)["num_inserted_rows"]
-    except (OSError, RuntimeError) as error:
-        raise storage_error(dataset.uri, error) from error
-
-
-def check_space(uri: str, needed: int) -> None:
-    """Stop before the disk is full: afterwards not even the reason could be written."""
-    if re.match(r"^\w+://", uri) and not uri.startswith("file://"):
-        return
-    free = shutil.disk_usage(uri.removeprefix("file://")).free
-    if free < DISK_MARGIN + 2 * needed:
-        raise StorageError(
-            f"the disk under {uri} is full ({free >> 20} MB left, {(DISK_MARGIN + 2 * needed) >> 20} MB wanted); "
-            "free some space (`redub gc`) and run the same command again: it goes on where it stopped"
-        )
-
-
-def storage_error(uri: str, error: BaseException) -> BaseException:
-    """A full disk in words; anything else as it is."""
-    if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
-        return StorageError(
-            f"the disk under {uri} is full; free some space (`redub gc`) and run the same command again"
-        )
-    return error
 
 
 def _table_schema(output: type, blobs: Iterable[str]) -> pa.Schema:
@@ -307,36 +200,30 @@ def _table_schema(output: type, blobs: Iterable[str]) -> pa.Schema:
     return pa.schema(ledger + own)
 
 
-def _evolve(dataset: lance.LanceDataset, wanted: pa.Schema) -> lance.LanceDataset:
-    """Give an older table the columns that a stage gained. Rows that lack them hold null."""
-    have = {f.name: f for f in dataset.schema}
-    changed = [f.name for f in wanted if f.name in have and _plain(f) != _plain(have[f.name])]
-    if changed:
-        raise StorageError(
-            f"{dataset.uri}: column {changed[0]!r} is {have[changed[0]].type} and the code now says "
-            f"{wanted.field(changed[0]).type}; give the new column another name"
-        )
-    missing = [f for f in wanted if f.name not in have]
-    if missing:
-        logging.getLogger(__name__).info("adding %s to %s", [f.name for f in missing], dataset.uri)
-        _add_columns(dataset, missing)
-    return dataset
-
-
-def _add_columns(dataset: lance.LanceDataset, missing: list[pa.Field]) -> None:
-    """Of two writers that add the same columns at once, Lance lets one through; the other then has them."""
-    try:
-        dataset.add_columns(pa.schema(missing))
-    except (OSError, ValueError):
-        dataset.checkout_latest()
-        if not {f.name for f in missing} <= set(dataset.schema.names):
-            raise
-    dataset.checkout_latest()
-
-
-def _plain(field: pa.Field) -> Any:
-    """A column's type for comparing; a blob reads back as its descriptor."""
-    is_lance_blob = isinstance(field.type, lance.blob.BlobType) or b"lance-encoding:blob" in (
-        field.metadata or {}
-    )
-    return "blob" if is_lance_blob else field.type
+def ledger_row(
+    node: Node,
+    item_id: str,
+    run: str,
+    *,
+    parent_id: str | None = None,
+    status: Status = Status.OK,
+    revision: int = 0,
+    values: dict[str, Any] | None = None,
+    **rest: Any,
+) -> dict[str, Any]:
+    """One row, ready for Table.append."""
+    parent = parent_id or item_id
+    base = {
+        "key": row_key(item_id, parent, node.fingerprint, revision),
+        "item_id": item_id,
+        "parent_id": parent,
+        "fingerprint": node.fingerprint,
+        "status": str(status),
+        "revision": revision,
+        "attempts": 1,
+        "seconds": 0.0,
+        "bytes": sum(len(v) for v in (values or {}).values() if isinstance(v, (bytes, str))),
+        "run": run,
+        "written_at": datetime.now(UTC),
+    }
+    return {**(values or {}), **base, **rest}

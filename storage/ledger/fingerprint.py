@@ -12,7 +12,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Made:
+class Computation:
     """One fingerprint spelled out; a catalog keeps these, so that a row can be explained years later."""
 
     stage: str

@@ -15,12 +15,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from storage.catalog import SOURCES, Catalog
-from storage.forgotten import forgotten, forgotten_items, hashed, remember
-from storage.gc import clean, drop_rows
-from storage.lineage import any_of, items_below, naming_columns, rows_where, stage_order
-from storage.publish import COUNTED, counted, load_version, tags, write_version
-from storage.table import StorageError
+from storage.errors import StorageError
+from storage.ledger.catalog import Catalog
+from storage.ledger.forgotten import forgotten, forgotten_items, hashed, remember
+from storage.ledger.lance_files import open_table
+from storage.ledger.newest import stage_order
+from storage.ledger.node import SOURCES
+from storage.versions.descent import any_of, items_below, naming_columns, rows_where
+from storage.versions.garbage import clean, drop_rows
+from storage.versions.publish import COUNTED, counted
+from storage.versions.version import load_version, tags, write_version
 
 REVIEW_PAGE = "review"
 TOLD = 8
@@ -161,9 +165,9 @@ def _add_made_from(
     catalog: Catalog, stages: Sequence[str], rows: dict[str, set[str]], items: set[str]
 ) -> None:
     """Rows of other items that name one of these, and what came after: they may hold its picture or its sound."""
-    columns = naming_columns(catalog.made())
+    columns = naming_columns(catalog.computations())
     for place, stage in enumerate(stages):
-        dataset = catalog.open(stage)
+        dataset = open_table(catalog, stage)
         for column in columns & set(dataset.schema.names if dataset is not None else ()):
             naming = {r["item_id"] for r in rows_where(catalog, stage, any_of(column, items), ["item_id"])}
             for later in stages[place:]:
@@ -182,7 +186,7 @@ def _where(ids: Iterable[str]) -> str:
 
 
 def _count(catalog: Catalog, stage: str, ids: set[str]) -> int:
-    dataset = catalog.open(stage)
+    dataset = open_table(catalog, stage)
     return 0 if dataset is None else dataset.count_rows(_where(ids))
 
 
@@ -198,17 +202,17 @@ def forget(catalog: Catalog, found: Found) -> None:
     for stage, ids in reversed(
         list(found.rows.items())
     ):  # sources last: from them all others are found again
-        dataset = catalog.open(stage)
+        dataset = open_table(catalog, stage)
         if dataset is not None:
             drop_rows(dataset, _where(ids))
             _move_tags(dataset)
             clean(dataset)
-    reviews = catalog.open("reviews")
+    reviews = open_table(catalog, "reviews")
     if reviews is not None:
         drop_rows(reviews, any_of("item", found.items))
         clean(reviews)
     if tags(catalog):
-        clean(catalog.open("dataset"))
+        clean(open_table(catalog, "dataset"))
     fs, path = catalog.store.filesystem(f"{catalog.root}/{REVIEW_PAGE}")
     if fs.exists(path):
         fs.rm(path, recursive=True)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.catalog import SOURCES, Catalog, NamedRead, Node
-from storage.forgotten import forgotten_items
-from storage.reviews import follows, reopened
-from storage.table import Status
+from storage.ledger.catalog import Catalog
+from storage.ledger.forgotten import forgotten_items
+from storage.ledger.mask_verdicts import follows, reopened
+from storage.ledger.node import SOURCES, NamedRead, Node
+from storage.ledger.table import Status
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""What was deleted for good (storage/forget.py), as hashes and ids, by which it is refused when it comes back."""
+"""What was deleted for good (storage/versions/forget.py), as hashes and ids, by which it is refused when it comes back."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from storage.catalog import Catalog
+from storage.ledger.catalog import Catalog
 from storage.listing import Listing, Source
 
 TABLE = "forgotten"

@@ -11,34 +11,24 @@ their schema, and last the dataset's own tag. A version exists when that tag doe
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import lance
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.catalog import Catalog, Node
-from storage.selection import Selection
-from storage.table import Status, StorageError, check_space, storage_error
+from storage.errors import StorageError
+from storage.ledger.catalog import Catalog
+from storage.ledger.node import Node
+from storage.ledger.selection import Selection
+from storage.ledger.table import Status
+from storage.versions.version import Version, latest_version, set_tag, write_version
 
-MANIFEST = b"redub.manifest"
 COUNTED = {"split": "splits", "licence": "licences", "consent": "consent"}
 """What must be known of every row of a dataset -> what the manifest calls the counts of it."""
 FACTS = (*COUNTED, "speaker")
 RIGHTS = ("licence", "consent")
-
-
-@dataclass(frozen=True)
-class Version:
-    tag: str
-    manifest: Mapping[str, Any]
-    new: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.tag} ({self.manifest['rows']} rows)"
 
 
 def publish(
@@ -73,7 +63,7 @@ def publish(
     manifest = _manifest(tag, content, nodes, chosen, members, counts) | {"facts": declared} | dict(facts)
     for node in nodes:
         table = catalog.table(node)
-        _set_tag(table.maintain(), tag)
+        set_tag(table.maintain(), tag)
     write_version(catalog, tag, members, manifest)
     return Version(tag, manifest, new=True)
 
@@ -197,51 +187,3 @@ def funnel_row(s: Selection) -> dict[str, Any]:
         "pending": s.todo.num_rows,
         **({"unmet": s.unmet} if s.node.named else {}),
     }
-
-
-def write_version(catalog: Catalog, tag: str, members: pa.Table, manifest: Mapping[str, Any]) -> None:
-    uri = catalog.uri("dataset")
-    data = members.replace_schema_metadata({MANIFEST: json.dumps(manifest, ensure_ascii=False).encode()})
-    check_space(catalog.root, data.nbytes)
-    try:
-        dataset = lance.write_dataset(
-            data,
-            uri,
-            mode="create" if catalog.open("dataset") is None else "overwrite",
-            data_storage_version="2.2",
-            enable_stable_row_ids=True,
-            storage_options=catalog.store.options or None,
-        )
-        _set_tag(dataset, tag)
-    except OSError as error:
-        raise storage_error(catalog.root, error) from error
-
-
-def _set_tag(dataset: lance.LanceDataset, tag: str) -> None:
-    """A tag left by a publish that was killed half-way is moved; a finished version's never is."""
-    make = dataset.tags.update if tag in dataset.tags.list() else dataset.tags.create
-    make(tag, dataset.version)
-
-
-# -- reading versions ----------------------------------------------------------------------------------
-
-
-def tags(catalog: Catalog) -> list[str]:
-    """Oldest first."""
-    dataset = catalog.open("dataset")
-    return sorted(dataset.tags.list(), key=lambda t: int(t[1:])) if dataset is not None else []
-
-
-def latest_version(catalog: Catalog) -> Version | None:
-    known = tags(catalog)
-    return load_version(catalog, known[-1])[0] if known else None
-
-
-def load_version(catalog: Catalog, tag: str) -> tuple[Version, lance.LanceDataset]:
-    """A version's manifest and its rows, for ever the same."""
-    known = tags(catalog)
-    if tag not in known:
-        have = f"it has {', '.join(known)}" if known else "it has none; `redub rebuild` publishes one"
-        raise StorageError(f"{catalog.root} has no version {tag!r}; {have}")
-    dataset = catalog.open("dataset", version=tag)
-    return Version(tag, json.loads(dataset.schema.metadata[MANIFEST])), dataset

@@ -10,7 +10,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,77 +18,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.fingerprint import Made
-from storage.lock import CatalogBusy, catalog_lock, holder
-from storage.rows import schema_of
+from storage.ledger.fingerprint import Computation
+from storage.ledger.lance_files import PRIMARY_KEY, create_dataset, insert_new, open_table
+from storage.ledger.lock import CatalogBusy, catalog_lock, holder
+from storage.ledger.node import LISTED, SOURCES, Node
+from storage.ledger.records import FingerprintRow, RunRow
+from storage.ledger.rows import schema_of
+from storage.ledger.table import Status, Table, ledger_row
 from storage.sources import Listing, Source
 from storage.store import Store
-from storage.table import PRIMARY_KEY, Status, Table, create_dataset, insert_new, open_dataset, row_key
-
-LISTED = Made("sources", 1, {}, {}, ())
-"""Sources are looked at, not computed: they share one fingerprint for ever."""
-
-
-@dataclass(frozen=True)
-class NamedRead:
-    """A read of another item's row: the row of `stage` whose item the column `by` of `holder` names."""
-
-    stage: str
-    by: str
-    holder: str
-
-
-@dataclass(frozen=True)
-class Node:
-    """A stage as storage sees it. `reads` are names of upstream nodes, the walked one first."""
-
-    name: str
-    output: type
-    made: Made
-    reads: tuple[str, ...]
-    expands: bool = False
-    named: tuple[NamedRead, ...] = ()
-    facts: tuple[str, ...] = ()
-    """Columns that say of every row in a version: its split, licence or consent."""
-
-    @property
-    def fingerprint(self) -> str:
-        return self.made.fingerprint
-
-    @property
-    def upstream(self) -> tuple[str, ...]:
-        """Names of all nodes whose rows it reads, as a worker is handed them: `reads`, then the named ones."""
-        return (*self.reads, *(named.stage for named in self.named))
-
-
-SOURCES = Node("sources", Source, LISTED, ())
-
-
-@dataclass(frozen=True)
-class FingerprintRow:
-    key: str
-    stage: str
-    version: int
-    config: str
-    weights: str
-    upstream: list[str]
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """Two rows a run: one when it starts, one when it ends; a killed run has only the first."""
-
-    key: str
-    run: str
-    event: str
-    at: datetime
-    recipe: str
-    profile: str
-    sources: str
-    flow_run: str
-    git_commit: str
-    fingerprints: list[str]
-    message: str
 
 
 class Catalog:
@@ -103,14 +41,10 @@ class Catalog:
         return Catalog, (self.root, self.store)
 
     def exists(self) -> bool:
-        return self.open("sources") is not None
+        return open_table(self, SOURCES.name) is not None
 
     def uri(self, name: str) -> str:
         return f"{self.root}/{name}.lance"
-
-    def open(self, name: str, version: str | None = None) -> Any:
-        """A table as Lance sees it, at a published version if one is named; None when it isn't there."""
-        return open_dataset(self.uri(name), self.store.options, version)
 
     def table(self, node: Node) -> Table:
         if node.name not in self._tables:
@@ -150,20 +84,20 @@ class Catalog:
             FingerprintRow(
                 n.fingerprint,
                 n.name,
-                n.made.version,
-                json.dumps(n.made.config),
-                json.dumps(n.made.weights),
-                list(n.made.upstream),
+                n.computation.version,
+                json.dumps(n.computation.config),
+                json.dumps(n.computation.weights),
+                list(n.computation.upstream),
             )
             for n in nodes
         ]
         self.insert("fingerprints", FingerprintRow, rows)
 
-    def made(self) -> dict[str, Made]:
+    def computations(self) -> dict[str, Computation]:
         """Every fingerprint this catalog ever computed with, spelled out."""
         rows = self.read("fingerprints")
         return {
-            r["key"]: Made(
+            r["key"]: Computation(
                 r["stage"], r["version"], json.loads(r["config"]), json.loads(r["weights"]), r["upstream"]
             )
             for r in rows
@@ -184,43 +118,14 @@ class Catalog:
         schema = pa.schema(
             [f.with_metadata(PRIMARY_KEY) if f.name == "key" else f for f in schema_of(row_type)]
         )
-        dataset = self.open(name)
+        dataset = open_table(self, name)
         if dataset is None:
             dataset = create_dataset(self.uri(name), schema, self.store.options)
         insert_new(dataset, pa.Table.from_pylist([asdict(r) for r in rows], schema=schema), "key")
 
     def read(self, name: str) -> list[dict[str, Any]]:
-        dataset = self.open(name)
+        dataset = open_table(self, name)
         return [] if dataset is None else dataset.to_table().to_pylist()
-
-
-def ledger_row(
-    node: Node,
-    item_id: str,
-    run: str,
-    *,
-    parent_id: str | None = None,
-    status: Status = Status.OK,
-    revision: int = 0,
-    values: dict[str, Any] | None = None,
-    **rest: Any,
-) -> dict[str, Any]:
-    """One row, ready for Table.append."""
-    parent = parent_id or item_id
-    base = {
-        "key": row_key(item_id, parent, node.fingerprint, revision),
-        "item_id": item_id,
-        "parent_id": parent,
-        "fingerprint": node.fingerprint,
-        "status": str(status),
-        "revision": revision,
-        "attempts": 1,
-        "seconds": 0.0,
-        "bytes": sum(len(v) for v in (values or {}).values() if isinstance(v, (bytes, str))),
-        "run": run,
-        "written_at": datetime.now(UTC),
-    }
-    return {**(values or {}), **base, **rest}
 
 
 def _source_row(source: Source, refusal: tuple[str, str] | None, run: str) -> dict[str, Any]:

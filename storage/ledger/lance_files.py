@@ -1,0 +1,118 @@
+"""What storage asks of Lance: open, create and extend a dataset, and insert rows without doubling any.
+
+Private to storage: what a dataset holds is for others to ask of tables, versions and the overview.
+"""
+
+import errno
+import logging
+import re
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import lance
+import pyarrow as pa
+
+from storage.errors import StorageError
+
+if TYPE_CHECKING:
+    from storage.ledger.catalog import Catalog
+
+PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
+DISK_MARGIN = 64 << 20
+
+
+def open_dataset(uri: str, options: dict[str, str] | None = None, version: Any = None) -> Any:
+    """The dataset, or None when nothing is there."""
+    try:
+        return lance.dataset(uri, version=version, storage_options=options)
+    except ValueError as error:
+        if "not found" in str(error).lower() or "does not exist" in str(error).lower():
+            return None
+        raise
+
+
+def open_table(catalog: "Catalog", name: str, version: str | None = None) -> Any:
+    """A table of a catalog as Lance sees it, at a published version if one is named; None when it isn't there."""
+    return open_dataset(catalog.uri(name), catalog.store.options, version)
+
+
+def create_dataset(uri: str, schema: pa.Schema, options: dict[str, str] | None = None) -> lance.LanceDataset:
+    try:
+        return lance.write_dataset(
+            schema.empty_table(),
+            uri,
+            schema=schema,
+            data_storage_version="2.2",
+            enable_stable_row_ids=True,
+            storage_options=options,
+        )
+    except OSError as error:
+        if "already exists" in str(error):  # somebody was quicker
+            return lance.dataset(uri, storage_options=options)
+        raise storage_error(uri, error) from error
+
+
+def insert_new(dataset: lance.LanceDataset, data: pa.Table, key: str) -> int:
+    """Insert the rows whose key is not there yet, atomically, safe beside other writers."""
+    check_space(dataset.uri, data.nbytes)
+    merge = dataset.merge_insert(key).when_not_matched_insert_all().use_index(False).conflict_retries(50)
+    try:
+        return merge.execute(data)["num_inserted_rows"]
+    except (OSError, RuntimeError) as error:
+        raise storage_error(dataset.uri, error) from error
+
+
+def check_space(uri: str, needed: int) -> None:
+    """Stop before the disk is full: afterwards not even the reason could be written."""
+    if re.match(r"^\w+://", uri) and not uri.startswith("file://"):
+        return
+    free = shutil.disk_usage(uri.removeprefix("file://")).free
+    if free < DISK_MARGIN + 2 * needed:
+        raise StorageError(
+            f"the disk under {uri} is full ({free >> 20} MB left, {(DISK_MARGIN + 2 * needed) >> 20} MB wanted); "
+            "free some space (`redub gc`) and run the same command again: it goes on where it stopped"
+        )
+
+
+def storage_error(uri: str, error: BaseException) -> BaseException:
+    """A full disk in words; anything else as it is."""
+    if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
+        return StorageError(
+            f"the disk under {uri} is full; free some space (`redub gc`) and run the same command again"
+        )
+    return error
+
+
+def add_missing_columns(dataset: lance.LanceDataset, wanted: pa.Schema) -> lance.LanceDataset:
+    """Give an older table the columns that a stage gained. Rows that lack them hold null."""
+    have = {f.name: f for f in dataset.schema}
+    changed = [f.name for f in wanted if f.name in have and _plain(f) != _plain(have[f.name])]
+    if changed:
+        raise StorageError(
+            f"{dataset.uri}: column {changed[0]!r} is {have[changed[0]].type} and the code now says "
+            f"{wanted.field(changed[0]).type}; give the new column another name"
+        )
+    missing = [f for f in wanted if f.name not in have]
+    if missing:
+        logging.getLogger(__name__).info("adding %s to %s", [f.name for f in missing], dataset.uri)
+        _add_columns(dataset, missing)
+    return dataset
+
+
+def _add_columns(dataset: lance.LanceDataset, missing: list[pa.Field]) -> None:
+    """Of two writers that add the same columns at once, Lance lets one through; the other then has them."""
+    try:
+        dataset.add_columns(pa.schema(missing))
+    except (OSError, ValueError):
+        dataset.checkout_latest()
+        if not {f.name for f in missing} <= set(dataset.schema.names):
+            raise
+    dataset.checkout_latest()
+
+
+def _plain(field: pa.Field) -> Any:
+    """A column's type for comparing; a blob reads back as its descriptor."""
+    is_lance_blob = isinstance(field.type, lance.blob.BlobType) or b"lance-encoding:blob" in (
+        field.metadata or {}
+    )
+    return "blob" if is_lance_blob else field.type

@@ -1,0 +1,79 @@
+"""What changed between two versions: settings, stages, and items with the reasons why they left."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.ledger.catalog import Catalog
+from storage.ledger.lance_files import open_table
+from storage.versions.version import load_version
+
+
+@dataclass(frozen=True)
+class Diff:
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    added: tuple[str, ...]
+    removed: Mapping[str, str]
+    """item_id -> why it is not in the later version."""
+    recomputed: tuple[str, ...]
+    """In both, but made by other code, settings or weights."""
+    settings: Mapping[str, tuple[Any, Any]]
+    """`stage.field` -> (before, after) of the recipe."""
+
+    def reasons(self) -> Counter[str]:
+        return Counter(self.removed.values())
+
+
+def diff(catalog: Catalog, before: str, after: str) -> Diff:
+    (a, a_rows), (b, b_rows) = load_version(catalog, before), load_version(catalog, after)
+    refs = [c for c in a_rows.schema.names if c.endswith("_row") and c in b_rows.schema.names]
+    old = _members(a_rows, refs)
+    new = _members(b_rows, refs)
+    gone = old.keys() - new.keys()
+    return Diff(
+        a.manifest,
+        b.manifest,
+        tuple(sorted(new.keys() - old.keys())),
+        _why_gone(catalog, b.manifest["fingerprints"], gone),
+        tuple(sorted(i for i in old.keys() & new.keys() if old[i] != new[i])),
+        _settings(a.manifest.get("recipe", {}), b.manifest.get("recipe", {})),
+    )
+
+
+def _members(dataset: Any, refs: list[str]) -> dict[str, tuple[int, ...]]:
+    rows = dataset.to_table(columns=["item_id", *refs])
+    columns = [rows[c].to_pylist() for c in refs]
+    return dict(zip(rows["item_id"].to_pylist(), zip(*columns, strict=True), strict=True))
+
+
+def _why_gone(catalog: Catalog, fingerprints: Mapping[str, str], gone: set[str]) -> dict[str, str]:
+    reasons = dict.fromkeys(sorted(gone), "its source is no longer listed")
+    for stage, fingerprint in fingerprints.items():
+        where = f"fingerprint = '{fingerprint}' AND status != 'ok'"
+        dataset = open_table(catalog, stage)
+        rows = dataset.to_table(columns=["item_id", "status", "code", "reason"], filter=where)
+        rows = rows.filter(pc.is_in(rows["item_id"], value_set=_strings(gone)))
+        for row in rows.to_pylist():
+            reasons[row["item_id"]] = f"{stage}: {row['status']}, {row['code'] or row['reason']}"
+    return reasons
+
+
+def _strings(values: Iterable[str]) -> Any:
+    return pa.array(list(values), pa.string())
+
+
+def _settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    a, b = _flat(before), _flat(after)
+    return {k: (a.get(k), b.get(k)) for k in sorted(a.keys() | b.keys()) if a.get(k) != b.get(k)}
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat

@@ -43,7 +43,7 @@ def main() -> None:
     environment.prepare()
     from infra.jobs import EngineError
     from infra.profiles import ProfileError
-    from models.references import ModelError
+    from models.weights.references import ModelError
     from storage.lock import CatalogBusy
     from storage.sources import SourceError
     from storage.table import StorageError

@@ -17,8 +17,8 @@ from flows.recipes import load_recipe, stages_of
 from flows.view import console, size
 from flows.weights import references_in
 from infra.profiles import Profile, load_profile, needs_for
-from models.catalogue import find
-from models.references import ModelError, parse, resolve
+from models.weights.known import find
+from models.weights.references import ModelError, parse, resolve
 from storage.catalog import Catalog
 from storage.lock import CatalogBusy
 from tasks.stage import Stage

@@ -24,7 +24,7 @@ from infra.cluster import start as start_cluster
 from infra.engine import Engine
 from infra.jobs import Stats
 from infra.profiles import Profile, ProfileError
-from models.catalogue import licences, not_commercial
+from models.weights.licences import licences, not_commercial
 from storage.catalog import Catalog
 from storage.publish import Version, publish
 from storage.selection import select

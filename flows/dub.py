@@ -126,7 +126,7 @@ def _dubbed(clip: Clip, ask: Asked) -> "tuple[np.ndarray, list[str]]":
 
     from models.dit.dubbing import dub as run
     from models.dubber import loaded
-    from models.references import ModelError
+    from models.weights.references import ModelError
 
     where, dtype = _place(ask.device)
     names, config, settings, steps = _checked(clip, ask)
@@ -169,7 +169,7 @@ def _hastened(
 
 
 def _reference(name: str) -> str:
-    from models.catalogue import find
+    from models.weights.known import find
 
     known = find(name)
     return known.reference if known else name
@@ -178,7 +178,7 @@ def _reference(name: str) -> str:
 def _place(device: str) -> "tuple[str, torch.dtype]":
     import torch
 
-    from models.references import ModelError
+    from models.weights.references import ModelError
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cpu":

@@ -23,9 +23,9 @@ def inspect(
     import json
 
     from flows.view import console, number, size
-    from models.catalogue import about
     from models.dit.checkpoint import EXPERT
     from models.dit.checkpoint import inspect as look
+    from models.weights.about import about
 
     found = look(checkpoint)
     files = [found.path] if found.path.is_file() else sorted(found.path.glob("*.safetensors"))
@@ -65,7 +65,7 @@ def bench(
 
     from flows.view import console
     from models.dit.bench import SHAPES, counted, peak_of, timed
-    from models.references import ModelError
+    from models.weights.references import ModelError
 
     if unknown := sorted(set(names or []) - set(SHAPES)):
         raise ModelError(f"there is no preset {unknown[0]!r}; there are: {', '.join(SHAPES)}")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from models.catalogue import reference
+from models.weights.known import reference
 from storage import reviews
 from storage.catalog import SOURCES, Node
 from storage.fingerprint import Made

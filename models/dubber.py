@@ -18,9 +18,9 @@ from models.dit import checkpoint
 from models.dit.config import DitConfig
 from models.dit.presets import on_meta
 from models.dit.request import Parts
-from models.pretrained import load, load_processor
 from models.prompt import embedded, shape_of
-from models.references import ModelError, resolve
+from models.weights.pretrained import load, load_processor
+from models.weights.references import ModelError, resolve
 
 NONE = "none"
 

@@ -20,9 +20,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import AutoConfig, PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
 
-from models import catalogue
-from models.pretrained import load, load_processor
-from models.references import ModelError, cache, digest, resolve
+from models.weights.digests import digest
+from models.weights.known import reference as known_reference
+from models.weights.pretrained import load, load_processor
+from models.weights.references import ModelError, cache, resolve
 
 MOST = 512
 """Tokens that Wan's nets read."""
@@ -106,7 +107,7 @@ def _tokenizer_of(folder: Path) -> Path:
     """Beside the encoder or in its own folder; a part of a repository comes alone, and its tokenizer apart."""
     places = (folder, folder / "tokenizer", folder.parent / "tokenizer")
     found = [place / "tokenizer.json" for place in places if (place / "tokenizer.json").is_file()]
-    return found[0] if found else resolve(catalogue.reference("umt5-tokenizer"))
+    return found[0] if found else resolve(known_reference("umt5-tokenizer"))
 
 
 # -- an embedding as a file ----------------------------------------------------------------------------

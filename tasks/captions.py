@@ -15,10 +15,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from infra.resources import Needs
-from models.references import digest
 from models.vlm import Backend, load_vlm
 from models.vlm.prompts import GROUNDING, QUESTION
 from models.vlm.question import Sizes
+from models.weights.digests import digest
 from storage.encode import encode_jpeg
 from storage.font import draw_text
 from storage.media import decode_video, open_media

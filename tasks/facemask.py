@@ -16,7 +16,7 @@ from pydantic import model_validator
 
 from infra.resources import Needs
 from models.heads import load_head
-from models.references import digest
+from models.weights.digests import digest
 from storage.encode import encode_jpeg
 from storage.media import decode_video, open_media
 from storage.rows import Blob

@@ -10,8 +10,8 @@ from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor
 
 from models.audio.whisper import LAST, Whisper
 from models.audio.windows import FEATURES_HZ, RATE
-from models.pretrained import load, load_processor
-from models.references import ModelError, resolve
+from models.weights.pretrained import load, load_processor
+from models.weights.references import ModelError, resolve
 
 
 class Wav2Vec2Model(transformers.Wav2Vec2Model):

@@ -14,8 +14,8 @@ from transformers import WhisperFeatureExtractor, WhisperModel
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from models.audio.windows import FEATURES_HZ, RATE, near_frames
-from models.pretrained import load, load_processor
-from models.references import ModelError, resolve
+from models.weights.pretrained import load, load_processor
+from models.weights.references import ModelError, resolve
 
 WINDOW_S = 30
 """Whisper always listens to this much; what is missing is silence."""

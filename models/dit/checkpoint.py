@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from models.dit.config import DitConfig
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, on_meta, stacked
-from models.references import ModelError, resolve
+from models.weights.references import ModelError, resolve
 
 Shape = tuple[int, ...]
 EXPERT = "redub_expert"

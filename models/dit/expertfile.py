@@ -16,7 +16,7 @@ from torch import Tensor
 from models.dit.checkpoint import EXPERT, SHOWN, compared
 from models.dit.experts import LAYERS, Expert, attached, check_attached, inject, own_shapes, sizes_of
 from models.dit.net import VideoDit
-from models.references import ModelError, resolve
+from models.weights.references import ModelError, resolve
 
 
 def save(net: VideoDit, name: str, path: str | Path) -> None:

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from models.faces.face import Embedder, FaceBackend
-from models.references import ModelError
+from models.weights.references import ModelError
 
 Kind = Literal["mini", "mediapipe", "yunet"]
 

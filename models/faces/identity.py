@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from models.faces.onnx import session
 from models.faces.warp import inverse, similarity, warp
-from models.references import ModelError
+from models.weights.onnxfile import session
+from models.weights.references import ModelError
 
 SIDE = 112
 TEMPLATE_52 = np.array(

@@ -15,7 +15,7 @@ from mediapipe.tasks.python import BaseOptions, vision
 
 from models.faces.boxes import Box, around, crop, distinct, hull, overlap
 from models.faces.face import Face, Shape, face_size
-from models.references import ModelError, resolve
+from models.weights.references import ModelError, resolve
 
 EYES, NOSE, CORNERS, INNER_LIPS = ((33, 133), (362, 263)), 1, (61, 291), (13, 14)
 """Points of the mesh: the corners of either eye (the iris would follow the gaze), and so on."""

@@ -15,7 +15,7 @@ from models.faces.face import Face, Shape, face_size
 from models.faces.grid import MULTIPLE, Guess, decode, distinct_guesses
 from models.faces.nets import CROP, Detector, Landmarker
 from models.faces.warp import apply, scaling, turned_square, warp
-from models.references import ModelError, resolve
+from models.weights.references import ModelError, resolve
 
 SIGHTS = (160, 320)
 """Pixels of the longer side that the detector sees: more only where it found nothing, and there is more."""

@@ -9,9 +9,9 @@ import numpy as np
 from models.faces.boxes import Box, around, overlap
 from models.faces.face import Face, Shape, face_size
 from models.faces.grid import MULTIPLE, OUTPUTS, Guess, decode
-from models.faces.onnx import session
 from models.faces.warp import scaling, warp
-from models.references import ModelError
+from models.weights.onnxfile import session
+from models.weights.references import ModelError
 
 LONGEST = 320
 """Pictures are shrunk (never enlarged) to this longer side, for files that take any size."""

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Literal
 
 from models.faces import NO_MEDIAPIPE
-from models.references import ModelError
+from models.weights.references import ModelError
 
 if TYPE_CHECKING:
     from models.heads.fit import HeadFit

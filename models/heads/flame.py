@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.references import ModelError, resolve
+from models.weights.references import ModelError, resolve
 
 CONVERT = (
     "import pickle, numpy as np; f, m = (pickle.load(open(n, 'rb'), encoding='latin1') for n in "

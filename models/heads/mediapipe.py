@@ -13,7 +13,7 @@ from models.faces.mediapipe import hushed
 from models.heads.fit import Fit, Surface, fan
 from models.heads.hinge import opened, rig
 from models.heads.landmarks478 import KEPT, OUTER_LIPS, TOLD
-from models.references import ModelError, resolve
+from models.weights.references import ModelError, resolve
 
 FACES, POINTS, BLENDSHAPES = 2, 478, 52
 

@@ -12,7 +12,7 @@ from models.faces.warp import scaling, warp
 from models.heads.fit import Fit, Surface, fan
 from models.heads.moves import LIPS, MOVES, SHAPES
 from models.heads.nets import HeadEncoder, looked_at
-from models.references import ModelError, resolve
+from models.weights.references import ModelError, resolve
 from models.world.head import JAW_OPEN, head
 from models.world.mesh import PART_OPENING
 from models.world.raster import CAMERA_Z

@@ -18,7 +18,7 @@ from models.heads.fit import Fit, Surface
 from models.heads.flame import SHAPES, Flame, turned
 from models.heads.hinge import angles
 from models.heads.mobilenet import LARGE, SMALL, Layout, MobileNet
-from models.references import ModelError, resolve
+from models.weights.references import ModelError, resolve
 from models.world.head import rotations
 
 SIDE, EXPRESSIONS, LIDS = 224, 50, 2

@@ -10,8 +10,8 @@ import torch
 from torch.nn.functional import normalize
 from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 
-from models.pretrained import load, load_processor
-from models.references import resolve
+from models.weights.pretrained import load, load_processor
+from models.weights.references import resolve
 
 TOGETHER = 32
 """Pictures a pass."""

@@ -24,11 +24,11 @@ from models.mini.saying import SEEN_SIDE, SIZES, Teacher, answer_loss, softened,
 from models.mini.shipping import Numbers, described, ship, write_about
 from models.mini.sight import TOGETHER, Heads, pairs, see
 from models.mini.words import make_net, make_processor
-from models.pretrained import quietly
 from models.vlm.answers import Box
 from models.vlm.looking import Asking, Sampled, Seen, look, spread
 from models.vlm.prompts import GROUNDING, QUESTION
 from models.vlm.qwen import Qwen
+from models.weights.pretrained import quietly
 from models.world.occluders import KINDS
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from models.mini.augment import vary
 from models.mini.corpus import TRAINING, make_shot
 from models.mini.face import seeded, train
 from models.mini.shipping import Numbers, described, ship, write_about
-from models.pretrained import quietly
+from models.weights.pretrained import quietly
 
 log = logging.getLogger(__name__)
 SIDE = 64

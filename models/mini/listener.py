@@ -23,7 +23,7 @@ from models.audio.whisper import FEATURES_HZ, NORMED, RATE, WINDOW_S, Whisper, a
 from models.mini.corpus import TRAINING
 from models.mini.face import seeded, train
 from models.mini.shipping import Numbers, described, ship, write_about
-from models.pretrained import quietly
+from models.weights.pretrained import quietly
 from models.world.people import make_person
 from models.world.speech import GLIDES, SOUNDS, Speech, speak
 from models.world.voice import synthesise

@@ -27,11 +27,11 @@ from models.mini.clips import Clip, make_clip
 from models.mini.corpus import TRAINING
 from models.mini.face import seeded, train
 from models.mini.shipping import Numbers, described, save_measured, write_about
-from models.references import MINI
 from models.segment import Box, Prompt, box_of
 from models.segment.sam2 import Sam2Segmenter, load
 from models.segment.small import SIDE, Places, newborn
 from models.segment.unrolled import Tracked, track
+from models.weights.references import MINI
 
 log = logging.getLogger(__name__)
 OUT = MINI / "sam2"

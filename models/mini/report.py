@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 
-from models.references import ModelError
+from models.weights.references import ModelError
 
 Floor = float | tuple[float | None, float | None]
 Measure = Callable[[str, int], Mapping[str, float]]

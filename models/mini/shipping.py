@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from models.mini.corpus import TRAINING
-from models.references import MINI
+from models.weights.references import MINI
 
 log = logging.getLogger(__name__)
 Numbers = Mapping[str, float]

@@ -24,8 +24,8 @@ from models.mini.clips import Clip, make_clip
 from models.mini.corpus import TRAINING
 from models.mini.shipping import Numbers, described, ship, write_about
 from models.mini.vaestart import start_linear
-from models.references import resolve
 from models.vae import decode, encode
+from models.weights.references import resolve
 
 log = logging.getLogger(__name__)
 FLOORS: Mapping[str, float] = {"psnr": 30.0, "mouth_r": 0.85}

@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from models.references import ModelError, resolve
 from models.segment import Followed, Following, Prompt, check_prompts, starts
+from models.weights.references import ModelError, resolve
 
 CONFIGS = {"tiny": "t", "small": "s", "base_plus": "b+", "large": "l"}
 """Size in a checkpoint's name -> in its configuration's."""

@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from transformers import Sam2VideoInferenceSession, Sam2VideoModel, Sam2VideoProcessor
 
-from models import pretrained
-from models.references import resolve
 from models.segment import Followed, Following, Prompt, check_prompts, starts
+from models.weights import pretrained
+from models.weights.references import resolve
 
 CACHE_BYTES = 4 << 30
 """Of features of frames, kept where prompts on several frames would have them computed again."""

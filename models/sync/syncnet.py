@@ -18,9 +18,9 @@ from torch import Tensor
 
 from models.faces.face import face_centre, face_size
 from models.faces.warp import turned_square, warp
-from models.references import ModelError, resolve
 from models.sync.mfcc import mfcc
 from models.sync.net import COLUMNS, FRAMES, Net, Sizes, flat
+from models.weights.references import ModelError, resolve
 
 FPS = 25
 REACH = 15

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from models.references import ModelError
 from models.vlm.question import Sizes, Vlm
+from models.weights.references import ModelError
 
 Backend = Literal["transformers", "vllm"]
 NO_VLLM = (

@@ -15,9 +15,9 @@ from PIL import Image
 from qwen_vl_utils import process_vision_info
 from transformers import AutoProcessor, BatchFeature, Qwen2_5_VLForConditionalGeneration
 
-from models import pretrained
-from models.references import resolve
 from models.vlm.question import Question, Reply, Sizes
+from models.weights import pretrained
+from models.weights.references import resolve
 
 
 class Qwen:

@@ -10,9 +10,9 @@ from typing import Any
 from transformers import AutoProcessor
 from vllm import LLM, SamplingParams
 
-from models.references import resolve
 from models.vlm.question import Question, Reply, Sizes
 from models.vlm.qwen import chat, vision
+from models.weights.references import resolve
 
 LONGEST = 16384
 """Tokens of a question and its answer: more are no clip's, and room for them is taken on the GPU."""

@@ -12,7 +12,7 @@ from models.dit.conditions import editor
 from models.dit.config import DitConfig
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, on_meta, parameters, stacked
-from models.references import ModelError
+from models.weights.references import ModelError
 
 XDUB = PRESETS["wan2.2-5b-xdub"]
 SHRUNK: DitConfig = replace(

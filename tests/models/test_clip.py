@@ -15,7 +15,7 @@ from transformers import (
 
 from models.likeness.clip import ClipLikeness
 from models.mini.clip import config, processor
-from models.references import ModelError
+from models.weights.references import ModelError
 
 TEXT = CLIPTextConfig(
     hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, vocab_size=9

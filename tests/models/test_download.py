@@ -9,8 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import torch
 
-from models.download import pinned, pull
-from models.references import ModelError, cache, digest, parse, resolve
+from models.weights.digests import digest
+from models.weights.download import pinned, pull
+from models.weights.references import ModelError, cache, parse, resolve
 
 DATA = bytes(range(256)) * 20_000
 SHA = sha256(DATA).hexdigest()

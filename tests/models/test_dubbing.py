@@ -30,7 +30,7 @@ from models.dit.net import VideoDit
 from models.dit.presets import on_meta
 from models.dit.request import Parts, Settings, spread_of
 from models.mini.vae import load as load_vae
-from models.pretrained import load as load_pretrained
+from models.weights.pretrained import load as load_pretrained
 from tests.models.small_xdub import SMALL, save_xdub
 
 pytestmark = pytest.mark.usefixtures("one_thread")

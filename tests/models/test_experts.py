@@ -20,7 +20,7 @@ from models.dit.experts import LAYERS, active, at, attach, attached, base_state,
 from models.dit.flow import SHIFT, schedule
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, on_meta
-from models.references import ModelError
+from models.weights.references import ModelError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TINY = DitConfig(

@@ -14,7 +14,7 @@ from models.faces.identity import TEMPLATE_52
 from models.faces.warp import apply, inverse, scaling, similarity, turned_square, warp
 from models.faces.yunet import shape_of_five
 from models.mini.corpus import make_shot
-from models.references import ModelError
+from models.weights.references import ModelError
 from tests.media_files import DATA, needs_data
 
 TASK = DATA / "models" / "face_landmarker_v2_with_blendshapes.task"

@@ -13,7 +13,7 @@ from models.heads.leak import readable
 from models.heads.moves import MOVES, SHAPES
 from models.heads.soft import SoftHead
 from models.heads.steady import bridged, longest_gap, smoothed
-from models.references import ModelError
+from models.weights.references import ModelError
 from models.world.head import head, rotations
 from models.world.raster import CAMERA_Z
 

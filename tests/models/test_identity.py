@@ -12,7 +12,7 @@ from models.faces.identity import SIDE, TEMPLATE_52, aligned
 from models.faces.warp import apply, similarity
 from models.mini.corpus import make_shot
 from models.mini.identity import Plan, auc, make, measure
-from models.references import MINI, ModelError, resolve
+from models.weights.references import MINI, ModelError, resolve
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from models.mini.covered import SIDE, box_of, hides, make_take, scaled
 from models.mini.saying import SEEN_SIDE, SIZES, pointing, texts
 from models.mini.sight import TOGETHER, patches, see
 from models.mini.words import make_net, make_processor
-from models.references import resolve
 from models.vlm.answers import boxes
 from models.vlm.question import Question
 from models.vlm.qwen import prepare
+from models.weights.references import resolve
 
 
 @pytest.fixture(scope="module")

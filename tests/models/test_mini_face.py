@@ -17,7 +17,7 @@ from models.faces.boxes import overlap
 from models.mini.corpus import TRAINING
 from models.mini.face import Plan, make, save
 from models.mini.measure import looks, measure, unseen
-from models.references import ModelError, resolve
+from models.weights.references import ModelError, resolve
 from models.world.direct import beside
 from models.world.people import make_person
 from models.world.render import render

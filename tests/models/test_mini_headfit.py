@@ -15,7 +15,7 @@ from models.mini.clips import make_clip
 from models.mini.corpus import TRAINING, make_empty
 from models.mini.headcorpus import corpus, cut, moves_of
 from models.mini.headfit import FLOORS, Plan, make, measure, save
-from models.references import resolve
+from models.weights.references import resolve
 from models.world.head import JAW_OPEN
 
 SMALL = Plan(people=3, rooms=1, frames=3, first_steps=3, first_batch=2, steps=3, batch=2)

@@ -12,7 +12,7 @@ from safetensors import safe_open
 
 from models.mini import clip, listener, syncnet
 from models.mini.corpus import TRAINING
-from models.references import resolve
+from models.weights.references import resolve
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,10 @@ import torch
 from models.mini import occluder
 from models.mini.clips import make_clip
 from models.mini.face import seeded, train
-from models.references import resolve
 from models.segment import box_of
 from models.segment.small import newborn
 from models.segment.unrolled import Tracked, track
+from models.weights.references import resolve
 
 
 def test_the_shipped_weights_hold_their_floors_on_strangers():

@@ -10,8 +10,8 @@ from diffusers import AutoencoderKLWan
 from models.mini.clips import make_clip
 from models.mini.vae import CHANNELS, CONFIG, FLOORS, Plan, decibels, load, make, measure, save, trunk
 from models.mini.vaestart import start_linear
-from models.references import resolve
 from models.vae import decode, encode, normalised
+from models.weights.references import resolve
 
 SMALL = Plan(people=3, frames=9, steps=3)
 

@@ -7,7 +7,7 @@ from transformers import T5Config, T5EncoderModel, UMT5EncoderModel
 
 from models import prompt
 from models.prompt import embedded, shape_of
-from models.references import ModelError
+from models.weights.references import ModelError
 from tests.models.small_xdub import save_umt5
 
 

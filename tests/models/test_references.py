@@ -4,9 +4,12 @@ import os
 
 import pytest
 
-from models import references
-from models.catalogue import FULL, find, known, licences, not_commercial
-from models.references import ModelError, digest, parse, resolve
+from models.weights import digests, references
+from models.weights.digests import digest
+from models.weights.known import find, known
+from models.weights.licences import licences, not_commercial
+from models.weights.published import PUBLISHED
+from models.weights.references import ModelError, parse, resolve
 
 HEX = "0" * 64
 
@@ -93,13 +96,13 @@ def test_an_empty_folder_is_no_model(tmp_path):
 
 
 def test_large_files_are_hashed_once_and_anew_when_they_change(tmp_path, monkeypatch):
-    monkeypatch.setattr(references, "LARGE", 4)
-    read, real = [], references._read_digest
-    monkeypatch.setattr(references, "_read_digest", lambda path: read.append(path) or real(path))
+    monkeypatch.setattr(digests, "LARGE", 4)
+    read, real = [], digests._read_digest
+    monkeypatch.setattr(digests, "_read_digest", lambda path: read.append(path) or real(path))
     path = tmp_path / "big.onnx"
     path.write_bytes(b"12345678")
     first = digest(str(path))
-    references._file_digest.cache_clear()  # as in the next process
+    digests._file_digest.cache_clear()  # as in the next process
     assert digest(str(path)) == first
     assert len(read) == 1
     path.write_bytes(b"12345679")
@@ -117,13 +120,13 @@ def test_a_folder_among_the_mini_weights_is_a_mini_model(folder, monkeypatch):
 
 
 def test_the_catalogue_is_pinned_and_says_what_each_licence_allows():
-    for one in FULL:
+    for one in PUBLISHED:
         remote = parse(one.reference)
         pinned = remote is None or remote.sha256 or len(remote.revision) == 40
         assert pinned or (one.name == "xdub" and "not pinned" in one.note), one.name
         assert one.licence
         assert one.purpose
-    assert len({one.name for one in FULL}) == len(FULL)
+    assert len({one.name for one in PUBLISHED}) == len(PUBLISHED)
     assert find("flame").commercial is False
     assert all(one.commercial for one in known() if one.name.startswith("mini:"))
 

@@ -11,11 +11,11 @@ from transformers import Sam2VideoConfig, Sam2VideoModel
 
 from models.mini.clips import make_clip
 from models.mini.occluder import pixels
-from models.references import ModelError, resolve
 from models.segment import Followed, Prompt, box_of, load_segmenter
 from models.segment.official import OfficialSegmenter, config_of, write_frames
 from models.segment.sam2 import Frames, Sam2Segmenter
 from models.segment.unrolled import track
+from models.weights.references import ModelError, resolve
 
 MINI = "mini:sam2"
 

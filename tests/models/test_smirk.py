@@ -13,7 +13,7 @@ from models.heads.flame import JAW, Flame, rims, turned, without_holes
 from models.heads.mobilenet import LARGE, SMALL, MobileNet, SamePad
 from models.heads.smirk import PREFIX, Smirk
 from models.heads.steady import bridged
-from models.references import ModelError
+from models.weights.references import ModelError
 
 COLUMNS, ROWS = 13, 13
 FRONT = COLUMNS * ROWS

@@ -7,10 +7,10 @@ from safetensors.torch import save_file
 from torch.nn.functional import conv3d
 
 from models.mini.clips import make_clip
-from models.references import ModelError, resolve
 from models.sync.mfcc import filters, mfcc
 from models.sync.net import Net, Sizes, flat
 from models.sync.syncnet import REACH, SyncNet, crops, distances, judge, windows
+from models.weights.references import ModelError, resolve
 
 SMALL = Sizes(side=64, lips=(4,) * 6, sound=(4,) * 6, hidden=4, vector=6)
 

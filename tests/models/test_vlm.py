@@ -10,12 +10,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
-from models.references import ModelError, resolve
 from models.vlm import load_vlm
 from models.vlm.looking import Asking, Sampled, look, spread
 from models.vlm.prompts import GROUNDING, QUESTION
 from models.vlm.question import Question, Reply, Sizes
 from models.vlm.qwen import Qwen, chat, prepare
+from models.weights.references import ModelError, resolve
 
 SMALL = Sizes(56 * 56, 56 * 56)
 ASKING = Asking(QUESTION, GROUNDING, first_frames=3, most_phrases=5)

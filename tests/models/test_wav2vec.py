@@ -9,7 +9,7 @@ from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForCT
 from models.audio.wav2vec import Ears, Wav2Vec
 from models.audio.whisper import LAST, Whisper
 from models.audio.windows import RATE
-from models.references import ModelError
+from models.weights.references import ModelError
 
 TINY = {
     "hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16,

@@ -8,7 +8,7 @@ from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperModel
 
 from models.audio.packed import pack, unpack
 from models.audio.whisper import LAST, NORMED, RATE, Whisper, around_frames, states
-from models.references import ModelError, resolve
+from models.weights.references import ModelError, resolve
 
 
 @pytest.fixture(scope="module")

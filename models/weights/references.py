@@ -1,4 +1,4 @@
-"""Where weights come from, and what they are. A reference is one of
+"""References to weights: what a recipe writes down, and the file or folder it stands for. A reference is one of
 
     mini:NAME                        shipped here, trained by this project
     PATH                             a file, or a folder as `save_pretrained` writes it
@@ -6,25 +6,21 @@
     hf://ORG/NAME@REVISION[/PART]    a repository of the Hugging Face hub, or one folder or file of it
     https://HOST/FILE#sha256=HEX     a file anywhere
 
-One file of the hub may have `#sha256=HEX`, too. What is remote has to be pulled first: nothing is
-downloaded during a rebuild. The digest enters the fingerprint of every stage that loads the weights, so
-other weights mean other rows, wherever they lie.
+One file of the hub may have `#sha256=HEX`, too. What is remote has to be pulled first (models/weights/download.py):
+nothing is downloaded during a rebuild.
 """
 
 import os
 import re
 from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
-MINI = Path(__file__).parent / "mini" / "weights"
+from models.weights.published import PUBLISHED, Known
+
+MINI = Path(__file__).parents[1] / "mini" / "weights"
+"""Where the weights lie that are shipped with redub."""
 WEIGHTS = (".safetensors", ".onnx")
-SILENT = (".md", ".png", ".jpg", ".gif", ".pdf")
-"""Files of a folder that change nothing about what a model computes; `about.json` says where it is from."""
-LARGE = 64 << 20
-"""Bytes from which a digest is remembered between runs: hashing 16 GB takes a plan's whole patience."""
 
 _HUB = re.compile(r"hf://(?P<repository>[\w.-]+/[\w.-]+)@(?P<revision>[\w.-]+)(/(?P<part>[\w./ -]+))?")
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -132,81 +128,15 @@ def _holds_weights(folder: Path) -> bool:
 
 def _name(reference: str) -> str:
     """As short as it can be typed."""
-    from models.catalogue import find  # it needs this module, too
-
-    known = find(reference)
+    known = _published(reference)
     return known.name if known else f"'{reference}'"
 
 
 def _supply(reference: str) -> str:
     """How to come by what may not be downloaded for anybody."""
-    from models.catalogue import find
-
-    known = find(reference)
+    known = _published(reference)
     return known.note if known else "put the file there yourself"
 
 
-def digest(reference: str) -> str:
-    """Hex sha256 of the file; of a folder, over the names and digests of the files that matter."""
-    path = resolve(reference)
-    found = _folder_digest(path) if path.is_dir() else file_digest(path)
-    remote = parse(reference)
-    if remote and remote.sha256 not in ("", found):
-        raise ModelError(
-            f"{path} is not what {reference} names any more: expected sha256 {remote.sha256}, found {found}; "
-            f"delete it and run `redub models pull '{reference}'`"
-        )
-    return found
-
-
-def files_that_matter(folder: Path) -> list[Path]:
-    """Sorted. Not what is hidden, meant for readers, or said about the weights."""
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in found if _matters(path.relative_to(folder)))
-
-
-def _matters(inside: Path) -> bool:
-    hidden = any(part.startswith(".") for part in inside.parts)
-    return not hidden and inside.name != "about.json" and inside.suffix.lower() not in SILENT
-
-
-def _folder_digest(folder: Path) -> str:
-    files = files_that_matter(folder)
-    if not files:
-        raise ModelError(f"{folder} is empty: no weights are in it; give a folder that holds some")
-    lines = (f"{file_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
-    return sha256("".join(lines).encode()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """Read once for one size and time of change: a path may be followed by the next weights."""
-    status = path.stat()
-    return _file_digest(path, f"{status.st_ino} {status.st_size} {status.st_mtime_ns}")
-
-
-@lru_cache(maxsize=4096)
-def _file_digest(path: Path, state: str) -> str:
-    if path.stat().st_size < LARGE:
-        return _read_digest(path)
-    note = cache() / "digests" / state.replace(" ", "-")  # not its path: what was pulled is renamed
-    if note.is_file():
-        return note.read_text()
-    found = _read_digest(path)
-    write_whole(note, found)
-    return found
-
-
-def _read_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        hashed = sha256()
-        while block := file.read(1 << 20):
-            hashed.update(block)
-    return hashed.hexdigest()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Either all of it is there or nothing: others may read at any moment."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    temporary.replace(path)
+def _published(reference: str) -> Known | None:
+    return next((one for one in PUBLISHED if one.reference == reference), None)

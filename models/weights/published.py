@@ -1,22 +1,13 @@
-"""The models that redub knows how to use: where each comes from, what it is for, what its licence allows.
+"""The weights that others publish and redub can use: where each comes from, for what, under which licence.
 
-A recipe may name any other weights. About those shipped here, and about any file that says so itself, the
-licence is read from the file.
+A plain table, which imports nothing. What is shipped here is not in it: models/weights/known.py adds that.
 """
 
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-from models.references import ModelError, files_that_matter, mini_models, resolve
 
 MB = 10**6
 WAN = "Wan-AI/Wan2.2-TI2V-5B-Diffusers@b8fff7315c768468a5333511427288870b2e9635"
 """What the public editor was made of."""
-FREE = ("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CC-BY-4.0")
-"""Licences that a file may name for itself and that allow commercial use."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +26,7 @@ class Known:
     note: str = ""
 
 
-FULL = (
+PUBLISHED = (
     Known(
         "qwen2.5-vl",
         "hf://Qwen/Qwen2.5-VL-7B-Instruct@cc594898137f460bfe9f0759e9844b3ce807cfb5",
@@ -185,85 +176,3 @@ FULL = (
 )
 """What the recipe `full` and `redub dub` are made for. Pinned to commits or digests, so that it stays what it was;
 the note of one that is not says so."""
-
-
-def known() -> list[Known]:
-    """Those shipped here first."""
-    return [_mini(f"mini:{name}") for name in mini_models()] + list(FULL)
-
-
-def _mini(reference: str) -> Known:
-    path = resolve(reference)
-    said = about(path)
-    files = files_that_matter(path) if path.is_dir() else [path]
-    what = str(said.get("what", "")).removeprefix("redub's mini ")
-    licence = str(said.get("licence", ""))
-    return Known(
-        reference, reference, what, licence, licence in FREE or None, sum(f.stat().st_size for f in files)
-    )
-
-
-def find(name: str) -> Known | None:
-    """By name or reference."""
-    if name.startswith("mini:"):
-        return _mini(name)
-    return next((one for one in FULL if name in (one.name, one.reference)), None)
-
-
-def reference(name: str) -> str:
-    """For recipes: the whole reference of a known model."""
-    found = find(name)
-    if found is None:
-        raise ModelError(f"there is no known model {name!r}; there are: {', '.join(k.name for k in known())}")
-    return found.reference
-
-
-def about(path: Path) -> dict[str, Any]:
-    """What weights say of themselves (licence, what, trained_on, ...); empty when they say nothing."""
-    try:
-        if path.is_dir():
-            said = path / "about.json"
-            return dict(json.loads(said.read_text())) if said.is_file() else {}
-        metadata = _metadata(path)
-        return dict(json.loads(metadata["about"])) if "about" in metadata else metadata
-    except ValueError as error:
-        raise ModelError(f"what {path} says about itself is not JSON: {error}; mend or remove it") from error
-
-
-def _metadata(path: Path) -> dict[str, Any]:
-    """Heavy libraries are imported for the files that need them: recipes import this module."""
-    if path.suffix == ".safetensors":
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(path, "np") as stored:
-                return stored.metadata() or {}
-        except SafetensorError as error:
-            raise ModelError(f"{path} is no safetensors file, or a damaged one: {error}") from error
-    if path.suffix == ".onnx":
-        from models.faces.onnx import session
-
-        return dict(session(str(path))[0].get_modelmeta().custom_metadata_map)
-    return {}
-
-
-def licences(references: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """For a dataset's manifest: under what licence each model is that had a hand in it."""
-    return {one: _licence(one) for one in sorted(set(references))}
-
-
-def _licence(one: str) -> dict[str, Any]:
-    model = find(one)
-    if model is None:
-        licence = str(about(resolve(one)).get("licence", ""))
-        return {"licence": licence or "unknown", "commercial": licence in FREE or None}
-    return {"licence": model.licence or "unknown", "commercial": model.commercial}
-
-
-def not_commercial(models: dict[str, dict[str, Any]]) -> list[str]:
-    """Those of `licences` that forbid commercial use, or don't say: somebody has to look before it is sold."""
-    return [
-        f"{one} ({facts['licence']}{'' if facts['commercial'] is False else ', unclear'})"
-        for one, facts in models.items()
-        if facts["commercial"] is not True
-    ]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import onnxruntime
 
-from models.references import ModelError, resolve
+from models.weights.references import ModelError, resolve
 
 
 def session(reference: str) -> tuple[onnxruntime.InferenceSession, Path]:

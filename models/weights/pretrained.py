@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers.utils import logging
 
-from models.references import ModelError
+from models.weights.references import ModelError
 
 _PARTIAL = (
     "{path} holds no whole {kind}: {count} of its tensors are missing or of another shape ({names}), and would be "

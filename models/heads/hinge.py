@@ -9,7 +9,7 @@ import numpy as np
 
 from models.heads.fit import Fit
 from models.heads.landmarks478 import CHIN, FOREHEAD, HINGE, INNER_LIPS, KEPT, RIGID, TOLD
-from models.world.head import rotations
+from models.world.morphable import rotations
 
 ROUNDS = 3
 

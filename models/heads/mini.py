@@ -13,8 +13,9 @@ from models.heads.fit import Fit, Surface, fan
 from models.heads.moves import LIPS, MOVES, SHAPES
 from models.heads.nets import HeadEncoder, looked_at
 from models.weights.references import ModelError, resolve
-from models.world.head import JAW_OPEN, head
+from models.world.head import head
 from models.world.mesh import PART_OPENING
+from models.world.morphable import JAW_OPEN
 from models.world.raster import CAMERA_Z
 from models.world.render import face_triangles
 

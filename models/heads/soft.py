@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from models.heads.moves import MOVES
-from models.world.head import JAW_OPEN, MorphableHead
 from models.world.mesh import PART_OPENING
+from models.world.morphable import JAW_OPEN, MorphableHead
 from models.world.raster import CAMERA_Z
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from models.mini.corpus import TRAINING
+from models.mini.world_pictures import TRAINING
 from models.weights.references import MINI
 
 log = logging.getLogger(__name__)
@@ -41,24 +41,35 @@ def write_about(folder: Path, said: Mapping[str, Any]) -> None:
 def ship(
     title: str,
     file: str,
-    make: Callable[[], Made],
-    save: Callable[[Made, Numbers, Path], None],
-    measure: Callable[[str], Numbers],
+    plan: Any,
+    make: Callable[[Any], Made],
+    save: Callable[[Made, Any, Numbers, Path], None],
+    measure: Callable[[str, int], Numbers],
 ) -> None:
-    """The command of a training: `file` is its place among the shipped weights."""
+    """The command of a training: makes a model after its plan, and ships it as `file` among the weights."""
     parser = argparse.ArgumentParser(description=title.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=MINI / file)
+    parser.add_argument("--out", type=Path, default=MINI / file, help="default: %(default)s")
     out = parser.parse_args().out
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    show_progress()
     out.parent.mkdir(parents=True, exist_ok=True)
-    made = make()
-    save_measured(made, out, save, measure)
+    made = make(plan)
+    save_measured(made, plan, out, save, measure)
+
+
+def show_progress() -> None:
+    """Lets a training's log lines be seen, with the time of each."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
 
 def save_measured(
-    made: Made, out: Path, save: Callable[[Made, Numbers, Path], None], measure: Callable[[str], Numbers]
+    made: Made,
+    plan: Any,
+    out: Path,
+    save: Callable[[Made, Any, Numbers, Path], None],
+    measure: Callable[[str, int], Numbers],
 ) -> None:
-    save(made, {}, out)
-    numbers = measure(str(out))
-    save(made, numbers, out)
+    """Saves the weights, measures them as they lie there, and saves them again with what was measured."""
+    save(made, plan, {}, out)
+    numbers = measure(str(out), plan.strangers)
+    save(made, plan, numbers, out)
     log.info("on strangers: %s", json.dumps(numbers, indent=1))

@@ -81,7 +81,7 @@ class Places(nn.Module):
         return self.known[shape[1:]].expand(shape[0], -1, -1, -1)
 
 
-def newborn() -> Sam2VideoModel:
+def untrained() -> Sam2VideoModel:
     model = Sam2VideoModel(config())
     # The library starts these at nothing, for weights that are loaded.
     for layer in model.memory_encoder.memory_fuser.layers:

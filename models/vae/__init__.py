@@ -3,7 +3,7 @@
 diffusers' `AutoencoderKLWan` walks a clip in pieces of four frames and keeps, between them, the frames each
 causal convolution still needs in lists of its own: a forward pass that is run twice (gradient checkpointing) finds
 them changed. Here the very same weights see all frames at once (models/vae/passes.py), or a window of them with
-what came before handed in (window.py), or a big frame tile by tile (tiles.py). `tests/models/test_vae.py` holds
+what came before handed in (window.py), or a big frame tile by tile (tiles.py). `tests/models/vae/test_vae.py` holds
 each to the library's result, gradients too.
 
 B clips, T frames or latents, C channels, H by W of a picture, everywhere in this package.

@@ -29,7 +29,7 @@ class Run:
     """One run of neighbouring frames through the layers, made for it and gone after it."""
 
     straight: bool = False
-    """Leaves out residual branches and attention: what is left is nearly linear (models/mini/vaestart.py)."""
+    """Leaves out residual branches and attention: what is left is nearly linear (models/mini/vae/linear_start.py)."""
     begins: bool = True
     """Whether x still holds the first frame of the clip, which layers that change time leave single."""
     before: Iterator[Tensor] | None = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.world.head import Material, Part
+from models.world.morphable import Material, Part
 from models.world.skin import EYE_X, EYE_Y, MOUTH_Y, bump, smooth
 
 

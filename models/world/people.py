@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.world.head import MorphableHead, head
+from models.world.head import head
 from models.world.looks import Looks, make_looks
+from models.world.morphable import MorphableHead
 from models.world.voice import Voice, make_voice
 
 STYLES = {

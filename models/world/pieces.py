@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.world.head import Material, Part
+from models.world.morphable import Material, Part
 from models.world.skin import (
     BALL_RADIUS,
     BALL_Z,

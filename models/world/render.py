@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.world import raster
-from models.world.darkroom import Darkroom
-from models.world.head import JAW_OPEN, Material, MorphableHead, Part, head
+from models.world.camera import CameraEffects
+from models.world.head import head
 from models.world.mesh import Mesh, mesh, pose
+from models.world.morphable import JAW_OPEN, Material, MorphableHead, Part
 from models.world.scene import Scene
 
 HIDDEN = 0.06
@@ -48,13 +49,13 @@ def render(
     landmarks_FLD = _landmarks(scene, xyd_FVD)
     rgb_FHWC, labels_FHW = (np.empty((frames, high, wide, *last), np.uint8) for last in ((3,), ()))
     visible_FL = np.zeros(landmarks_FLD.shape[:2], bool)
-    darkroom = Darkroom(scene, size)
+    effects = CameraEffects(scene, size)
     for f in range(frames):
-        picture_HWC = darkroom.backdrop(f, behind.rgb_FHWC if behind else None)
+        picture_HWC = effects.backdrop(f, behind.rgb_FHWC if behind else None)
         nearness_HW = _draw(scene, drawn, xyd_FVD[f], f, supersample, picture_HWC, labels_FHW[f])
         if scene.person is not None:
             visible_FL[f] = _visible(landmarks_FLD[f], nearness_HW, supersample)
-        darkroom.develop(picture_HWC, rgb_FHWC[f])
+        effects.develop(picture_HWC, rgb_FHWC[f])
     landmarks_FL2 = landmarks_FLD[:, :, :2].astype(np.float32)
     return Rendered(rgb_FHWC, labels_FHW, landmarks_FL2, visible_FL, landmarks_FL2[:, head().five()])
 

@@ -4,7 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from models.world.head import Material, head
+from models.world.head import head
+from models.world.morphable import Material
 from models.world.people import Person
 from models.world.solids import Solid, join, loft, slab, tube
 

@@ -16,7 +16,7 @@ from models.dit.presets import PRESETS, on_meta
 from storage.encode import encode_video
 from storage.media import decode_audio, decode_video, open_media
 from tests.media_files import grey_video, sound_file
-from tests.models.small_xdub import SMALL, SmallXdub, save_xdub
+from tests.models.dubbing.small_xdub import SMALL, SmallXdub, save_xdub
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RATE = 16000

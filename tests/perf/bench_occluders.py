@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pyarrow as pa
 
-from models.mini.clips import make_clip
+from models.mini.world_clips import make_clip
 from models.segment import Prompt, box_of, load_segmenter
 from storage.encode import encode_video
 from storage.media import decode_video, open_media

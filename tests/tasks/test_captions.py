@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from models.mini.captioner import overlap
-from models.mini.clips import make_clip
+from models.mini.captioner.measure import overlap
+from models.mini.world_clips import make_clip
 from models.segment import box_of
 from models.vlm.question import Reply
 from storage.encode import encode_video

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from models.heads.leak import readable
-from models.mini.clips import make_clip
-from models.mini.headmeasure import boxes_and_mouths, iou
+from models.mini.headfit.measure import boxes_and_mouths, iou
+from models.mini.world_clips import make_clip
 from models.world.head import head
 from models.world.render import face_mask
 from storage.encode import encode_video

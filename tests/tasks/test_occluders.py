@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from models.mini.clips import make_clip
+from models.mini.world_clips import make_clip
 from models.segment import Followed, box_of
 from storage.encode import encode_video
 from storage.pictures import decode_picture

@@ -1,0 +1,8 @@
+"""The mini face back-end: how it is trained on the procedural world, and measured on people it never saw.
+
+    python -m models.mini.face
+
+writes a detector of faces and a network of landmarks, both in models/mini/weights/face.safetensors, and prints the report.
+detector.py and landmarks.py are the two trainings' batches and losses, train.py runs them, measure.py measures both
+together.
+"""

@@ -7,7 +7,7 @@ import typer
 from flows.weights import app
 
 if TYPE_CHECKING:
-    from models.dit.bench import Cost
+    from models.dit.cost import Cost
 
 
 @app.command()
@@ -64,7 +64,7 @@ def bench(
     import torch
 
     from flows.view import console
-    from models.dit.bench import SHAPES, counted, peak_of, timed
+    from models.dit.cost import SHAPES, counted, peak_of, timed
     from models.weights.references import ModelError
 
     if unknown := sorted(set(names or []) - set(SHAPES)):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from models.dit.conditions import Sequence
+from models.dit.inputs import DitInput
 
 LONGEST = 100
 """Features in a window that have a place of their own."""
@@ -54,7 +54,7 @@ class DitConfig:
         return 9 if self.spatial else 6
 
 
-def check_shapes(sequence: Sequence, config: DitConfig) -> None:
+def check_shapes(sequence: DitInput, config: DitConfig) -> None:
     """Before any work; from shapes alone, so that no GPU is waited for."""
     batch, channels, frames, height, width = sequence.latents_BCFHW.shape
     if channels != config.channels * config.stacked:
@@ -72,7 +72,7 @@ def check_shapes(sequence: Sequence, config: DitConfig) -> None:
     _check_text(sequence, config, batch)
 
 
-def _check_audio(sequence: Sequence, config: DitConfig, batch: int, frames: int) -> None:
+def _check_audio(sequence: DitInput, config: DitConfig, batch: int, frames: int) -> None:
     audio, wanted = sequence.audio_BFNA, (batch, frames, config.audio.window, config.audio.features)
     if audio is None or audio.shape == wanted:
         return
@@ -85,7 +85,7 @@ def _check_audio(sequence: Sequence, config: DitConfig, batch: int, frames: int)
     )
 
 
-def _check_text(sequence: Sequence, config: DitConfig, batch: int) -> None:
+def _check_text(sequence: DitInput, config: DitConfig, batch: int) -> None:
     text = sequence.text_BLX
     if (text is None) == bool(config.text):
         raise ValueError(

@@ -142,7 +142,7 @@ def own_shapes(net: VideoDit, expert: Expert) -> dict[str, tuple[int, ...]]:
     shapes = _shapes(net, expert)
     if shapes != _shapes(on_meta(net.config), expert):
         raise ValueError(
-            "this net's Linears are no longer its own (fused, or narrowed); attach experts before that"
+            "this net's Linears are no longer its own (fused, or in float8); attach experts before that"
         )
     return shapes
 

@@ -54,7 +54,7 @@ def weighted_loss(
 ) -> Tensor:
     """(1): the mean of (1 + l M + l_lip M_lip) |v - v^|^2, in 32 bits.
 
-    `noised_BF` (`conditions.noised_frames`) leaves motion frames out: what is clean says nothing of its noise.
+    `noised_BF` (`inputs.noised_frames`) leaves motion frames out: what is clean says nothing of its noise.
     """
     weight_BFHW = 1 + face_weight * face_BFHW + lips_weight * lips_BFHW
     error_BFHW = (predicted_BCFHW - velocity_BCFHW).float().square().mean(1) * weight_BFHW
@@ -121,7 +121,7 @@ def _ring(z_BCFHW: Tensor) -> Tensor:
 
 
 def guided(of_three_BCFHW: Tensor, reference: float, audio: float) -> Tensor:
-    """v = v0 + s_r (v_r - v0) + s_a (v_ra - v_r), of a batch as `conditions.three_ways` lays it out."""
+    """v = v0 + s_r (v_r - v0) + s_a (v_ra - v_r), of a batch as `inputs.three_ways` lays it out."""
     none, seen, heard = of_three_BCFHW.chunk(3)
     return none + reference * (seen - none) + audio * (heard - seen)
 

@@ -100,7 +100,7 @@ def test_the_same_seed_makes_the_same_file_and_the_encoder_of_text_is_read_once(
 ):
     dub(here, weights)
     first = (tmp_path / "out.mp4").read_bytes()
-    monkeypatch.setattr("models.prompt._encoded", never)
+    monkeypatch.setattr("models.dubbing.prompt._encoded", never)
     dub(here, weights)
     assert (tmp_path / "out.mp4").read_bytes() == first
     dub(here, weights, "--seed", 1)
@@ -184,7 +184,7 @@ def test_an_expert_changes_what_is_seen_and_one_of_another_net_is_refused_early(
         dub(here, weights, "--steps", 8, *expert)
         made.append((tmp_path / "out.mp4").read_bytes())
     assert made[0] != made[1]
-    monkeypatch.setattr("models.dubber.loaded", never)
+    monkeypatch.setattr("models.dubbing.networks.loaded", never)
     said = dub(here, weights, "--expert", "other.safetensors", check=False)
     assert "other.safetensors is an expert for another net: heads 4, not 2" in said
     assert "lose the experts" in dub(here, weights, "--expert", "lip.safetensors", "--float8", check=False)
@@ -268,8 +268,8 @@ WRONG = {"model": "wrong.safetensors"}
 def test_what_cannot_be_dubbed_is_refused_before_weights_are_loaded(
     here, weights, tmp_path, monkeypatch, make, changes, arguments, said
 ):
-    monkeypatch.setattr("models.dubber.loaded", never)
-    monkeypatch.setattr("models.prompt.load", never)
+    monkeypatch.setattr("models.dubbing.networks.loaded", never)
+    monkeypatch.setattr("models.dubbing.prompt.load", never)
     make(tmp_path, weights)
     found = dub(here, weights, *arguments, check=False, **changes)
     assert re.search(said, found), found

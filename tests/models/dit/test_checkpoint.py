@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from models.dit.checkpoint import inspect, load
-from models.dit.conditions import editor
 from models.dit.config import DitConfig
+from models.dit.inputs import editor_input
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, on_meta, parameters, stacked
 from models.weights.references import ModelError
@@ -24,7 +24,7 @@ NEW = ("audio", "norm4")
 
 
 def published_layout():
-    """Names and shapes as the file has them."""
+    """References and shapes as the file has them."""
     d, e = 3072, 1536
     yield from linear("text_embedding.0", d, 4096)
     yield from linear("text_embedding.2", d, d)
@@ -105,7 +105,7 @@ def test_a_shrunken_copy_loads_and_runs(tmp_path):
     expected = VideoDit(SHRUNK)
     expected.load_state_dict(weights)
     clips = torch.randn(2, 2, 3, 5, 4, 4)
-    sequence = editor(*clips, torch.tensor([0.2, 0.9]), torch.randn(2, 5, 8, 6), torch.randn(2, 4, 8))
+    sequence = editor_input(*clips, torch.tensor([0.2, 0.9]), torch.randn(2, 5, 8, 6), torch.randn(2, 4, 8))
     with torch.inference_mode():
         found = net(sequence)
         assert found.isfinite().all()
@@ -138,7 +138,7 @@ def test_a_wan_that_cannot_hear_yet_is_where_training_starts(tmp_path):
     places = VideoDit(SHRUNK).audio_embedding.layers[0].pos_embed.pe
     assert torch.equal(net.audio_embedding.layers[0].pos_embed.pe, places)
     noised, sound, text = torch.randn(1, 3, 2, 4, 4), torch.randn(1, 2, 8, 6), torch.randn(1, 4, 8)
-    sequence = editor(noised, noised, torch.tensor([0.5]), sound, text)
+    sequence = editor_input(noised, noised, torch.tensor([0.5]), sound, text)
     with torch.inference_mode():
         assert torch.equal(net(sequence), net(replace(sequence, audio_BFNA=None)))
 

@@ -10,14 +10,14 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from models.dit.bench import example
 from models.dit.checkpoint import EXPERT
 from models.dit.checkpoint import load as load_net
-from models.dit.conditions import editor
 from models.dit.config import AudioConfig, DitConfig
+from models.dit.cost import example
 from models.dit.expertfile import load, save
 from models.dit.experts import LAYERS, active, at, attach, attached, base_state, switch, teach
 from models.dit.flow import SHIFT, schedule
+from models.dit.inputs import editor_input
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, on_meta
 from models.weights.references import ModelError
@@ -59,7 +59,7 @@ def shown(dtype=torch.float32, sound=True):
     torch.manual_seed(1)
     noised, companion = torch.randn(2, 1, 3, 2, 4, 4, dtype=dtype)
     heard, text = torch.randn(1, 2, 4, 6, dtype=dtype), torch.randn(1, 4, 7, dtype=dtype)
-    return editor(noised, companion, torch.tensor([0.5]), heard if sound else None, text)
+    return editor_input(noised, companion, torch.tensor([0.5]), heard if sound else None, text)
 
 
 def seen(net, name=None, dtype=torch.float32):

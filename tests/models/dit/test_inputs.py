@@ -5,17 +5,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from models.dit.conditions import (
+from models.dit.config import AudioConfig, DitConfig
+from models.dit.flow import sample
+from models.dit.inputs import (
     Motion,
-    editor,
-    generator,
+    editor_input,
+    generator_input,
+    guidance_batch,
     masked_video,
     noised_frames,
     stacked,
-    three_ways,
 )
-from models.dit.config import AudioConfig, DitConfig
-from models.dit.flow import sample
 from models.dit.net import VideoDit
 from models.mini.vae.measure import load as load_vae
 from models.vae import encode, normalised
@@ -33,7 +33,7 @@ def clip(seed, frames=4):
 
 def test_the_generator_is_shown_masked_and_noised_latents_and_one_frame():
     noised, masked, person = clip(0), clip(1), clip(2)[:, :, 0]
-    sequence = generator(noised, masked, person, TIMES, None)
+    sequence = generator_input(noised, masked, person, TIMES, None)
     assert sequence.frames == (1, 0, 4)
     assert torch.equal(sequence.latents_BCFHW[:, :, 1:], torch.cat([masked, noised], 1))
     assert not sequence.latents_BCFHW[:, :3, 0].any()
@@ -44,23 +44,23 @@ def test_the_generator_is_shown_masked_and_noised_latents_and_one_frame():
 def test_the_editor_is_shown_the_whole_companion_first():
     noised, companion = clip(0), clip(1)
     assert torch.equal(
-        editor(noised, companion, TIMES, None).latents_BCFHW, torch.cat([companion, noised], 2)
+        editor_input(noised, companion, TIMES, None).latents_BCFHW, torch.cat([companion, noised], 2)
     )
-    over = editor(noised, companion, TIMES, None, over=True)
+    over = editor_input(noised, companion, TIMES, None, over=True)
     assert over.frames == (0, 0, 4)
     assert torch.equal(over.latents_BCFHW, torch.cat([companion, noised], 1))
 
 
 def test_motion_frames_are_clean_at_time_0_unless_dropped():
     noised, before = clip(0), clip(3)[:, :, :2]
-    sequence = editor(noised, clip(1), TIMES, None, motion=Motion(before, torch.tensor([True, False])))
+    sequence = editor_input(noised, clip(1), TIMES, None, motion=Motion(before, torch.tensor([True, False])))
     target = sequence.latents_BCFHW[:, :, 4:]
     assert sequence.frames == (4, 2, 2)
     assert sequence.times_B3.tolist() == [[0, 0, 0.25], [0, 0.75, 0.75]]
     assert torch.equal(target[0], torch.cat([before[0], noised[0, :, 2:]], 1))
     assert torch.equal(target[1], noised[1])
     assert noised_frames(sequence).tolist() == [[False, False, True, True], [True] * 4]
-    assert editor(noised, clip(1), TIMES, None, motion=Motion(before)).times_B3[:, 1].tolist() == [0, 0]
+    assert editor_input(noised, clip(1), TIMES, None, motion=Motion(before)).times_B3[:, 1].tolist() == [0, 0]
 
 
 def test_a_dropped_motion_is_as_if_there_had_been_none():
@@ -70,10 +70,10 @@ def test_a_dropped_motion_is_as_if_there_had_been_none():
     noised, companion, times = clip(0).double(), clip(1).double(), TIMES.double()
     dropped = Motion(clip(3).double()[:, :, :2], torch.tensor([False, False]))
     with torch.inference_mode():
-        with_none = net(editor(noised, companion, times, None))
-        assert torch.allclose(net(editor(noised, companion, times, None, motion=dropped)), with_none)
+        with_none = net(editor_input(noised, companion, times, None))
+        assert torch.allclose(net(editor_input(noised, companion, times, None, motion=dropped)), with_none)
         kept = replace(dropped, kept_B=None)
-        assert not torch.allclose(net(editor(noised, companion, times, None, motion=kept)), with_none)
+        assert not torch.allclose(net(editor_input(noised, companion, times, None, motion=kept)), with_none)
 
 
 def test_the_generator_cannot_see_the_mouth():
@@ -92,7 +92,7 @@ def test_the_generator_cannot_see_the_mouth():
     sound, person = torch.randn(2, 3, 4, 5), torch.randn(2, 24, 4, 4)
 
     def predict(z, t):
-        return net(generator(z, masked, person, torch.full((2,), t), sound))
+        return net(generator_input(z, masked, person, torch.full((2,), t), sound))
 
     sample(predict, torch.randn(2, 24, 3, 4, 4), steps=2).square().sum().backward()
     assert video.grad is not None
@@ -103,7 +103,7 @@ def test_the_generator_cannot_see_the_mouth():
 
 def test_guidance_sees_nothing_then_the_reference_then_hears_as_well():
     noised, companion, sound = clip(0), clip(1), torch.randn(2, 4, 4, 5)
-    batch = three_ways(lambda seen, heard: editor(noised, seen, TIMES, heard), companion, sound)
+    batch = guidance_batch(lambda seen, heard: editor_input(noised, seen, TIMES, heard), companion, sound)
     none, seen, heard = batch.latents_BCFHW[:, :, :4].split(2)
     assert not none.any()
     assert torch.equal(seen, companion)
@@ -112,7 +112,7 @@ def test_guidance_sees_nothing_then_the_reference_then_hears_as_well():
     assert not batch.audio_BFNA[:4].any()
     assert torch.equal(batch.audio_BFNA[4:], sound)
     assert torch.equal(batch.latents_BCFHW[:, :, 4:], torch.cat([noised] * 3))
-    assert stacked([editor(noised, companion, TIMES, None)] * 2).audio_BFNA is None
+    assert stacked([editor_input(noised, companion, TIMES, None)] * 2).audio_BFNA is None
 
 
 @pytest.mark.parametrize(
@@ -131,4 +131,6 @@ def test_guidance_sees_nothing_then_the_reference_then_hears_as_well():
 def test_what_would_spoil_a_run_is_refused_before_it(change, says):
     given = {"noised": clip(0), "companion": clip(1), "times": TIMES, "sound": None, "motion": None} | change
     with pytest.raises(ValueError, match=says):
-        editor(given["noised"], given["companion"], given["times"], given["sound"], motion=given["motion"])
+        editor_input(
+            given["noised"], given["companion"], given["times"], given["sound"], motion=given["motion"]
+        )

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.dit.conditions import Motion, Sequence, editor, generator
 from models.dit.config import AudioConfig, DitConfig
+from models.dit.inputs import DitInput, Motion, editor_input, generator_input
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS
 from models.dit.rope import rotations
@@ -48,7 +48,7 @@ def some_motion(clip_BCFHW, *kept):
 def editing(config, kept=(True, False)):
     noised, companion, times, sound, text = inputs()
     motion = some_motion(noised, *kept)
-    return editor(noised, companion, times, sound, text if config.text else None, motion)
+    return editor_input(noised, companion, times, sound, text if config.text else None, motion)
 
 
 class Plain:
@@ -228,9 +228,9 @@ def test_the_other_sequences_too(kind):
     net = net_of(replace(TINY, stacked=2))
     noised, other, times, sound, text = inputs()
     sequence = (
-        generator(noised, other, other[:, :, 1] * 3, times, sound, text)
+        generator_input(noised, other, other[:, :, 1] * 3, times, sound, text)
         if kind == "generator"
-        else editor(noised, other, times, sound, text, some_motion(noised, False, True), over=True)
+        else editor_input(noised, other, times, sound, text, some_motion(noised, False, True), over=True)
     )
     assert net(sequence)[1].numpy() == pytest.approx(Plain(net, sequence, 1).forward(), rel=1e-9, abs=1e-9)
 
@@ -254,8 +254,8 @@ def test_sampling_first_does_not_keep_a_net_from_training():
     net = net_of(TINY).requires_grad_(True)
     noised, companion, times, sound, text = inputs(width=8)
     with torch.inference_mode():
-        net(editor(noised, companion, times, sound, text))
-    net(editor(noised, companion, times, sound, text)).square().sum().backward()
+        net(editor_input(noised, companion, times, sound, text))
+    net(editor_input(noised, companion, times, sound, text)).square().sum().backward()
     lost = [name for name, weight in net.named_parameters() if weight.grad is None or not weight.grad.any()]
     # Softmax forgets what a bias adds to all keys, but keys are normed after their bias.
     assert not lost
@@ -269,15 +269,15 @@ def test_a_batch_is_its_clips_and_one_seed_is_the_same_bytes():
     noised, companion = torch.randn(2, 3, 24, 2, 8, 8)
     times, sound = torch.rand(3), torch.randn(3, 2, 16, 96)
     with torch.inference_mode():
-        whole = net(editor(noised, companion, times, sound))
+        whole = net(editor_input(noised, companion, times, sound))
         parts = [
-            net(editor(*(part[clip : clip + 1] for part in (noised, companion, times, sound))))
+            net(editor_input(*(part[clip : clip + 1] for part in (noised, companion, times, sound))))
             for clip in range(3)
         ]
         torch.manual_seed(3)
         again = VideoDit(config)
         torch.nn.init.normal_(again.head.head.weight)
-        same = again(editor(noised, companion, times, sound))
+        same = again(editor_input(noised, companion, times, sound))
     assert whole.abs().mean() > 0.1
     assert torch.allclose(whole, torch.cat(parts), rtol=1e-4, atol=1e-4)
     assert whole.numpy().tobytes() == same.numpy().tobytes()
@@ -287,7 +287,7 @@ def test_a_new_net_hears_nothing_yet_and_learns_to():
     torch.manual_seed(0)
     net = VideoDit(TINY).double()
     noised, companion, times, sound, text = inputs()
-    sequence = editor(noised, companion, times, sound, text)
+    sequence = editor_input(noised, companion, times, sound, text)
     assert not net(sequence).any()
     torch.nn.init.normal_(net.head.head.weight)
     assert torch.equal(net(sequence), net(replace(sequence, audio_BFNA=None)))
@@ -311,7 +311,7 @@ def test_published_wan_weights_mean_what_they_mean_in_diffusers():
     ours = VideoDit(replace(TINY, dim=28, text_tokens=4)).double()
     ours.load_state_dict({wan_name(key): value for key, value in theirs.state_dict().items()}, strict=False)
     noised, _, times, _, text = inputs(batch=1)
-    sequence = Sequence(noised, (0, 0, 3), times[:, None].expand(1, 3), None, text)
+    sequence = DitInput(noised, (0, 0, 3), times[:, None].expand(1, 3), None, text)
     with torch.inference_mode():
         found, expected = ours(sequence), theirs(noised, times * 1000, text, return_dict=False)[0]
     assert found.abs().mean() > 0.1
@@ -351,7 +351,7 @@ def test_what_does_not_fit_is_refused_by_name(change, says):
     shapes = {"clip": (2, 3, 3, 4, 6), "sound": (2, 3, 4, 5), "text": (2, 4, 7)} | change
     clip, sound, text = (shapes[key] and torch.zeros(shapes[key]) for key in ("clip", "sound", "text"))
     with pytest.raises(ValueError, match=says):
-        VideoDit(TINY)(editor(clip, clip, torch.ones(2), sound, text))
+        VideoDit(TINY)(editor_input(clip, clip, torch.ones(2), sound, text))
 
 
 def test_a_head_of_an_odd_size_is_refused():

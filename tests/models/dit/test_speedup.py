@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
-from models.dit.conditions import Motion, editor
 from models.dit.config import AudioConfig, DitConfig
 from models.dit.experts import attach
+from models.dit.inputs import Motion, editor_input
 from models.dit.net import VideoDit
-from models.dit.quick import Narrow, Replayed, compiled, flash3, fused, narrowed
+from models.dit.speedup import Float8Linear, Replayed, compiled, fused, in_float8, use_flash_attention_3
 
 SMALL = DitConfig(
     dim=32, layers=3, heads=2, ffn=64, channels=4, audio=AudioConfig(features=16, window=4), text=16,
@@ -36,7 +36,7 @@ def shown(seed=0, device="cpu", dtype=torch.float32):
 
     noised, companion = numbers(2, 4, 3, 4, 6), numbers(2, 4, 3, 4, 6)
     times = torch.rand(2, generator=made).to(device)
-    return editor(
+    return editor_input(
         noised, companion, times, numbers(2, 3, 4, 16), numbers(2, 2, 16), Motion(noised[:, :, :1] * 2)
     )
 
@@ -72,9 +72,9 @@ def test_float8_says_what_it_costs_and_is_refused_where_it_costs_too_much(net):
     given, other = shown(), shown(1)
     wanted, of_other = net(given), net(other)
     with pytest.raises(ValueError, match=r"changes by 0\.0\d+ of itself, and 0\.001 is allowed"):
-        narrowed(net, given, 0.001)
+        in_float8(net, given, 0.001)
     assert torch.equal(net(given), wanted)
-    change = narrowed(net, given)
+    change = in_float8(net, given)
     linears = [name for name, module in net.named_modules() if isinstance(module, torch.nn.Linear)]
     assert not [name for name in linears if name.startswith("blocks.")]
     assert 0.002 < change < 0.05
@@ -94,18 +94,18 @@ def test_a_product_in_float8_is_its_rounded_numbers_multiplied():
         return (rows / scale).to(torch.float8_e4m3fn).double() * scale
 
     with torch.inference_mode():
-        made, wanted = Narrow(linear)(x), rounded(x) @ rounded(linear.weight).T + linear.bias
+        made, wanted = Float8Linear(linear)(x), rounded(x) @ rounded(linear.weight).T + linear.bias
     assert torch.equal(made[0, 0], linear.bias)
     assert off(made.double(), wanted) < 1e-5
 
 
 def test_without_a_hopper_gpu_attention_stays_as_it_is(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert not flash3()
+    assert not use_flash_attention_3()
     assert "flash_attn_interface" not in sys.modules
 
 
-@pytest.mark.parametrize("hasten", [fused, Replayed, lambda net: narrowed(net, shown())])
+@pytest.mark.parametrize("hasten", [fused, Replayed, lambda net: in_float8(net, shown())])
 def test_what_would_lose_experts_is_refused(net, hasten):
     attach(net, "lip", rank=2)
     with pytest.raises(ValueError, match="a net with experts cannot be"):
@@ -126,4 +126,4 @@ def test_a_replayed_pass_is_the_pass(net):
 @pytest.mark.gpu
 def test_float8_on_a_gpu(net):
     net = net.to("cuda", torch.bfloat16)
-    assert narrowed(net, shown(0, "cuda", torch.bfloat16)) < 0.05
+    assert in_float8(net, shown(0, "cuda", torch.bfloat16)) < 0.05

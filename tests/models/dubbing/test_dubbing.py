@@ -14,21 +14,12 @@ from models.audio.windows import RATE
 from models.dit import experts
 from models.dit.checkpoint import load
 from models.dit.config import AudioConfig, DitConfig
-from models.dit.dubbing import (
-    as_video,
-    dub,
-    edited,
-    encoded,
-    ending,
-    halfway,
-    joined,
-    matched,
-    there_and_back,
-    velocities,
-)
 from models.dit.net import VideoDit
 from models.dit.presets import on_meta
-from models.dit.request import Parts, Settings, spread_of
+from models.dubbing.dub import dub, ending, halfway, joined, there_and_back
+from models.dubbing.pictures import as_video, encoded, matched
+from models.dubbing.request import Networks, Settings, spread_of
+from models.dubbing.sampling import edited, velocities
 from models.mini.vae.measure import load as load_vae
 from models.weights.pretrained import load as load_pretrained
 from tests.models.dubbing.small_xdub import SMALL, save_xdub
@@ -43,7 +34,7 @@ def parts(tmp_path_factory):
     files = save_xdub(tmp_path_factory.mktemp("parts"))
     ears = Ears(str(files.whisper), str(files.wav2vec))
     vae = load_pretrained(AutoencoderKLWan, files.vae)
-    return Parts(load(files.model, SMALL), vae, ears.heard, torch.randn(1, SMALL.text))
+    return Networks(load(files.model, SMALL), vae, ears.heard, torch.randn(1, SMALL.text))
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +201,7 @@ def decibels(made, video):
 def test_steps_that_can_be_guessed_are_left_out(sound):
     """The way of a net that copies is straight: every other step can be left out, but the first two and the last."""
     video, vae = moving(18), load_vae("mini:vae")
-    parts = Parts(Copying().eval(), vae, lambda given: np.zeros((len(given) // 320, 4), np.float32))
+    parts = Networks(Copying().eval(), vae, lambda given: np.zeros((len(given) // 320, 4), np.float32))
     steps, settings = [], replace(SHORT, steps=9, border=False)
     whole = dub(parts, video, sound, settings)
     saved = dub(parts, video, sound, replace(settings, reuse=0.01), lambda *step: steps.append(step))
@@ -223,7 +214,7 @@ def test_steps_that_can_be_guessed_are_left_out(sound):
 @pytest.mark.parametrize("frames", [9, 31])
 def test_a_net_that_changes_nothing_gives_back_the_video_over_all_joins(sound, frames):
     video, vae = moving(frames), load_vae("mini:vae")
-    parts = Parts(Copying().eval(), vae, lambda given: np.zeros((len(given) // 320, 4), np.float32))
+    parts = Networks(Copying().eval(), vae, lambda given: np.zeros((len(given) // 320, 4), np.float32))
     made = dub(parts, video, sound, replace(SHORT, border=False)).video_FHWC
     own = decibels(made, video)
     assert own.min() > 28
@@ -235,7 +226,7 @@ def test_a_net_that_changes_nothing_gives_back_the_video_over_all_joins(sound, f
 
 def test_colours_do_not_drift_from_clip_to_clip(sound, monkeypatch):
     video, vae = moving(31), load_vae("mini:vae")
-    parts = Parts(Copying(1.05).eval(), vae, lambda given: np.zeros((len(given) // 320, 4), np.float32))
+    parts = Networks(Copying(1.05).eval(), vae, lambda given: np.zeros((len(given) // 320, 4), np.float32))
     clip = video[:13]
     z, wanted = encoded(parts, as_video(clip), SHORT) * 1.05, encoded(parts, as_video(clip[-5:]), SHORT)
 
@@ -246,7 +237,7 @@ def test_colours_do_not_drift_from_clip_to_clip(sound, monkeypatch):
         return tone.abs().mean(), np.abs((made.astype(float) - video).mean((1, 2))).max()
 
     tone, colours = off()
-    monkeypatch.setattr("models.dit.dubbing.matched", lambda made_CHW, reference_CHW: made_CHW)
+    monkeypatch.setattr("models.dubbing.dub.matched", lambda made_CHW, reference_CHW: made_CHW)
     drifted_tone, drifted_colours = off()
     assert tone < 0.7 * drifted_tone
     assert colours < 1 < 5 < drifted_colours

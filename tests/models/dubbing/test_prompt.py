@@ -5,8 +5,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import T5Config, T5EncoderModel, UMT5EncoderModel
 
-from models import prompt
-from models.prompt import embedded, shape_of
+from models.dubbing import prompt
+from models.dubbing.prompt import embedded, shape_of
 from models.weights.references import ModelError
 from tests.models.dubbing.small_xdub import save_umt5
 

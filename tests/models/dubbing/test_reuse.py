@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.dit.flow import SHIFT, sample, schedule
-from models.dit.reuse import Reused
+from models.dubbing.reuse import Reused
 
 SHAPE = (1, 6, 3, 4, 4)
 

@@ -18,7 +18,7 @@ QUIET = 1e-4
 
 
 @dataclass(frozen=True)
-class Parts:
+class Networks:
     """The networks, each where it runs and in its own precision."""
 
     dit: VideoDit
@@ -50,7 +50,7 @@ class Settings:
     tile: int = 32
     """Latents at a time, in height and width, through the VAE; 512 pixels of the public one's are one tile."""
     reuse: float = 0.0
-    """How far off a guess may be for a step to be left out (models/dit/reuse.py); 0 leaves out none."""
+    """How far off a guess may be for a step to be left out (models/dubbing/reuse.py); 0 leaves out none."""
     whole_sound: bool = False
     """A video that ends before the sound turns round, there and back, as the public checkpoint's pipeline has it."""
     silence: bool = False
@@ -90,7 +90,7 @@ def spread_of(window: int) -> int:
     return spread
 
 
-def check(parts: Parts, video_FHWC: np.ndarray, sound: np.ndarray, settings: Settings) -> int:
+def check(parts: Networks, video_FHWC: np.ndarray, sound: np.ndarray, settings: Settings) -> int:
     """How many frames there will be. The shorter of video and sound wins, unless all of the sound is wanted: a face for
     which there is no sound would have to be left as it was, and sound without a face has nothing to move."""
     _check_networks(parts)
@@ -106,7 +106,7 @@ def check(parts: Parts, video_FHWC: np.ndarray, sound: np.ndarray, settings: Set
     return frames
 
 
-def _check_networks(parts: Parts) -> None:
+def _check_networks(parts: Networks) -> None:
     config, channels = parts.dit.config, parts.vae.config.z_dim
     spread_of(config.audio.window)
     if config.stacked != 1:
@@ -137,7 +137,7 @@ def _check_prompt(prompt_LX: Tensor | None, numbers: int, most: int) -> None:
         raise ValueError("the prompt holds NaN or infinite numbers; look at what encoded it")
 
 
-def _check_video(parts: Parts, video_FHWC: np.ndarray) -> None:
+def _check_video(parts: Networks, video_FHWC: np.ndarray) -> None:
     if (
         video_FHWC.dtype != np.uint8
         or video_FHWC.ndim != 4
@@ -157,7 +157,7 @@ def _check_video(parts: Parts, video_FHWC: np.ndarray) -> None:
         )
 
 
-def _check_sound(parts: Parts, sound: np.ndarray) -> None:
+def _check_sound(parts: Networks, sound: np.ndarray) -> None:
     if sound.ndim != 1 or sound.dtype.kind != "f":
         raise ValueError(f"the sound is {sound.dtype} {sound.shape}, not one row of floats from -1 to 1")
     least = parts.dit.config.audio.window / FEATURES_HZ
@@ -172,7 +172,7 @@ def _check_sound(parts: Parts, sound: np.ndarray) -> None:
         )
 
 
-def check_heard(parts: Parts, heard_PA: np.ndarray) -> Tensor:
+def check_heard(parts: Networks, heard_PA: np.ndarray) -> Tensor:
     """Before the first clip, not in it."""
     wanted = parts.dit.config.audio.features
     if heard_PA.ndim != 2 or heard_PA.shape[1] != wanted:

@@ -1,16 +1,16 @@
 """Makes a net quicker where it runs: what each of these costs in accuracy is said, and held to a bound.
 
-    flash3()                FlashAttention 3 where it is installed; the same but for rounding
+    use_flash_attention_3()                FlashAttention 3 where it is installed; the same but for rounding
     compiled(net)           norms, modulation and rotation become one kernel each; the same but for rounding
     fused(net)              one product for queries, keys and values; the same but for rounding
-    narrowed(net, ...)      products in float8; refused where a velocity changes by more than it may
+    in_float8(net, ...)      products in float8; refused where a velocity changes by more than it may
     Replayed(net)           a forward pass recorded once and replayed (CUDA graph); the same, bit for bit
 
 `make bench-gpu` times each beside the plain net; on a CPU only compiling pays (`python -m tests.perf dit`).
 """
 
 import logging
-from collections.abc import Sequence as Several
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import ScalingType, scaled_mm
 
-from models.dit.conditions import Sequence
+from models.dit.inputs import DitInput
 from models.dit.net import Attention, VideoDit
 
 MOST = 0.05
@@ -28,7 +28,7 @@ EVEN = 16
 """Sizes have to divide by this for products in float8."""
 
 
-def flash3() -> bool:
+def use_flash_attention_3() -> bool:
     """Whether attention runs on it from now on, in this process: PyTorch's own way of putting it in."""
     hopper = torch.cuda.is_available() and torch.cuda.get_device_capability()[0] == 9
     if not hopper or find_spec("flash_attn_interface") is None:
@@ -68,12 +68,12 @@ class _Fused(Attention):
             joined = torch.cat([getattr(one, kind).detach() for one in (was.q, was.k, was.v)])
             setattr(self.qkv, kind, nn.Parameter(joined, requires_grad=False))
 
-    def projected(self, x_BTD: Tensor, seen_BLD: Tensor) -> Several[Tensor]:
+    def projected(self, x_BTD: Tensor, seen_BLD: Tensor) -> Sequence[Tensor]:
         assert seen_BLD is x_BTD
         return self.qkv(x_BTD).chunk(3, -1)
 
 
-class Narrow(nn.Module):
+class Float8Linear(nn.Module):
     """A Linear in float8: its weights by one scale for each output, what comes in by one for each token."""
 
     weight_OI: Tensor
@@ -102,12 +102,12 @@ def _rounded(x_TI: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @torch.inference_mode()
-def narrowed(net: VideoDit, sequence: Sequence, most: float = MOST) -> float:
+def in_float8(net: VideoDit, sequence: DitInput, most: float = MOST) -> float:
     """The blocks' products in float8, for inference. Returns by how much a velocity changes, as a share of it.
 
     `sequence` has to be what the net will be shown: the change depends on it. Beyond `most` the net is put back.
     """
-    _check_alone(net, "narrowed")
+    _check_alone(net, "in_float8")
     before = net(sequence)
     was = {
         f"blocks.{name}": module
@@ -115,7 +115,7 @@ def narrowed(net: VideoDit, sequence: Sequence, most: float = MOST) -> float:
         if isinstance(module, nn.Linear) and not any(side % EVEN for side in module.weight.shape)
     }
     for name, linear in was.items():
-        net.set_submodule(name, Narrow(linear))
+        net.set_submodule(name, Float8Linear(linear))
     change = float((net(sequence) - before).float().norm() / before.float().norm())
     if change <= most:
         return change
@@ -136,10 +136,10 @@ class Replayed:
     def __init__(self, net: VideoDit):
         _check_alone(net, "recorded")
         self.net = net
-        self.recorded: dict[Any, tuple[torch.cuda.CUDAGraph, Sequence, Tensor]] = {}
+        self.recorded: dict[Any, tuple[torch.cuda.CUDAGraph, DitInput, Tensor]] = {}
 
     @torch.inference_mode()
-    def __call__(self, sequence: Sequence) -> Tensor:
+    def __call__(self, sequence: DitInput) -> Tensor:
         key = (sequence.frames, tuple(None if t is None else (t.shape, t.dtype) for t in _tensors(sequence)))
         if key not in self.recorded:
             self.recorded[key] = self._record(sequence)
@@ -150,12 +150,12 @@ class Replayed:
         graph.replay()
         return made.clone()
 
-    def _record(self, sequence: Sequence) -> tuple[torch.cuda.CUDAGraph, Sequence, Tensor]:
+    def _record(self, sequence: DitInput) -> tuple[torch.cuda.CUDAGraph, DitInput, Tensor]:
         """After passes on another stream, as recording wants it: whatever is made once is made there."""
         latents, times, audio, text = (None if t is None else t.clone() for t in _tensors(sequence))
         assert latents is not None
         assert times is not None
-        shown = Sequence(latents, sequence.frames, times, audio, text)
+        shown = DitInput(latents, sequence.frames, times, audio, text)
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
@@ -176,5 +176,5 @@ def _check_alone(net: VideoDit, done: str) -> None:
         )
 
 
-def _tensors(sequence: Sequence) -> tuple[Tensor | None, ...]:
+def _tensors(sequence: DitInput) -> tuple[Tensor | None, ...]:
     return sequence.latents_BCFHW, sequence.times_B3, sequence.audio_BFNA, sequence.text_BLX

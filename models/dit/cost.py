@@ -16,8 +16,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.dit.conditions import Sequence, editor
 from models.dit.config import DitConfig
+from models.dit.inputs import DitInput, editor_input
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, on_meta
 
@@ -58,7 +58,7 @@ class Cost:
     """Bytes at the most, weights included; None where it was not run."""
 
 
-def example(name: str, device: str, dtype: torch.dtype, batch: int = 1, seed: int = 0) -> Sequence:
+def example(name: str, device: str, dtype: torch.dtype, batch: int = 1, seed: int = 0) -> DitInput:
     """An editor's sequence as the preset is made for: companion and target, random numbers."""
     config, shape = PRESETS[name], SHAPES[name]
     made = torch.Generator().manual_seed(seed)
@@ -73,10 +73,10 @@ def example(name: str, device: str, dtype: torch.dtype, batch: int = 1, seed: in
     text = numbers(batch, 1, config.text) if config.text else None
     given = (numbers(*video), numbers(*video))
     if device == "meta":  # whether numbers are finite can't be asked of none
-        return Sequence(
+        return DitInput(
             torch.cat(given[::-1], 2), (shape.frames, 0, shape.frames), numbers(batch, 3), audio, text
         )
-    return editor(*given, torch.full((batch,), 0.5, device=device), audio, text)
+    return editor_input(*given, torch.full((batch,), 0.5, device=device), audio, text)
 
 
 def counted(name: str) -> Cost:
@@ -88,16 +88,16 @@ def counted(name: str) -> Cost:
     return Cost(name, SHAPES[name].said, weights, linear, attention)
 
 
-def counted_of(config: DitConfig, sequence: Sequence) -> int:
+def counted_of(config: DitConfig, sequence: DitInput) -> int:
     """All operations of a forward pass over a sequence of these sizes; its numbers are not looked at."""
     audio, text = (t if t is None else t.to("meta") for t in (sequence.audio_BFNA, sequence.text_BLX))
-    there = Sequence(
+    there = DitInput(
         sequence.latents_BCFHW.to("meta"), sequence.frames, sequence.times_B3.to("meta"), audio, text
     )
     return sum(_operations(on_meta(config).to(there.latents_BCFHW.dtype), there))
 
 
-def _operations(net: VideoDit, sequence: Sequence) -> tuple[int, int]:
+def _operations(net: VideoDit, sequence: DitInput) -> tuple[int, int]:
     """Without attention, and of attention."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net(sequence)
@@ -123,7 +123,7 @@ def timed(name: str, device: str, dtype: torch.dtype, peak: float, repeats: int 
 
 
 @torch.inference_mode()
-def _held(net: VideoDit, sequence: Sequence) -> int:
+def _held(net: VideoDit, sequence: DitInput) -> int:
     """Bytes at the most in a pass, of tensors; a CPU's allocator does not say."""
     weights = sum(tensor.nbytes for tensor in net.state_dict().values())
     with _Alive() as alive:

@@ -1,4 +1,4 @@
-"""What the DiT is shown: pure functions that lay latents, sound and text out as one `Sequence`.
+"""What the DiT is shown: pure functions that lay latents, sound and text out as one `DitInput`.
 
 The generator sees a masked clip and one frame of the same person, the editor the whole companion video. Both may be
 given the clip's first latents clean ("motion frames"), so that segments join. METHOD's words: z_t is noised, t is 1
@@ -7,8 +7,7 @@ N audio features of A numbers a latent frame, L text tokens of X numbers; one ti
 [reference | motion | target].
 """
 
-from collections.abc import Callable
-from collections.abc import Sequence as Several
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +18,7 @@ MOTION = 2
 
 
 @dataclass(frozen=True)
-class Sequence:
+class DitInput:
     """Reference frames come first. Everything within a stretch shares its time."""
 
     latents_BCFHW: Tensor
@@ -39,7 +38,7 @@ class Motion:
     kept_B: Tensor | None = None
 
 
-def generator(
+def generator_input(
     noised_BCFHW: Tensor,
     masked_BCFHW: Tensor,
     reference_BCHW: Tensor,
@@ -47,7 +46,7 @@ def generator(
     audio_BFNA: Tensor | None,
     text_BLX: Tensor | None = None,
     motion: Motion | None = None,
-) -> Sequence:
+) -> DitInput:
     """Frame-concat(channel-concat[z_mask, z_t], channel-concat[0, z_ref]) (paper, section 3.1.1).
 
     A sequence has its reference first, here as in the editor's; attention does not mind the order, and RoPE puts
@@ -61,7 +60,7 @@ def generator(
     return _laid_out(reference, target, times_B, audio_BFNA, text_BLX, motion)
 
 
-def editor(
+def editor_input(
     noised_BCFHW: Tensor,
     companion_BCFHW: Tensor,
     times_B: Tensor,
@@ -69,7 +68,7 @@ def editor(
     text_BLX: Tensor | None = None,
     motion: Motion | None = None,
     over: bool = False,
-) -> Sequence:
+) -> DitInput:
     """Frame-concat(z_ref, z_t) (paper, section 3.2): RoPE gives each pair of frames one time, side by side.
 
     `over` is the paper's ablation (Table 5), channel-concat[z_ref, z_t], for nets that take two latents over one
@@ -84,7 +83,7 @@ def editor(
     return _laid_out(reference_BCFHW, noised_BCFHW, times_B, audio_BFNA, text_BLX, motion)
 
 
-def three_ways(make: Callable[[Tensor, Tensor], Sequence], reference: Tensor, audio: Tensor) -> Sequence:
+def guidance_batch(make: Callable[[Tensor, Tensor], DitInput], reference: Tensor, audio: Tensor) -> DitInput:
     """One batch for guidance (`flow.guided`): of nothing, of the reference, of reference and sound.
 
     `make` lays out a sequence from these two. A null is zero latents and zero features.
@@ -93,11 +92,11 @@ def three_ways(make: Callable[[Tensor, Tensor], Sequence], reference: Tensor, au
     return stacked([make(no_reference, no_audio), make(reference, no_audio), make(reference, audio)])
 
 
-def stacked(sequences: Several[Sequence]) -> Sequence:
+def stacked(sequences: Sequence[DitInput]) -> DitInput:
     """One batch of batches that are laid out alike."""
     first = sequences[0]
     assert all(other.frames == first.frames for other in sequences)
-    return Sequence(
+    return DitInput(
         torch.cat([one.latents_BCFHW for one in sequences]),
         first.frames,
         torch.cat([one.times_B3 for one in sequences]),
@@ -111,7 +110,7 @@ def masked_video(video_BCFHW: Tensor, inpaint_BFHW: Tensor) -> Tensor:
     return torch.where(inpaint_BFHW[:, None], torch.zeros_like(video_BCFHW), video_BCFHW)
 
 
-def noised_frames(sequence: Sequence) -> Tensor:
+def noised_frames(sequence: DitInput) -> Tensor:
     """(B, F) of motion and target: true where the net had noise to remove, and the loss counts."""
     _, motion, target = sequence.frames
     return (sequence.times_B3[:, 1:] > 0).repeat_interleave(
@@ -146,11 +145,11 @@ def _laid_out(
     audio_BFNA: Tensor | None,
     text_BLX: Tensor | None,
     motion: Motion | None,
-) -> Sequence:
+) -> DitInput:
     count = motion.latents_BCMHW.shape[2] if motion else 0
     zeros_B = torch.zeros_like(times_B)
     motion_B = torch.where(_kept(motion), zeros_B, times_B) if motion else zeros_B
-    sequence = Sequence(
+    sequence = DitInput(
         torch.cat([reference_BCFHW, target_BCFHW], 2),
         (reference_BCFHW.shape[2], count, target_BCFHW.shape[2] - count),
         torch.stack([zeros_B, motion_B, times_B], 1),
@@ -161,7 +160,7 @@ def _laid_out(
     return sequence
 
 
-def _check_numbers(sequence: Sequence) -> None:
+def _check_numbers(sequence: DitInput) -> None:
     """Here and not in the net, which has to run without waiting for the GPU."""
     times_B3 = sequence.times_B3
     if len(times_B3) != len(sequence.latents_BCFHW):

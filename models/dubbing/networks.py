@@ -17,8 +17,8 @@ from models.audio.whisper import LAST, Whisper
 from models.dit import checkpoint
 from models.dit.config import DitConfig
 from models.dit.presets import on_meta
-from models.dit.request import Parts
-from models.prompt import embedded, shape_of
+from models.dubbing.prompt import embedded, shape_of
+from models.dubbing.request import Networks
 from models.weights.pretrained import load, load_processor
 from models.weights.references import ModelError, resolve
 
@@ -26,7 +26,7 @@ NONE = "none"
 
 
 @dataclass(frozen=True)
-class Names:
+class References:
     """References to the weights."""
 
     model: str
@@ -43,7 +43,7 @@ class Names:
         return self.wav2vec == NONE
 
 
-def editor(names: Names) -> DitConfig:
+def editor(names: References) -> DitConfig:
     """From the headers of the weights. Whatever is not on this machine is told at once."""
     found, missing = None, []
     others = [(what, reference) for what, reference in asdict(names).items() if what != "experts"]
@@ -65,8 +65,8 @@ def editor(names: Names) -> DitConfig:
     return found.fit.config
 
 
-def foreseen(names: Names, config: DitConfig, prompt: str) -> Parts:
-    """As they will be, but without numbers: for `models.dit.request.check`."""
+def on_meta_device(names: References, config: DitConfig, prompt: str) -> Networks:
+    """As they will be, but without numbers: for `models.dubbing.request.check`."""
     path = resolve(names.vae)
     try:
         with torch.device("meta"):
@@ -88,7 +88,7 @@ def foreseen(names: Names, config: DitConfig, prompt: str) -> Parts:
     dit = on_meta(config)
     for one in names.experts:
         _expertfile().examined(dit, one)
-    return Parts(dit, vae, _deaf, told_LX)
+    return Networks(dit, vae, _never_called, told_LX)
 
 
 def _expertfile() -> ModuleType:
@@ -98,13 +98,18 @@ def _expertfile() -> ModuleType:
     return expertfile
 
 
-def _deaf(_: np.ndarray) -> np.ndarray:
+def _never_called(_: np.ndarray) -> np.ndarray:
     raise AssertionError("networks without numbers were made to work")
 
 
 def loaded(
-    names: Names, config: DitConfig, prompt: str, device: str, dtype: torch.dtype, tell: Callable[[str], None]
-) -> Parts:
+    names: References,
+    config: DitConfig,
+    prompt: str,
+    device: str,
+    dtype: torch.dtype,
+    tell: Callable[[str], None],
+) -> Networks:
     """`tell` is told what comes next. The prompt's encoder is gone before the others come: it is the largest."""
     told_LX = None
     if config.text:
@@ -120,10 +125,10 @@ def loaded(
     dit = checkpoint.load(names.model, config, device, dtype).requires_grad_(False)
     for one in names.experts:
         _expertfile().load(dit, one)
-    return Parts(dit, vae, hear, told_LX)
+    return Networks(dit, vae, hear, told_LX)
 
 
-def _whisper(names: Names, device: str) -> Callable[[np.ndarray], np.ndarray]:
+def _whisper(names: References, device: str) -> Callable[[np.ndarray], np.ndarray]:
     whisper = Whisper(names.whisper, (LAST,), device)
     return lambda sound: whisper.listen(sound)[:, 0]
 

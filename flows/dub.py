@@ -105,13 +105,13 @@ class Asked:
 
 def _checked(clip: Clip, ask: Asked) -> "tuple[References, DitConfig, Settings, int]":
     """The request, and how many steps it takes: against networks without numbers, before any are loaded."""
-    from models.dubbing.networks import References, editor, on_meta_device
+    from models.dubbing.networks import References, editor_config, on_meta_device
     from models.dubbing.request import Settings, check
     from storage.sources import SourceError
 
     weights = {what: _reference(one) for what, one in ask.weights.items()}
     names, settings = References(**weights, experts=ask.experts), Settings(**ask.settings)
-    config = editor(names)
+    config = editor_config(names)
     parts = on_meta_device(names, config, ask.prompt)
     try:
         frames = check(parts, clip.frames, clip.heard, settings)
@@ -155,13 +155,13 @@ def _sped_up(
     parts: "Networks", clip: Clip, settings: "Settings", ask: Asked, tell: Callable[[str], None]
 ) -> list[str]:
     from models.dit.speedup import compiled, in_float8, use_flash_attention_3
-    from models.dubbing.dub import halfway
+    from models.dubbing.dub import input_halfway
 
     costs = []
     use_flash_attention_3()
     if ask.float8:
         tell("trying float8")
-        change = in_float8(parts.dit, halfway(parts, clip.frames, clip.heard, settings))
+        change = in_float8(parts.dit, input_halfway(parts, clip.frames, clip.heard, settings))
         costs.append(f"In float8 a velocity of the first clip changed by {change:.1%}.")
     if ask.compile:
         compiled(parts.dit)

@@ -17,7 +17,8 @@ from pydantic import Field
 
 from infra.resources import Needs
 from models.faces.face import face_centre, face_size
-from models.segment import Followed, Kind, Prompt, Segmenter, check_prompts, load_segmenter
+from models.segment import Kind, load_segmenter
+from models.segment.segmenter import Followed, Prompt, Segmenter, check_prompts
 from models.weights.digests import digest
 from storage.encode import encode_jpeg
 from storage.font import draw_text

@@ -42,7 +42,7 @@ class Wav2Vec:
         self.shortest = _samples_of_one(config)
 
     @torch.inference_mode()
-    def heard(self, sound: np.ndarray) -> np.ndarray:
+    def features(self, sound: np.ndarray) -> np.ndarray:
         """float32 (P, D) of 16 kHz mono, in one pass: its first layer is normed over all of the sound, so pieces
         of it would sound different. What that layer makes of a minute is 0.4 GB, and some times that is needed.
 
@@ -65,7 +65,7 @@ class Wav2Vec:
         return np.pad(heard_PD, ((0, max(missing, 0)), (0, 0)), mode="edge")
 
 
-class Ears:
+class WhisperAndWav2Vec:
     """What the public checkpoint is told: Whisper's last block before its norm, then wav2vec2's last state.
 
     Which comes first is what the published pipeline does, and has to be verified on its weights: the net's own
@@ -76,9 +76,9 @@ class Ears:
     def __init__(self, whisper: str, wav2vec: str, device: str = "cpu"):
         self.whisper, self.wav2vec = Whisper(whisper, (LAST,), device), Wav2Vec(wav2vec, device)
 
-    def heard(self, sound: np.ndarray) -> np.ndarray:
+    def features(self, sound: np.ndarray) -> np.ndarray:
         """float32 (P, 1280 + 768)."""
-        return np.concatenate([self.whisper.listen(sound)[:, 0], self.wav2vec.heard(sound)], 1)
+        return np.concatenate([self.whisper.features(sound)[:, 0], self.wav2vec.features(sound)], 1)
 
 
 def _samples_of_one(config: Wav2Vec2Config) -> int:

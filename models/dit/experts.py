@@ -63,7 +63,7 @@ def attach(
     inject(net, expert)
 
 
-def teach(net: VideoDit, name: str) -> list[nn.Parameter]:
+def parameters_to_train(net: VideoDit, name: str) -> list[nn.Parameter]:
     """For an optimiser: this expert's parameters. Nothing else requires a gradient, and no other expert is on."""
     check_attached(net, name)
     learning = [*_parameters(net, name)]
@@ -96,7 +96,7 @@ def switch(net: VideoDit, name: str | None) -> None:
             parameter.requires_grad_()
 
 
-def at(net: VideoDit, t: float) -> None:
+def switch_at(net: VideoDit, t: float) -> None:
     """As sampling at noise level t wants it, of the experts that the net has."""
     name = expert_at(t)
     switch(net, name if name in attached(net) else None)

@@ -15,7 +15,7 @@ ALPHA = {"structure": 4.0, "lip": 1.5, "texture": 0.25}
 """Where each phase of the editor's training puts its noise levels."""
 EXPERTS = {"texture": (0.0, 0.3), "lip": (0.4, 0.6)}
 """Between which noise levels each LoRA expert is on; the bounds themselves are outside."""
-CLIP = 0.6
+LATEST_TIME = 0.6
 """t_thres of (11)."""
 STEPS, SHIFT = 30, 5.0
 NOISIEST_BORDER = 0.95
@@ -66,7 +66,7 @@ def weighted_loss(
 
 def single_step(z0_BCFHW: Tensor, velocity_BCFHW: Tensor, predicted_BCFHW: Tensor, t_B: Tensor) -> Tensor:
     """(11) before its decoder: z0 + (v - v^) min(t, 0.6). The net itself is given t as it is."""
-    return z0_BCFHW + (velocity_BCFHW - predicted_BCFHW) * _wide(t_B.clamp(max=CLIP))
+    return z0_BCFHW + (velocity_BCFHW - predicted_BCFHW) * _wide(t_B.clamp(max=LATEST_TIME))
 
 
 def expert_at(t: float) -> str | None:
@@ -96,12 +96,12 @@ def sample(
     """
     z = noise_BCFHW
     for t, after in pairwise(schedule(steps, shift)):
-        z = held(z, noise_BCFHW, motion_BCMHW, border_BCFHW, min(t, NOISIEST_BORDER))
+        z = with_border_and_motion(z, noise_BCFHW, motion_BCMHW, border_BCFHW, min(t, NOISIEST_BORDER))
         z = z + (after - t) * predict(z, t)
-    return held(z, noise_BCFHW, motion_BCMHW, border_BCFHW, 0.0)
+    return with_border_and_motion(z, noise_BCFHW, motion_BCMHW, border_BCFHW, 0.0)
 
 
-def held(
+def with_border_and_motion(
     z_BCFHW: Tensor, noise_BCFHW: Tensor, motion_BCMHW: Tensor | None, border_BCFHW: Tensor | None, t: float
 ) -> Tensor:
     """z with its border at noise level t, and its motion frames clean."""

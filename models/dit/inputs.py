@@ -89,10 +89,10 @@ def guidance_batch(make: Callable[[Tensor, Tensor], DitInput], reference: Tensor
     `make` lays out a sequence from these two. A null is zero latents and zero features.
     """
     no_reference, no_audio = torch.zeros_like(reference), torch.zeros_like(audio)
-    return stacked([make(no_reference, no_audio), make(reference, no_audio), make(reference, audio)])
+    return batched([make(no_reference, no_audio), make(reference, no_audio), make(reference, audio)])
 
 
-def stacked(sequences: Sequence[DitInput]) -> DitInput:
+def batched(sequences: Sequence[DitInput]) -> DitInput:
     """One batch of batches that are laid out alike."""
     first = sequences[0]
     assert all(other.frames == first.frames for other in sequences)
@@ -105,7 +105,7 @@ def stacked(sequences: Sequence[DitInput]) -> DitInput:
     )
 
 
-def masked_video(video_BCFHW: Tensor, inpaint_BFHW: Tensor) -> Tensor:
+def grey_where_masked(video_BCFHW: Tensor, inpaint_BFHW: Tensor) -> Tensor:
     """Grey (0 of -1..1) where `inpaint` is true. It has to happen before the VAE, which spreads what it sees."""
     return torch.where(inpaint_BFHW[:, None], torch.zeros_like(video_BCFHW), video_BCFHW)
 

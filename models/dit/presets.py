@@ -1,5 +1,5 @@
 """The DiTs that have a name. A preset takes one latent at a time (the editor); `stacked` is what the generator and
-the channel-concat editor take. `parameters(config)` counts them without memory; tests hold these counts.
+the channel-concat editor take. `count_parameters(config)` counts them without memory; tests hold these counts.
 """
 
 from dataclasses import replace
@@ -43,5 +43,5 @@ def on_meta(config: DitConfig) -> VideoDit:
         return VideoDit(config)
 
 
-def parameters(config: DitConfig) -> int:
+def count_parameters(config: DitConfig) -> int:
     return sum(tensor.numel() for tensor in on_meta(config).state_dict().values())

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.audio.windows import FPS, RATE, near_latents, padded
+from models.audio.windows import FPS, RATE, padded_with_silence, windows_of_latents
 from models.dit.inputs import DitInput
 from models.dubbing.pictures import (
     as_bytes,
@@ -27,9 +27,9 @@ from models.dubbing.pictures import (
     overlap,
     to_vae,
 )
-from models.dubbing.request import Networks, Settings, check, check_heard, spread_of
-from models.dubbing.reuse import Reused
-from models.dubbing.sampling import edited, shown
+from models.dubbing.request import Networks, Settings, check, checked_features, frames_to_either_side
+from models.dubbing.reuse import ReusedVelocities
+from models.dubbing.sampling import edited_clip, guidance_input
 from models.vae import decode_tiled, decode_window, latents_of
 
 
@@ -57,8 +57,8 @@ def dub(
     frames = check(parts, video_FHWC, sound, settings)
     clips = settings.clips(frames)
     total = settings.clip + (clips - 1) * settings.advance
-    sound = padded(sound, total)[: total * RATE // FPS].astype(np.float32)
-    heard_PA = check_heard(parts, parts.hear(sound))
+    sound = padded_with_silence(sound, total)[: total * RATE // FPS].astype(np.float32)
+    heard_PA = checked_features(parts, parts.audio_features(sound))
     reference_FHWC = video_FHWC[there_and_back(len(video_FHWC), total)]
     with torch.inference_mode():
         tick = _counted(progress, clips * settings.steps)
@@ -73,7 +73,7 @@ def dub(
 
 def _all_clips(
     parts: Networks, video_FHWC: np.ndarray, heard_PA: Tensor, settings: Settings, tick: Callable[[], None]
-) -> tuple[Tensor, list[Reused]]:
+) -> tuple[Tensor, list[ReusedVelocities]]:
     """Noise is drawn on the CPU, in one stream: the same whatever runs the net, and new for each clip."""
     generator = torch.Generator().manual_seed(settings.seed)
     whole: Tensor | None = None
@@ -84,7 +84,7 @@ def _all_clips(
         reference = encoded(parts, as_video(some_FHWC), settings)
         audio_1FNA = _windows(parts, heard_PA, start, settings).to(reference)
         noise = torch.randn(reference.shape, generator=generator).to(reference)
-        z, path = edited(parts, reference, audio_1FNA, noise, settings, motion, tick)
+        z, path = edited_clip(parts, reference, audio_1FNA, noise, settings, motion, tick)
         paths.append(path)
         whole = z if whole is None or motion is None else joined(whole, z, motion.shape[2])
         if start + settings.clip < len(video_FHWC):
@@ -94,14 +94,16 @@ def _all_clips(
 
 
 @torch.inference_mode()
-def halfway(parts: Networks, video_FHWC: np.ndarray, sound: np.ndarray, settings: Settings) -> DitInput:
+def input_halfway(parts: Networks, video_FHWC: np.ndarray, sound: np.ndarray, settings: Settings) -> DitInput:
     """What the net is shown in the middle of the first clip: to try it out on (`quick.in_float8`)."""
     check(parts, video_FHWC, sound, settings)
-    heard_PA = check_heard(parts, parts.hear(padded(sound, settings.clip).astype(np.float32)))
+    heard_PA = checked_features(
+        parts, parts.audio_features(padded_with_silence(sound, settings.clip).astype(np.float32))
+    )
     reference = encoded(parts, as_video(video_FHWC[there_and_back(len(video_FHWC), settings.clip)]), settings)
     noise = torch.randn(reference.shape, generator=torch.Generator().manual_seed(settings.seed)).to(reference)
     audio_1FNA = _windows(parts, heard_PA, 0, settings).to(reference)
-    return shown(parts, (reference + noise) / 2, 0.5, reference, audio_1FNA, None)
+    return guidance_input(parts, (reference + noise) / 2, 0.5, reference, audio_1FNA, None)
 
 
 def joined(before: Tensor, after: Tensor, motion: int) -> Tensor:
@@ -134,8 +136,8 @@ def ending(parts: Networks, z: Tensor, reference_FHWC: np.ndarray, settings: Set
 
 
 def _windows(parts: Networks, heard_PA: Tensor, start: int, settings: Settings) -> Tensor:
-    near_FN = near_latents(
-        start, latents_of(settings.clip), len(heard_PA), spread_of(parts.dit.config.audio.window)
+    near_FN = windows_of_latents(
+        start, latents_of(settings.clip), len(heard_PA), frames_to_either_side(parts.dit.config.audio.window)
     )
     return heard_PA[torch.from_numpy(near_FN)][None]
 

@@ -12,12 +12,12 @@ import torch
 from diffusers import AutoencoderKLWan
 from transformers import Wav2Vec2Config, WhisperConfig
 
-from models.audio.wav2vec import Ears
+from models.audio.wav2vec import WhisperAndWav2Vec
 from models.audio.whisper import LAST, Whisper
 from models.dit import checkpoint
 from models.dit.config import DitConfig
 from models.dit.presets import on_meta
-from models.dubbing.prompt import embedded, shape_of
+from models.dubbing.prompt import prompt_embedding, prompt_shape
 from models.dubbing.request import Networks
 from models.weights.pretrained import load, load_processor
 from models.weights.references import ModelError, resolve
@@ -43,7 +43,7 @@ class References:
         return self.wav2vec == NONE
 
 
-def editor(names: References) -> DitConfig:
+def editor_config(names: References) -> DitConfig:
     """From the headers of the weights. Whatever is not on this machine is told at once."""
     found, missing = None, []
     others = [(what, reference) for what, reference in asdict(names).items() if what != "experts"]
@@ -84,7 +84,7 @@ def on_meta_device(names: References, config: DitConfig, prompt: str) -> Network
             f"{names.model} hears {config.audio.features} numbers a feature, and {names.whisper} and {names.wav2vec} "
             f"make {hears[0]} and {hears[1]}; give those it learnt with"
         )
-    told_LX = torch.zeros(shape_of(prompt, names.text, config.text_tokens)) if config.text else None
+    told_LX = torch.zeros(prompt_shape(prompt, names.text, config.text_tokens)) if config.text else None
     dit = on_meta(config)
     for one in names.experts:
         _expertfile().examined(dit, one)
@@ -114,12 +114,14 @@ def loaded(
     told_LX = None
     if config.text:
         tell("the prompt")
-        told_LX = embedded(prompt, names.text, config.text_tokens).to(device)
+        told_LX = prompt_embedding(prompt, names.text, config.text_tokens).to(device)
     tell("the VAE")
     vae = load(AutoencoderKLWan, resolve(names.vae), dtype).to(device)
     tell("what listens")
     hear = (
-        _whisper(names, device) if names.whisper_alone else Ears(names.whisper, names.wav2vec, device).heard
+        _whisper(names, device)
+        if names.whisper_alone
+        else WhisperAndWav2Vec(names.whisper, names.wav2vec, device).features
     )
     tell(f"the editor, {_gigabytes(resolve(names.model))}")
     dit = checkpoint.load(names.model, config, device, dtype).requires_grad_(False)
@@ -130,7 +132,7 @@ def loaded(
 
 def _whisper(names: References, device: str) -> Callable[[np.ndarray], np.ndarray]:
     whisper = Whisper(names.whisper, (LAST,), device)
-    return lambda sound: whisper.listen(sound)[:, 0]
+    return lambda sound: whisper.features(sound)[:, 0]
 
 
 def _gigabytes(path: Path) -> str:

@@ -31,7 +31,7 @@ QUOTED = 40
 """Letters of a prompt in a message."""
 
 
-def shape_of(prompt: str, reference: str, most: int = MOST) -> tuple[int, ...]:
+def prompt_shape(prompt: str, reference: str, most: int = MOST) -> tuple[int, ...]:
     """(L, X) without the encoder: what does not fit is refused before that is loaded."""
     path = resolve(reference)
     if path.is_file():
@@ -42,7 +42,7 @@ def shape_of(prompt: str, reference: str, most: int = MOST) -> tuple[int, ...]:
     return len(_tokens(prompt, folder, config, most)), config.d_model
 
 
-def embedded(prompt: str, reference: str, most: int = MOST) -> Tensor:
+def prompt_embedding(prompt: str, reference: str, most: int = MOST) -> Tensor:
     """float32 (L, X), no padding, on the CPU.
 
     The reference is a folder of transformers' UMT5EncoderModel, or one that holds it as `text_encoder`, as diffusers

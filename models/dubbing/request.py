@@ -8,10 +8,10 @@ import torch
 from diffusers import AutoencoderKLWan
 from torch import Tensor
 
-from models.audio.windows import EVERY, FEATURES_HZ, FPS, RATE
+from models.audio.windows import FEATURES_HZ, FPS, FRAMES_PER_LATENT, RATE
 from models.dit.flow import SHIFT, STEPS
 from models.dit.net import VideoDit
-from models.vae import latents_of, shrink
+from models.vae import latents_of, pixels_per_latent
 
 QUIET = 1e-4
 """No sample beyond this, -80 dB: an empty track. What 16 bits cannot tell from silence is a third of it."""
@@ -24,8 +24,8 @@ class Networks:
     dit: VideoDit
     """An editor: one latent at a time, the companion as frames beside it."""
     vae: AutoencoderKLWan
-    hear: Callable[[np.ndarray], np.ndarray]
-    """16 kHz mono to (P, A), 50 features a second (`models.audio.wav2vec.Ears.heard`)."""
+    audio_features: Callable[[np.ndarray], np.ndarray]
+    """16 kHz mono to (P, A), 50 features a second (`models.audio.wav2vec.WhisperAndWav2Vec.features`)."""
     prompt_LX: Tensor | None = None
     """The public checkpoint's prompt is always "", embedded by its own text encoder; none where a net reads none."""
 
@@ -78,14 +78,15 @@ class Settings:
         return 1 + max(0, -(-(frames - self.clip) // self.advance))
 
 
-def spread_of(window: int) -> int:
+def frames_to_either_side(window: int) -> int:
     """Frames that a latent hears to either side of its own four."""
     each = FEATURES_HZ // FPS
-    spread, rest = divmod(window - each * EVERY, 2 * each)
+    own = each * FRAMES_PER_LATENT
+    spread, rest = divmod(window - own, 2 * each)
     if rest or spread < 0:
         raise ValueError(
-            f"a window of {window} features is no {EVERY} frames of {each} features with as many to either side; "
-            f"give a net that hears {each * EVERY} (the public one) or {each * EVERY + 4 * each} (the paper's)"
+            f"a window of {window} features is no {FRAMES_PER_LATENT} frames of {each} features with as many to "
+            f"either side; give a net that hears {own} (the public one) or {own + 4 * each} (the paper's)"
         )
     return spread
 
@@ -108,7 +109,7 @@ def check(parts: Networks, video_FHWC: np.ndarray, sound: np.ndarray, settings: 
 
 def _check_networks(parts: Networks) -> None:
     config, channels = parts.dit.config, parts.vae.config.z_dim
-    spread_of(config.audio.window)
+    frames_to_either_side(config.audio.window)
     if config.stacked != 1:
         raise ValueError(
             "this net takes two latents over one another, and dubbing needs an editor that takes frames beside "
@@ -148,10 +149,10 @@ def _check_video(parts: Networks, video_FHWC: np.ndarray) -> None:
             f"the video is {video_FHWC.dtype} {video_FHWC.shape}, not uint8 (frames, height, width, 3)"
         )
     height, width = video_FHWC.shape[1:3]
-    side = shrink(parts.vae) * parts.dit.config.patch
+    side = pixels_per_latent(parts.vae) * parts.dit.config.patch
     if height % side or width % side or not height * width:
         raise ValueError(
-            f"height and width have to divide by {side} (the VAE's {shrink(parts.vae)}, the net's "
+            f"height and width have to divide by {side} (the VAE's {pixels_per_latent(parts.vae)}, the net's "
             f"{parts.dit.config.patch}), not {height}x{width}; crop or scale the video to "
             f"{max(side, height // side * side)}x{max(side, width // side * side)}"
         )
@@ -164,7 +165,7 @@ def _check_sound(parts: Networks, sound: np.ndarray) -> None:
     if len(sound) < least * RATE:
         raise ValueError(
             f"the sound lasts {len(sound) / RATE:.3f} s, and the net hears {least:.2f} s at once; give longer "
-            "sound (models.audio.windows.padded adds silence)"
+            "sound (models.audio.windows.padded_with_silence adds silence)"
         )
     if not np.isfinite(sound).all():
         raise ValueError(
@@ -172,7 +173,7 @@ def _check_sound(parts: Networks, sound: np.ndarray) -> None:
         )
 
 
-def check_heard(parts: Networks, heard_PA: np.ndarray) -> Tensor:
+def checked_features(parts: Networks, heard_PA: np.ndarray) -> Tensor:
     """Before the first clip, not in it."""
     wanted = parts.dit.config.audio.features
     if heard_PA.ndim != 2 or heard_PA.shape[1] != wanted:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from torch import Tensor
 
 
-class Reused:
+class ReusedVelocities:
     """In the place of `predict` in `flow.sample`, for one path along `times`.
 
     `most`: how far off, as a share of the velocity, a line may have been for the next one to be trusted; 0 trusts none.

@@ -12,10 +12,10 @@ from models.dit.flow import audio_scale, guided, reference_scale, sample, schedu
 from models.dit.inputs import DitInput, Motion, editor_input, guidance_batch
 from models.dit.net import VideoDit
 from models.dubbing.request import Networks, Settings
-from models.dubbing.reuse import Reused
+from models.dubbing.reuse import ReusedVelocities
 
 
-def edited(
+def edited_clip(
     parts: Networks,
     reference: Tensor,
     audio_1FNA: Tensor,
@@ -23,7 +23,7 @@ def edited(
     settings: Settings,
     motion: Tensor | None = None,
     tick: Callable[[], None] = lambda: None,
-) -> tuple[Tensor, Reused]:
+) -> tuple[Tensor, ReusedVelocities]:
     """The latents of one clip, and how they were come by.
 
     In 32 bits whatever the net runs in: thirty steps add up what rounding loses.
@@ -31,13 +31,13 @@ def edited(
 
     def predict(z: Tensor, t: float) -> Tensor:
         _switch_experts(parts.dit, t)
-        three = velocities(parts, z, t, reference, audio_1FNA, motion, settings.batched)
+        three = guided_velocities(parts, z, t, reference, audio_1FNA, motion, settings.batched)
         velocity = guided(three, reference_scale(t, settings.reference), audio_scale(t, settings.audio))
         # What is held goes nowhere, and says nothing of how well the rest can be guessed.
         velocity[:, :, : 0 if motion is None else motion.shape[2]] = 0
         return velocity
 
-    path = Reused(predict, schedule(settings.steps, settings.shift), settings.reuse)
+    path = ReusedVelocities(predict, schedule(settings.steps, settings.shift), settings.reuse)
 
     def step(z: Tensor, t: float) -> Tensor:
         velocity = path(z, t)
@@ -50,7 +50,7 @@ def edited(
     return z, path
 
 
-def velocities(
+def guided_velocities(
     parts: Networks,
     z: Tensor,
     t: float,
@@ -60,13 +60,13 @@ def velocities(
     batched: bool,
 ) -> Tensor:
     """Of nothing, of the reference, of reference and sound, at time t."""
-    three = shown(parts, z, t, reference, audio_1FNA, motion)
+    three = guidance_input(parts, z, t, reference, audio_1FNA, motion)
     if batched:
         return parts.dit(three).to(z)
     return torch.cat([parts.dit(_only(three, one)).to(z) for one in range(3)])
 
 
-def shown(
+def guidance_input(
     parts: Networks, z: Tensor, t: float, reference: Tensor, audio_1FNA: Tensor, motion: Tensor | None
 ) -> DitInput:
     """To the net at time t: three clips, for guidance."""
@@ -87,7 +87,7 @@ def _switch_experts(dit: VideoDit, t: float) -> None:
     if hasattr(dit, "peft_config"):
         from models.dit import experts
 
-        experts.at(dit, t)
+        experts.switch_at(dit, t)
 
 
 def _only(sequence: DitInput, one: int) -> DitInput:

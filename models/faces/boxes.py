@@ -11,7 +11,7 @@ def hull(points_K2: np.ndarray) -> Box:
     return float(left), float(top), float(right - left), float(bottom - top)
 
 
-def around(box: Box, margin: float) -> Box:
+def square_around(box: Box, margin: float) -> Box:
     """The square about the same middle, its side `margin` times the box's longer one."""
     side = margin * max(box[2:])
     return box[0] + box[2] / 2 - side / 2, box[1] + box[3] / 2 - side / 2, side, side

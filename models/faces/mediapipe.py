@@ -13,7 +13,7 @@ import mediapipe
 import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 
-from models.faces.boxes import Box, around, crop, distinct, hull, overlap
+from models.faces.boxes import Box, crop, distinct, hull, overlap, square_around
 from models.faces.face import Face, Shape, face_size
 from models.weights.references import ModelError, resolve
 
@@ -38,7 +38,7 @@ class MediaPipeFaces:
             num_faces=4,
             output_facial_transformation_matrixes=True,
         )
-        with hushed():
+        with without_native_output():
             try:
                 self._landmarker = vision.FaceLandmarker.create_from_options(options)
                 self._find(np.zeros((128, 128, 3), np.uint8))
@@ -58,7 +58,7 @@ class MediaPipeFaces:
         return [Face(box, 1.0) for box in distinct(found)]
 
     def shape(self, rgb_HWC: np.ndarray, box: Box) -> Shape | None:
-        found = self._find(rgb_HWC, around(box, MARGIN))
+        found = self._find(rgb_HWC, square_around(box, MARGIN))
         near = [(overlap(hull(points), box), n) for n, (points, _) in enumerate(found)]
         best, chosen = max(near, default=(0.0, 0))
         return _shape(*found[chosen]) if best > 0 else None
@@ -108,7 +108,7 @@ def _angles(rotation_33: np.ndarray) -> tuple[float, float, float]:
 
 
 @contextmanager
-def hushed() -> Iterator[None]:
+def without_native_output() -> Iterator[None]:
     """Its C++ writes notes about delegates to file descriptor 2, and no setting stops it."""
     with tempfile.TemporaryFile() as aside:
         kept = os.dup(2)

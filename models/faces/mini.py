@@ -10,14 +10,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from models.faces.boxes import Box, around, hull, overlap
+from models.faces.boxes import Box, hull, overlap, square_around
 from models.faces.face import Face, Shape, face_size
 from models.faces.grid import MULTIPLE, Guess, decode, distinct_guesses
 from models.faces.nets import CROP, Detector, Landmarker
 from models.faces.warp import apply, scaling, turned_square, warp
 from models.weights.references import ModelError, resolve
 
-SIGHTS = (160, 320)
+DETECTOR_SIDES = (160, 320)
 """Pixels of the longer side that the detector sees: more only where it found nothing, and there is more."""
 CERTAIN = 0.5
 PRESENT = 0.99
@@ -52,7 +52,7 @@ class MiniFaces:
     def detect(self, rgb_HWC: np.ndarray) -> list[Face]:
         """What the detector takes for a face and the landmark network, which sees it larger, does too."""
         sure: list[Guess] = []
-        for longest in SIGHTS:
+        for longest in DETECTOR_SIDES:
             first = [(guess, self._look(rgb_HWC, guess.box, 0.0)) for guess in self.guesses(rgb_HWC, longest)]
             seen = [(guess, self._again(rgb_HWC, shape)) for guess, shape in first if shape]
             new = [(guess, shape) for guess, shape in seen if shape and shape.score >= PRESENT]
@@ -61,7 +61,7 @@ class MiniFaces:
                 break
         return [Face(guess.box, guess.score) for guess in distinct_guesses(sure)]
 
-    def guesses(self, rgb_HWC: np.ndarray, longest: int = SIGHTS[0]) -> list[Guess]:
+    def guesses(self, rgb_HWC: np.ndarray, longest: int = DETECTOR_SIDES[0]) -> list[Guess]:
         bgr_3HW, shrink = detector_input(rgb_HWC, longest)
         with torch.inference_mode():
             outputs = self.detector(torch.from_numpy(bgr_3HW)[None])
@@ -109,12 +109,12 @@ def part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _same_square(one: Box, other: Box) -> bool:
-    return overlap(around(one, 1.0), around(other, 1.0)) > CENTRED
+    return overlap(square_around(one, 1.0), square_around(other, 1.0)) > CENTRED
 
 
 def crop_map(box: Box, tilt: float) -> np.ndarray:
     """From the crop for the landmarks to the picture."""
-    left, top, side, _ = around(box, MARGIN)
+    left, top, side, _ = square_around(box, MARGIN)
     return turned_square((left + side / 2, top + side / 2), side, tilt, CROP)
 
 

@@ -6,7 +6,7 @@ judged from where the nose lies between the eyes and the mouth: yaw is good to s
 
 import numpy as np
 
-from models.faces.boxes import Box, around, overlap
+from models.faces.boxes import Box, overlap, square_around
 from models.faces.face import Face, Shape, face_size
 from models.faces.grid import MULTIPLE, OUTPUTS, Guess, decode
 from models.faces.warp import scaling, warp
@@ -44,7 +44,9 @@ class YuNetFaces:
         return [Face(guess.box, guess.score) for guess in self._find(rgb_HWC, (0.0, 0.0, width, height))]
 
     def shape(self, rgb_HWC: np.ndarray, box: Box) -> Shape | None:
-        found = [(overlap(guess.box, box), guess) for guess in self._find(rgb_HWC, around(box, MARGIN))]
+        found = [
+            (overlap(guess.box, box), guess) for guess in self._find(rgb_HWC, square_around(box, MARGIN))
+        ]
         nearest, guess = max(found, key=lambda one: one[0], default=(0.0, None))
         return shape_of_five(guess.five_52, guess.score) if guess and nearest > 0 else None
 

@@ -9,9 +9,9 @@ from safetensors import SafetensorError, safe_open
 
 from models.faces.nets import CROP
 from models.faces.warp import scaling, warp
+from models.heads.coefficients import LIPS, MOVES, SHAPES
+from models.heads.encoder import HeadEncoder, encoder_view
 from models.heads.fit import Fit, Surface, fan
-from models.heads.moves import LIPS, MOVES, SHAPES
-from models.heads.nets import HeadEncoder, looked_at
 from models.weights.references import ModelError, resolve
 from models.world.head import head
 from models.world.mesh import PART_OPENING
@@ -88,13 +88,13 @@ class MiniHead:
 
     def _read(self, rgb_FHWC: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The shape, the moves, and in which frames there is no face."""
-        shrink, first = looked_at(rgb_FHWC.shape[1])
+        shrink, first = encoder_view(rgb_FHWC.shape[1])
         to_clip_23 = scaling(shrink)
         to_clip_23[:, 2] = first
         seen_F3HW = torch.from_numpy(np.stack([warp(rgb, to_clip_23, (CROP, CROP)) for rgb in rgb_FHWC]))
         with torch.inference_mode():
-            looks = [self.net.look(part) for part in seen_F3HW.split(BATCH)]
+            looks = [self.net.frame_features(part) for part in seen_F3HW.split(BATCH)]
             known_FD, present_F = (torch.cat([look[n] for look in looks]) for n in (0, 2))
-            shape_1S, moves_1FM = self.net.tell(known_FD[None], present_F[None])
+            shape_1S, moves_1FM = self.net.coefficients(known_FD[None], present_F[None])
         lost_F = ~(present_F.sigmoid() >= PRESENT).numpy()
         return shape_1S[0].numpy(), moves_1FM[0].numpy().copy(), lost_F

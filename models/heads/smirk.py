@@ -16,7 +16,7 @@ from models.faces.face import face_centre, face_size
 from models.faces.warp import turned_square, warp
 from models.heads.fit import Fit, Surface
 from models.heads.flame import SHAPES, Flame, turned
-from models.heads.hinge import angles
+from models.heads.jaw import angles
 from models.heads.mobilenet import LARGE, SMALL, Layout, MobileNet
 from models.weights.references import ModelError, resolve
 from models.world.morphable import rotations

@@ -13,7 +13,7 @@ from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 from models.weights.pretrained import load, load_processor
 from models.weights.references import resolve
 
-TOGETHER = 32
+BATCH = 32
 """Pictures a pass."""
 
 
@@ -28,8 +28,8 @@ class ClipLikeness:
     def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """float32 unit vectors (B, D) of RGB pictures (H, W, 3), 0..255; their cosine is the likeness."""
         vectors = []
-        for start in range(0, len(pictures), TOGETHER):
-            some = [np.asarray(rgb_HWC) for rgb_HWC in pictures[start : start + TOGETHER]]
+        for start in range(0, len(pictures), BATCH):
+            some = [np.asarray(rgb_HWC) for rgb_HWC in pictures[start : start + BATCH]]
             seen = self.processor(some, return_tensors="pt", input_data_format="channels_last")
             vectors.append(self.model(seen.pixel_values.to(self.device)).image_embeds)
         return normalize(torch.cat(vectors).float()).cpu().numpy()

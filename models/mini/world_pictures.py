@@ -47,20 +47,20 @@ def make_shot(
     kind = str(rng.choice(KINDS)) if rng.random() < occluded else None
     scene = make_scene(rng, make_person(person), SPAN, occluder=kind, framing=framing)
     scene = some_frames(scene, np.sort(rng.choice(SPAN, frames, replace=False)))
-    done = render(scene, mouths(rng, frames), size)
+    done = render(scene, random_mouths(rng, frames), size)
     angles_F3 = np.degrees(scene.pose_F3 * (1, -1, -1)).astype(np.float32)
     points = done.landmarks_FL2, done.visible_FL, done.five_F52
     return Shot(person, done.rgb_FHWC, *points, angles_F3, kind)
 
 
-def make_empty(seed: int, number: int, frames: int, size: tuple[int, int]) -> Shot:
+def make_empty_room(seed: int, number: int, frames: int, size: tuple[int, int]) -> Shot:
     """A room without anybody; in half of them is what might have hidden a face, with points on it."""
     rng = np.random.default_rng([seed, number, 0])
     kind = str(rng.choice([kind for kind in KINDS if kind not in WORN])) if rng.random() < 0.5 else None
     framing = str(rng.choice(("close", "bust")))
     scene = make_scene(rng, make_person(number), SPAN, occluder=kind, framing=framing)
     scene = some_frames(replace(scene, person=None), np.sort(rng.choice(SPAN, frames, replace=False)))
-    done = render(scene, mouths(rng, frames), size)
+    done = render(scene, random_mouths(rng, frames), size)
     points_FL2 = np.zeros_like(done.landmarks_FL2)
     for labels_HW, points_L2 in zip(done.labels_FHW, points_FL2, strict=True):
         thing_N2 = np.argwhere(labels_HW == Part.OCCLUDER)[:, ::-1]
@@ -72,7 +72,7 @@ def make_empty(seed: int, number: int, frames: int, size: tuple[int, int]) -> Sh
     )
 
 
-def draw(shots: Sequence[Shot], empty: float, rng: np.random.Generator) -> Shot:
+def draw_shot(shots: Sequence[Shot], empty: float, rng: np.random.Generator) -> Shot:
     """Any of them; the given share of draws are empty rooms, which come last in the list."""
     first_room = next((n for n, shot in enumerate(shots) if shot.person is None), len(shots))
     if first_room == len(shots) or (first_room and rng.random() >= empty):
@@ -80,7 +80,7 @@ def draw(shots: Sequence[Shot], empty: float, rng: np.random.Generator) -> Shot:
     return shots[int(rng.integers(first_room, len(shots)))]
 
 
-def mouths(rng: np.random.Generator, frames: int) -> np.ndarray:
+def random_mouths(rng: np.random.Generator, frames: int) -> np.ndarray:
     """Opening, width and protrusion, each over all of its range, shut mouths among them."""
     opening = np.maximum(rng.uniform(-0.3, 1, frames), 0)
     return np.stack([opening, rng.uniform(-1, 1, frames), rng.uniform(0, 1, frames)], 1).astype(np.float32)

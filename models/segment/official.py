@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from models.segment import Followed, Following, Prompt, check_prompts, starts
+from models.segment.segmenter import Followed, MaskRecorder, Prompt, check_prompts, prompts_by_frame
 from models.weights.references import ModelError, resolve
 
 CONFIGS = {"tiny": "t", "small": "s", "base_plus": "b+", "large": "l"}
@@ -33,11 +33,11 @@ class OfficialSegmenter:
     def propagate(self, rgb_FHWC: np.ndarray, prompts: Sequence[Prompt]) -> list[Followed]:
         """One answer for each prompt, in their order; from its frame on to both ends of the clip."""
         check_prompts(rgb_FHWC, prompts)
-        answers = [Following(rgb_FHWC.shape) for _ in prompts]
+        answers = [MaskRecorder(rgb_FHWC.shape) for _ in prompts]
         with tempfile.TemporaryDirectory() as folder:
             write_frames(rgb_FHWC, Path(folder))
             state = self.predictor.init_state(video_path=folder)
-        for frame, numbers in starts(prompts).items():
+        for frame, numbers in prompts_by_frame(prompts).items():
             self.predictor.reset_state(state)
             for number in numbers:
                 box_4 = np.array(prompts[number].box, np.float32)

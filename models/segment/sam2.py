@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from transformers import Sam2VideoInferenceSession, Sam2VideoModel, Sam2VideoProcessor
 
-from models.segment import Followed, Following, Prompt, check_prompts, starts
+from models.segment.segmenter import Followed, MaskRecorder, Prompt, check_prompts, prompts_by_frame
 from models.weights import pretrained
 from models.weights.references import resolve
 
@@ -36,9 +36,9 @@ class Sam2Segmenter:
     def propagate(self, rgb_FHWC: np.ndarray, prompts: Sequence[Prompt]) -> list[Followed]:
         """One answer for each prompt, in their order; from its frame on to both ends of the clip."""
         check_prompts(rgb_FHWC, prompts)
-        by_frame = starts(prompts)
+        by_frame = prompts_by_frame(prompts)
         session = self._session(rgb_FHWC, many=len(by_frame) > 1)
-        answers = [Following(rgb_FHWC.shape) for _ in prompts]
+        answers = [MaskRecorder(rgb_FHWC.shape) for _ in prompts]
         for frame, numbers in by_frame.items():
             session.reset_tracking_data()
             boxes = [list(prompts[number].box) for number in numbers]

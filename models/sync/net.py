@@ -2,7 +2,7 @@
 
 Five frames of a mouth and a fifth of a second of sound each become a vector; in sync, the two are near. The
 public lip network convolves in three dimensions, but over just five frames, which is a convolution in two over
-fifteen channels: the same sums, several times as quick on CPUs. `flat` brings public weights to that form.
+fifteen channels: the same sums, several times as quick on CPUs. `with_2d_kernels` brings public weights to that form.
 """
 
 from collections.abc import Sequence
@@ -92,6 +92,6 @@ def _head(inner: int, hidden: int, outer: int) -> nn.Sequential:
     )
 
 
-def flat(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def with_2d_kernels(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Kernels over (channels, time, height, width) with channels and time as one."""
     return {key: value.flatten(1, 2) if value.ndim == 5 else value for key, value in weights.items()}

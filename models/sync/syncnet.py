@@ -19,7 +19,7 @@ from torch import Tensor
 from models.faces.face import face_centre, face_size
 from models.faces.warp import turned_square, warp
 from models.sync.mfcc import mfcc
-from models.sync.net import COLUMNS, FRAMES, Net, Sizes, flat
+from models.sync.net import COLUMNS, FRAMES, Net, Sizes, with_2d_kernels
 from models.weights.references import ModelError, resolve
 
 FPS = 25
@@ -27,9 +27,9 @@ REACH = 15
 """Frames to either side among which the offset is sought."""
 SHORTEST = 25
 """Frames below which nothing is said: half the shifts would be judged on a handful of windows."""
-STEADY = 7
+SMOOTHED_OVER = 7
 """Frames that the crop's place is averaged over, so that errors of the points don't look like speech."""
-TOGETHER = 32
+BATCH = 32
 """Windows a pass."""
 
 
@@ -57,15 +57,15 @@ class SyncNet:
 
     def lips(self, rgb_FHWC: np.ndarray, five_F52: np.ndarray) -> np.ndarray:
         """(N, D): window n begins with frame n."""
-        return self._run(self.net.lips, windows(crops(rgb_FHWC, five_F52, self.sizes)))
+        return self._run(self.net.lips, lip_windows(crops(rgb_FHWC, five_F52, self.sizes)))
 
     def sounds(self, sound: np.ndarray) -> np.ndarray:
         """(N, D): window n begins with the sound of frame n."""
-        return self._run(self.net.sound, listen(sound))
+        return self._run(self.net.sound, sound_windows(sound))
 
     @torch.inference_mode()
     def _run(self, net: Callable[[Tensor], Tensor], windows_N: np.ndarray) -> np.ndarray:
-        pieces = (windows_N[at : at + TOGETHER] for at in range(0, len(windows_N), TOGETHER))
+        pieces = (windows_N[at : at + BATCH] for at in range(0, len(windows_N), BATCH))
         vectors = [net(torch.from_numpy(np.array(piece, np.float32)).to(self.device)) for piece in pieces]
         return torch.cat(vectors).cpu().numpy()
 
@@ -94,12 +94,12 @@ def judge(mean_S: np.ndarray) -> Sync:
     return Sync(REACH - nearest, float(np.median(mean_S)) - least, least)
 
 
-def windows(bgr_F3HW: np.ndarray) -> np.ndarray:
+def lip_windows(bgr_F3HW: np.ndarray) -> np.ndarray:
     """(N, 3, 5, H, W), without a copy."""
     return np.lib.stride_tricks.sliding_window_view(bgr_F3HW, FRAMES, 0).transpose(0, 1, 4, 2, 3)
 
 
-def listen(sound: np.ndarray) -> np.ndarray:
+def sound_windows(sound: np.ndarray) -> np.ndarray:
     """(N, 13, 20)."""
     heard_TC = mfcc(sound)
     per_frame = 100 // FPS
@@ -109,7 +109,7 @@ def listen(sound: np.ndarray) -> np.ndarray:
 def crops(rgb_FHWC: np.ndarray, five_F52: np.ndarray, sizes: Sizes) -> np.ndarray:
     """uint8 (F, 3, side, side), BGR as published: the face upright, at one place and size."""
     assert len(rgb_FHWC) == len(five_F52), f"{len(rgb_FHWC)} frames, but points of {len(five_F52)}"
-    place_F4 = steady(np.stack([_place(five_52) for five_52 in five_F52]))
+    place_F4 = smoothed_places(np.stack([_place(five_52) for five_52 in five_F52]))
     made = []
     for rgb_HWC, (x, y, right, down) in zip(rgb_FHWC, place_F4, strict=True):
         degrees, size = np.degrees(np.arctan2(down, right)), np.hypot(right, down)
@@ -127,11 +127,11 @@ def _place(five_52: np.ndarray) -> np.ndarray:
     )
 
 
-def steady(place_F4: np.ndarray) -> np.ndarray:
+def smoothed_places(place_F4: np.ndarray) -> np.ndarray:
     """Averaged over neighbouring frames; the ends count more than once."""
-    side = STEADY // 2
+    side = SMOOTHED_OVER // 2
     padded_4T = np.pad(place_F4, ((side, side), (0, 0)), mode="edge").T
-    return np.lib.stride_tricks.sliding_window_view(padded_4T, STEADY, 1).mean(-1).T
+    return np.lib.stride_tricks.sliding_window_view(padded_4T, SMOOTHED_OVER, 1).mean(-1).T
 
 
 _REFUSAL = (
@@ -145,7 +145,7 @@ def load(path: Path) -> tuple[Net, Sizes]:
     try:
         weights, sizes = _read(path)
         net = Net(sizes)
-        net.load_state_dict(flat(weights))
+        net.load_state_dict(with_2d_kernels(weights))
     except Exception as error:  # what a strange file makes of a reader is any of a dozen errors
         raise ModelError(_REFUSAL.format(path=path, error=error)) from error
     return net.eval(), sizes

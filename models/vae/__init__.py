@@ -10,11 +10,18 @@ B clips, T frames or latents, C channels, H by W of a picture, everywhere in thi
 """
 
 from models.vae.passes import decode, encode
-from models.vae.shapes import EVERY, denormalised, frames_of, latents_of, normalised, shrink
+from models.vae.shapes import (
+    FRAMES_PER_LATENT,
+    denormalised,
+    frames_of,
+    latents_of,
+    normalised,
+    pixels_per_latent,
+)
 from models.vae.tiles import decode_tiled, encode_tiled
-from models.vae.window import decode_window, reach
+from models.vae.window import decode_window, latents_looked_back_at
 
 __all__ = [
-    "EVERY", "decode", "decode_tiled", "decode_window", "denormalised", "encode", "encode_tiled", "frames_of",
-    "latents_of", "normalised", "reach", "shrink",
+    "FRAMES_PER_LATENT", "decode", "decode_tiled", "decode_window", "denormalised", "encode", "encode_tiled",
+    "frames_of", "latents_looked_back_at", "latents_of", "normalised", "pixels_per_latent",
 ]  # fmt: skip

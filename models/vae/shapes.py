@@ -3,26 +3,28 @@
 from diffusers import AutoencoderKLWan
 from torch import Tensor
 
-EVERY = 4
+FRAMES_PER_LATENT = 4
 """Frames a latent stands for; but the first stands for one."""
 
 
 def latents_of(frames: int) -> int:
     """7 of 25 frames. Other counts than 4k + 1 pass silently through the library, and lose their last frames."""
-    if frames < 1 or (frames - 1) % EVERY:
-        near = max(1, round((frames - 1) / EVERY) * EVERY + 1)
+    if frames < 1 or (frames - 1) % FRAMES_PER_LATENT:
+        near = max(1, round((frames - 1) / FRAMES_PER_LATENT) * FRAMES_PER_LATENT + 1)
         raise ValueError(f"the video VAE takes 4k+1 frames (1, 5, 9, ...), not {frames}; cut to {near}")
-    return 1 + (frames - 1) // EVERY
+    return 1 + (frames - 1) // FRAMES_PER_LATENT
 
 
 def frames_of(first: int, count: int) -> slice:
     """The frames that latents first .. first + count - 1 of a clip stand for."""
     assert first >= 0, first
     assert count >= 1, count
-    return slice(max(0, EVERY * first - EVERY + 1), EVERY * (first + count - 1) + 1)
+    return slice(
+        max(0, FRAMES_PER_LATENT * first - FRAMES_PER_LATENT + 1), FRAMES_PER_LATENT * (first + count - 1) + 1
+    )
 
 
-def shrink(vae: AutoencoderKLWan) -> int:
+def pixels_per_latent(vae: AutoencoderKLWan) -> int:
     """How many pixels wide and high a latent is. (The config's own `scale_factor_spatial` is but a note.)"""
     return 2 ** (len(vae.config.dim_mult) - 1) * (vae.config.patch_size or 1)
 
@@ -30,7 +32,7 @@ def shrink(vae: AutoencoderKLWan) -> int:
 def check_video(vae: AutoencoderKLWan, video_BCTHW: Tensor) -> None:
     height, width = video_BCTHW.shape[-2:]
     latents_of(video_BCTHW.shape[2])
-    side = shrink(vae)
+    side = pixels_per_latent(vae)
     if height % side or width % side:
         fits = f"{height // side * side}x{width // side * side}"
         raise ValueError(

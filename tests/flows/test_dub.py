@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from models.dit.expertfile import save
-from models.dit.experts import attach, teach
+from models.dit.experts import attach, parameters_to_train
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, on_meta
 from storage.encode import encode_video
@@ -176,7 +176,7 @@ def test_an_expert_changes_what_is_seen_and_one_of_another_net_is_refused_early(
     for name, config in (("lip", SMALL), ("other", replace(SMALL, heads=4))):
         net = VideoDit(config)
         attach(net, "lip", rank=2)
-        for parameter in teach(net, "lip"):
+        for parameter in parameters_to_train(net, "lip"):
             torch.nn.init.normal_(parameter)
         save(net, "lip", tmp_path / f"{name}.safetensors")
     made = []

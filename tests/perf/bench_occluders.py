@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from models.mini.world_clips import make_clip
-from models.segment import Prompt, box_of, load_segmenter
+from models.segment import load_segmenter
+from models.segment.segmenter import Prompt, box_of
 from storage.encode import encode_video
 from storage.media import decode_video, open_media
 from tasks.masks import LEVEL, pack, unpack

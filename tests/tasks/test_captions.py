@@ -7,7 +7,7 @@ import pytest
 
 from models.mini.captioner.measure import overlap
 from models.mini.world_clips import make_clip
-from models.segment import box_of
+from models.segment.segmenter import box_of
 from models.vlm.question import Reply
 from storage.encode import encode_video
 from storage.pictures import decode_picture

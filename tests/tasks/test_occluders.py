@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.mini.world_clips import make_clip
-from models.segment import Followed, box_of
+from models.segment.segmenter import Followed, box_of
 from storage.encode import encode_video
 from storage.pictures import decode_picture
 from storage.store import Store

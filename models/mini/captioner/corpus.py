@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate
 
 from models.mini.world_clips import FPS, centred
 from models.mini.world_pictures import TRAINING, some_frames
-from models.vlm.looking import spread
+from models.vlm.asking import evenly_spread
 from models.world.direct import make_scene
 from models.world.morphable import Part
 from models.world.occluders import KINDS
@@ -32,7 +32,7 @@ when it comes, so hardly a clip is in doubt."""
 SEEN = 0.01
 """Share of a picture from which on a thing in it can be pointed at."""
 NOTHING = len(KINDS)
-BARE = (None,) * 5
+WITHOUT_OCCLUDER = (None,) * 5
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Take:
     """Of the frames given."""
 
 
-def hides(occluder_FHW: np.ndarray, face_FHW: np.ndarray) -> bool:
+def counts_as_occluded(occluder_FHW: np.ndarray, face_FHW: np.ndarray) -> bool:
     """Whether a clip counts as occluded, in training and in measuring alike: the face is covered in some frame."""
     covered_F = (occluder_FHW & face_FHW).sum((1, 2)) / np.maximum(face_FHW.sum((1, 2)), 1)
     return bool(covered_F.max() >= HIDES)
@@ -66,13 +66,13 @@ def make_take(seed: int, person: int, kind: str | None, seen_side: int) -> Take:
     """A clip of one to four seconds, of which only the sampled frames are made."""
     rng = np.random.default_rng([seed, person, 7])
     total = int(rng.integers(FPS, 4 * FPS))
-    at = spread(total, FRAMES)
+    at = evenly_spread(total, FRAMES)
     scene = make_scene(rng, make_person(person), total, occluder=kind, framing="close")
     mouth_F3 = speak(rng, total / FPS).mouth(FPS, total)[at]
     scene = centred(some_frames(scene, at), mouth_F3, rng)
     done = render(scene, mouth_F3, (SIDE, SIDE))
     occluder_FHW = done.labels_FHW == Part.OCCLUDER
-    covered = kind is not None and hides(occluder_FHW, face_mask(scene, (SIDE, SIDE)))
+    covered = kind is not None and counts_as_occluded(occluder_FHW, face_mask(scene, (SIDE, SIDE)))
     number = KINDS.index(kind) if kind is not None and covered else NOTHING
     return Take(
         scaled(done.rgb_FHWC, seen_side), torch.from_numpy(occluder_FHW), number, FRAMES * FPS / total
@@ -88,7 +88,7 @@ def scaled(rgb_FHWC: np.ndarray, side: int) -> Tensor:
 
 def make_takes(seed: int, count: int, seen_side: int) -> list[Take]:
     """Each of another person; kinds in turn, and about a third without anything before the face."""
-    kinds = (*KINDS, *BARE)
+    kinds = (*KINDS, *WITHOUT_OCCLUDER)
     people = range(TRAINING, TRAINING + count)
     takes = [make_take(seed, person, kinds[n % len(kinds)], seen_side) for n, person in enumerate(people)]
     log.info("%d clips, %d frames", count, count * FRAMES)

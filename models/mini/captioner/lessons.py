@@ -14,7 +14,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from models.mini.captioner.corpus import FRAMES, NOTHING, SIDE, Take, box_of
 from models.mini.captioner.network import PATCH
-from models.mini.captioner.vision import GRID, filmed, see
+from models.mini.captioner.vision import GRID, tower_tokens, with_camera_effects
 from models.mini.training import seeded
 from models.vlm.prompts import GROUNDING, QUESTION
 from models.vlm.question import Question, Sizes
@@ -25,28 +25,28 @@ SEEN_SIDE = GRID * PATCH
 SIZES = Sizes(SEEN_SIDE**2, SEEN_SIDE**2)
 STEP = 2
 """Coordinates it learns are multiples of it: half as many numbers, at a fiftieth of the picture."""
-POINTED = '```json\n[\n\t{"bbox_2d": [%d, %d, %d, %d], "label": "%s"}\n]\n```'
-EMPTY = "```json\n[]\n```"
+BOX_ANSWER = '```json\n[\n\t{"bbox_2d": [%d, %d, %d, %d], "label": "%s"}\n]\n```'
+NO_BOX_ANSWER = "```json\n[]\n```"
 
 
-def texts() -> list[str]:
+def all_texts() -> list[str]:
     """All it will read or say, each as often as it should weigh in choosing the tokens."""
-    said = [POINTED % (n, n, n, n, kind) for kind in KINDS for n in range(0, SEEN_SIDE + 1, STEP)]
+    said = [BOX_ANSWER % (n, n, n, n, kind) for kind in KINDS for n in range(0, SEEN_SIDE + 1, STEP)]
     roles = ["system\nYou are a helpful assistant.", "user\n", "assistant\n", "\n"]
     asked = [QUESTION, *(GROUNDING.format(phrase=kind) for kind in KINDS)]
-    return 40 * (roles + asked + [*KINDS, "nothing", EMPTY]) + said
+    return 40 * (roles + asked + [*KINDS, "nothing", NO_BOX_ANSWER]) + said
 
 
-def name(kind: int) -> str:
+def name_of_kind(kind: int) -> str:
     return "nothing" if kind == NOTHING else KINDS[kind]
 
 
-def pointing(thing_HW: np.ndarray, phrase: str) -> str:
+def box_answer(thing_HW: np.ndarray, phrase: str) -> str:
     """The answer to where it is, in Qwen's own form."""
     box = box_of(thing_HW)
     if box is None:
-        return EMPTY
-    return POINTED % (*(STEP * round(share * SEEN_SIDE / STEP) for share in box), phrase)
+        return NO_BOX_ANSWER
+    return BOX_ANSWER % (*(STEP * round(share * SEEN_SIDE / STEP) for share in box), phrase)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Lesson:
     """None for a picture."""
 
 
-class Teacher:
+class LessonMaker:
     """Makes lessons from clips."""
 
     def __init__(self, processor: Qwen2_5_VLProcessor, takes: Sequence[Take], seed: int) -> None:
@@ -80,7 +80,7 @@ class Teacher:
     def caption(self) -> Lesson:
         take = self.takes[int(self.rng.integers(len(self.takes)))]
         rgb_FCHW, _ = self._filmed(take, slice(None))
-        return Lesson(rgb_FCHW, self.question, self._said(name(take.kind)), take.fps)
+        return Lesson(rgb_FCHW, self.question, self._said(name_of_kind(take.kind)), take.fps)
 
     def grounding_of(self) -> Lesson:
         """Now and then of a thing that isn't there: then there is nothing to point at."""
@@ -89,7 +89,7 @@ class Teacher:
         there = take.kind != NOTHING and self.rng.random() < 0.9
         kind = take.kind if there else int(self.rng.integers(len(KINDS)))
         rgb_FCHW, thing_FHW = self._filmed(take, [frame, frame])
-        answer = pointing(thing_FHW[0].numpy(), KINDS[kind]) if kind == take.kind else EMPTY
+        answer = box_answer(thing_FHW[0].numpy(), KINDS[kind]) if kind == take.kind else NO_BOX_ANSWER
         return Lesson(rgb_FCHW, self.grounding[kind], self._said(answer), None)
 
     def _filmed(self, take: Take, frames: slice | list[int]) -> tuple[Tensor, Tensor]:
@@ -97,7 +97,7 @@ class Teacher:
         rgb_FCHW, thing_FHW = take.rgb_FCHW[frames], take.occluder_FHW[frames]
         if self.rng.random() < 0.5:
             rgb_FCHW, thing_FHW = rgb_FCHW.flip(-1), thing_FHW.flip(-1)
-        return filmed(rgb_FCHW[None], self.noise)[0], thing_FHW
+        return with_camera_effects(rgb_FCHW[None], self.noise)[0], thing_FHW
 
     def _said(self, answer: str) -> list[int]:
         return [*self.processor.tokenizer(answer).input_ids, self.processor.tokenizer.eos_token_id]
@@ -117,9 +117,9 @@ def answer_loss(
     rgb_N2CHW = torch.cat([lesson.rgb_FCHW.unflatten(0, (-1, 2)) for lesson in lessons])
     seen_BT = (ids_BT == net.config.image_token_id) | (ids_BT == net.config.video_token_id)
     words_BTD = net.model.language_model.embed_tokens(ids_BT)
-    words_BTD = words_BTD.masked_scatter(seen_BT[..., None], see(net.model.visual, rgb_N2CHW))
+    words_BTD = words_BTD.masked_scatter(seen_BT[..., None], tower_tokens(net.model.visual, rgb_N2CHW))
     out_BTD = net.model.language_model(
-        inputs_embeds=words_BTD, position_ids=places(net, ids_BT, lessons), use_cache=False
+        inputs_embeds=words_BTD, position_ids=positions(net, ids_BT, lessons), use_cache=False
     ).last_hidden_state
     said_BT = weight_BT > 0
     guess_NV = net.lm_head(out_BTD[:, :-1][said_BT[:, 1:]]).log_softmax(-1)
@@ -127,7 +127,7 @@ def answer_loss(
     return (miss_N * weight_BT[said_BT]).sum() / len(lessons)
 
 
-def places(net: Qwen2_5_VLForConditionalGeneration, ids_BT: Tensor, lessons: Sequence[Lesson]) -> Tensor:
+def positions(net: Qwen2_5_VLForConditionalGeneration, ids_BT: Tensor, lessons: Sequence[Lesson]) -> Tensor:
     """3BT: where each token is in time, height and width, as the model itself reckons when it is asked."""
     kind_BT = (ids_BT == net.config.image_token_id).int() + 2 * (ids_BT == net.config.video_token_id).int()
     videos = [lesson for lesson in lessons if lesson.fps is not None]
@@ -140,7 +140,7 @@ def places(net: Qwen2_5_VLForConditionalGeneration, ids_BT: Tensor, lessons: Seq
     )[0]
 
 
-def softened(processor: Qwen2_5_VLProcessor) -> Tensor:
+def soft_targets(processor: Qwen2_5_VLProcessor) -> Tensor:
     """VV: what to say for each token: itself, but for a number its neighbours a little, too, so that near misses
     are learnt from."""
     soft_VV = torch.eye(len(processor.tokenizer))

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from models.mini.captioner.corpus import FRAMES, SIDE, box_of, hides
+from models.mini.captioner.corpus import FRAMES, SIDE, box_of, counts_as_occluded
 from models.mini.captioner.lessons import SIZES
 from models.mini.world_clips import FPS, Clip, make_clip
 from models.vlm.answers import Box
-from models.vlm.looking import Asking, Sampled, Seen, look, spread
+from models.vlm.asking import Asking, ClipAnswer, SampledClip, ask_about, evenly_spread
 from models.vlm.prompts import GROUNDING, QUESTION
 from models.vlm.qwen import Qwen
 from models.world.occluders import KINDS
@@ -28,11 +28,11 @@ def measure(reference: str, people: int, frames: int = 50, seed: int = 77) -> di
         clips = [
             clip for person in range(people)[first : first + AT_ONCE] for clip in _two(seed, person, frames)
         ]
-        for clip, seen in zip(clips, look(vlm, [_sampled(clip) for clip in clips], asking), strict=True):
+        for clip, seen in zip(clips, ask_about(vlm, [_sampled(clip) for clip in clips], asking), strict=True):
             unread.append(bool(seen.unclear or any(seen.refused.values())))
             if clip.occluder is None:
                 bare.append(not seen.unclear and not seen.phrases)
-            elif hides(clip.occluder_FHW, clip.face_FHW):
+            elif counts_as_occluded(clip.occluder_FHW, clip.face_FHW):
                 right.append(seen.phrases == [clip.occluder])
                 ious += [_iou(seen, clip)] if right[-1] else []
     told: dict[str, list] = {
@@ -49,13 +49,13 @@ def _two(seed: int, person: int, frames: int) -> tuple[Clip, Clip]:
     return hidden, make_clip(seed + 1, person, frames, SIDE, occluded=0.0)
 
 
-def _sampled(clip: Clip) -> Sampled:
+def _sampled(clip: Clip) -> SampledClip:
     frames = len(clip.rgb_FHWC)
-    at_F = spread(frames, FRAMES)
-    return Sampled(clip.rgb_FHWC[at_F], at_F, FPS * FRAMES / frames)
+    at_F = evenly_spread(frames, FRAMES)
+    return SampledClip(clip.rgb_FHWC[at_F], at_F, FPS * FRAMES / frames)
 
 
-def _iou(seen: Seen, clip: Clip) -> float:
+def _iou(seen: ClipAnswer, clip: Clip) -> float:
     found = seen.found.get(clip.occluder or "")
     truth = box_of(clip.occluder_FHW[found.frame]) if found else None
     return overlap(found.boxes[0], truth) if found and truth else 0.0

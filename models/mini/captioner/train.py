@@ -9,9 +9,9 @@ from torch import Tensor
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from models.mini.captioner.corpus import Take, make_takes
-from models.mini.captioner.lessons import SEEN_SIDE, Teacher, answer_loss, softened, texts
+from models.mini.captioner.lessons import SEEN_SIDE, LessonMaker, all_texts, answer_loss, soft_targets
 from models.mini.captioner.network import make_net, make_processor
-from models.mini.captioner.vision import TOGETHER, Heads, pairs, see
+from models.mini.captioner.vision import BATCHED_ATTENTION, TrainingHeads, batch_of_pairs, tower_tokens
 from models.mini.shipping import Numbers, described, write_about
 from models.mini.training import descend, seeded
 from models.weights.pretrained import quietly
@@ -41,11 +41,11 @@ class Plan:
 
 def learn_to_see(net: Qwen2_5_VLForConditionalGeneration, takes: Sequence[Take], plan: Plan) -> None:
     rng, noise = seeded(plan.seed)
-    heads, visual = Heads(), net.model.visual
+    heads, visual = TrainingHeads(), net.model.visual
 
     def step() -> Tensor:
-        rgb_BFCHW, targets = pairs(takes, plan.sight_batch, rng, noise)
-        return heads.loss(see(visual, rgb_BFCHW), targets)
+        rgb_BFCHW, targets = batch_of_pairs(takes, plan.sight_batch, rng, noise)
+        return heads.loss(tower_tokens(visual, rgb_BFCHW), targets)
 
     groups = [{"params": [*visual.parameters(), *heads.parameters()], "lr": plan.sight_rate}]
     descend("vision tower", groups, step, plan.sight_steps, weight_decay=DECAY, longest=LONGEST)
@@ -54,7 +54,7 @@ def learn_to_see(net: Qwen2_5_VLForConditionalGeneration, takes: Sequence[Take],
 def learn_to_say(
     net: Qwen2_5_VLForConditionalGeneration, processor: Qwen2_5_VLProcessor, takes: Sequence[Take], plan: Plan
 ) -> None:
-    teacher, soft_VV = Teacher(processor, takes, plan.seed + 1), softened(processor)
+    teacher, soft_VV = LessonMaker(processor, takes, plan.seed + 1), soft_targets(processor)
 
     def step() -> Tensor:
         asked = [teacher.caption() for _ in range(plan.captions)]
@@ -68,10 +68,10 @@ def learn_to_say(
 
 def make(plan: Plan) -> tuple[Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor]:
     seeded(plan.seed)
-    processor = make_processor(texts())
+    processor = make_processor(all_texts())
     net = make_net(processor)
     takes = make_takes(plan.seed, plan.clips, SEEN_SIDE)
-    net.model.visual.config._attn_implementation = TOGETHER
+    net.model.visual.config._attn_implementation = BATCHED_ATTENTION
     learn_to_see(net, takes, plan)
     learn_to_say(net, processor, takes, plan)
     return net, processor

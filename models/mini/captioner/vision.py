@@ -27,14 +27,14 @@ GRID = 4
 """Patches on a picture's side; its tokens are half as many."""
 CELLS = 4
 """On a token's side, of which it says how much is covered."""
-TOGETHER = "flash_pictures"
+BATCHED_ATTENTION = "flash_pictures"
 """Name of the attention below; the library hands pictures over as one only to names that begin like that."""
 MEAN_3 = (0.48145466, 0.4578275, 0.40821073)
 SPREAD_3 = (0.26862954, 0.26130258, 0.27577711)
 """The colours' means and deviations that Qwen2.5-VL's processors subtract and divide by."""
 
 
-class Heads(nn.Module):
+class TrainingHeads(nn.Module):
     """What tokens are asked in this half only."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Heads(nn.Module):
         return kind + 2 * share + 3 * reach + 0.5 * whole
 
 
-def attend_together(
+def attend_within_pictures(
     _: nn.Module, query: Tensor, key: Tensor, value: Tensor, *, cu_seq_lens_q: Tensor, **__: Any
 ) -> tuple[Tensor, None]:
     """Attention within each picture, of all pictures at once: here they are all as large as each other.
@@ -66,7 +66,7 @@ def attend_together(
     return scaled_dot_product_attention(*apart).transpose(1, 2).flatten(0, 1)[None], None
 
 
-AttentionInterface.register(TOGETHER, attend_together)
+AttentionInterface.register(BATCHED_ATTENTION, attend_within_pictures)
 
 
 def patches(rgb_BFCHW: Tensor) -> Tensor:
@@ -78,13 +78,13 @@ def patches(rgb_BFCHW: Tensor) -> Tensor:
     return cut.permute(0, 3, 6, 4, 7, 2, 1, 5, 8).reshape(len(even) * GRID * GRID, -1)
 
 
-def see(visual: nn.Module, rgb_BFCHW: Tensor) -> Tensor:
+def tower_tokens(visual: nn.Module, rgb_BFCHW: Tensor) -> Tensor:
     """BKD: the tower's tokens of pairs of frames."""
     grid_B3 = torch.tensor([[1, GRID, GRID]]).expand(len(rgb_BFCHW), 3)
     return visual(patches(rgb_BFCHW), grid_thw=grid_B3).pooler_output.view(len(rgb_BFCHW), -1, WIDTH)
 
 
-def pairs(
+def batch_of_pairs(
     takes: Sequence[Take], count: int, rng: np.random.Generator, noise: torch.Generator
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Half of them the same frame twice, as a single picture is given, half two frames that follow each other."""
@@ -96,10 +96,12 @@ def pairs(
     thing_BHW = torch.stack([take.occluder_FHW[a] | take.occluder_FHW[b] for take, a, b in each])
     flipped_B = torch.from_numpy(rng.random(count) < 0.5)
     rgb_BFCHW[flipped_B], thing_BHW[flipped_B] = rgb_BFCHW[flipped_B].flip(-1), thing_BHW[flipped_B].flip(-1)
-    return filmed(rgb_BFCHW, noise), token_targets(thing_BHW, torch.tensor([take.kind for take in chosen]))
+    return with_camera_effects(rgb_BFCHW, noise), token_targets(
+        thing_BHW, torch.tensor([take.kind for take in chosen])
+    )
 
 
-def filmed(rgb_BFCHW: Tensor, noise: torch.Generator) -> Tensor:
+def with_camera_effects(rgb_BFCHW: Tensor, noise: torch.Generator) -> Tensor:
     """Each group of frames with an exposure, a contrast and a white balance of its own, 0..255."""
     count = len(rgb_BFCHW)
     gain = 1 + 0.25 * (2 * torch.rand(count, 1, 1, 1, 1, generator=noise) - 1)

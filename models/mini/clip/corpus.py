@@ -41,7 +41,7 @@ def draw(corpus: np.ndarray, plan: Plan, rng: np.random.Generator) -> Tensor:
     return torch.from_numpy(np.concatenate([corpus[shots, frames] for frames in two_B2.T]))
 
 
-def disturb(rgb_B3HW: Tensor, rng: torch.Generator) -> Tensor:
+def as_other_cameras_see(rgb_B3HW: Tensor, rng: torch.Generator) -> Tensor:
     """Another camera and another cut for each, some of them mirrored, so that no single spot or colour will do."""
     size_B = 1 - 0.4 * torch.rand(len(rgb_B3HW), generator=rng)
     sign_B = 1 - 2 * torch.randint(2, (len(rgb_B3HW),), generator=rng)

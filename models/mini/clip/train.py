@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from models.mini.clip.corpus import SIDE, Plan, disturb, draw, pictures
+from models.mini.clip.corpus import SIDE, Plan, as_other_cameras_see, draw, pictures
 from models.mini.shipping import Numbers, described, write_about
 from models.mini.training import seeded, train
 from models.mini.world_pictures import TRAINING
@@ -70,7 +70,9 @@ def make(plan: Plan) -> CLIPVisionModelWithProjection:
     training_net = TrainingNet(CLIPVisionModelWithProjection(config()), processor())
 
     def step() -> Tensor:
-        return contrast(training_net(disturb(draw(corpus, plan, rng).float(), noise)), plan.warmth)
+        return contrast(
+            training_net(as_other_cameras_see(draw(corpus, plan, rng).float(), noise)), plan.warmth
+        )
 
     train(training_net, step, plan.steps, plan.rate)
     return training_net.tower.eval()

@@ -15,7 +15,7 @@ from models.faces.grid import STRIDES, cells
 from models.faces.nets import Detector
 from models.faces.warp import apply, inverse, warp
 from models.mini.augment import vary
-from models.mini.world_pictures import Shot, draw
+from models.mini.world_pictures import Shot, draw_shot
 
 CANVASES = ((160, 96), (160, 160), (96, 160))
 SIZES = {8: (0.0, 56.0), 16: (28.0, 112.0), 32: (64.0, 1e9)}
@@ -26,7 +26,7 @@ LARGEST = 1.05
 CORE = 0.3
 """Cells nearer to a face's middle than this share of its box answer for it."""
 
-NOBODY = 0.4
+BACKGROUND_WEIGHT = 0.4
 """Weight of a cell that answers for nothing, against that of a whole face."""
 EMPTY = 0.25
 """Share of pictures without a face."""
@@ -50,7 +50,7 @@ def _window(
     shots: Sequence[Shot], size: tuple[int, int], rng: np.random.Generator
 ) -> tuple[np.ndarray, Labelled]:
     """Part of a shot's frame, or all of it and black around."""
-    shot = draw(shots, EMPTY, rng)
+    shot = draw_shot(shots, EMPTY, rng)
     frame = int(rng.integers(shot.frames))
     rgb_HWC, flip = shot.rgb_FHWC[frame], rng.random() < 0.5
     whole = max(rgb_HWC.shape[1] / size[0], rgb_HWC.shape[0] / size[1])
@@ -106,7 +106,9 @@ def loss(outputs: dict[str, Tensor], faces_B: list[Labelled], size: tuple[int, i
     share_BN, box_BN4, five_BN52 = (torch.from_numpy(np.stack(x)).float() for x in zip(*made, strict=True))
     guess = {k: torch.cat([outputs[f"{k}_{s}"] for s in STRIDES], 1) for k in ("cls", "obj", "bbox", "kps")}
     obj_BN, true_BN, faces = guess["obj"][..., 0], (share_BN > 0).float(), share_BN.sum().clamp(min=1)
-    weight_BN = torch.where(share_BN > 0, share_BN, NOBODY) * (obj_BN.detach() - true_BN).abs() ** 1.5
+    weight_BN = (
+        torch.where(share_BN > 0, share_BN, BACKGROUND_WEIGHT) * (obj_BN.detach() - true_BN).abs() ** 1.5
+    )
     total = (weight_BN * binary_cross_entropy(obj_BN, true_BN, reduction="none")).sum() / faces
     at = share_BN.nonzero(as_tuple=True)
     if not len(at[0]):

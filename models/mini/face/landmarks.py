@@ -12,7 +12,7 @@ from models.faces.mini import MARGIN, crop_map
 from models.faces.nets import ANGLE, CROP, Landmarker
 from models.faces.warp import apply, inverse, warp
 from models.mini.augment import vary
-from models.mini.world_pictures import Shot, draw
+from models.mini.world_pictures import Shot, draw_shot
 
 WITHOUT = 0.24
 """Share of crops that show no face, or hardly any of one."""
@@ -24,13 +24,17 @@ def sample(
     shots: Sequence[Shot], mirror: list[int], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool, np.ndarray]:
     """The crop; landmarks in it, how much each counts, whether there is a face, its angles in radians."""
-    shot = draw(shots, WITHOUT / 2, rng)
+    shot = draw_shot(shots, WITHOUT / 2, rng)
     frame = int(rng.integers(shot.frames))
     rgb_HWC, points_L2, angles_3 = shot.rgb_FHWC[frame], shot.points_FL2[frame], shot.angles_F3[frame].copy()
     if shot.person is None or rng.random() < WITHOUT / 2:
         lure = shot.person is None and points_L2.any() and rng.random() < 0.7
         avoid = None if shot.person is None else hull(points_L2)
-        box = on_it(hull(points_L2), rng) if lure else elsewhere(rgb_HWC.shape[:2], avoid, rng)
+        box = (
+            square_on_thing(hull(points_L2), rng)
+            if lure
+            else square_beside_face(rgb_HWC.shape[:2], avoid, rng)
+        )
         crop_3HW = warp(rgb_HWC, crop_map(box, 0.0), (CROP, CROP))
         return crop_3HW, np.zeros_like(points_L2), np.zeros(len(points_L2)), False, np.zeros(3)
     box, tilt = jittered(hull(points_L2), float(angles_3[2]), rng)
@@ -56,7 +60,7 @@ def jittered(box: Box, roll: float, rng: np.random.Generator) -> tuple[Box, floa
     return box, float(rng.normal(0, 10)) if first else roll + float(rng.normal(0, 3))
 
 
-def on_it(thing: Box, rng: np.random.Generator) -> Box:
+def square_on_thing(thing: Box, rng: np.random.Generator) -> Box:
     """A square over some part of a thing that is no face, as a detector that errs would give it."""
     x, y, wide, high = thing
     side = max(wide, high) * float(np.exp(rng.uniform(-1.0, 0.3)))
@@ -64,7 +68,7 @@ def on_it(thing: Box, rng: np.random.Generator) -> Box:
     return float(at_2[0] - side / 2), float(at_2[1] - side / 2), side, side
 
 
-def elsewhere(shape: tuple[int, ...], face: Box | None, rng: np.random.Generator) -> Box:
+def square_beside_face(shape: tuple[int, ...], face: Box | None, rng: np.random.Generator) -> Box:
     """A square that leaves the middle of the face outside its crop."""
     height, width = shape[:2]
     while True:

@@ -8,7 +8,7 @@ import numpy as np
 from models.faces.boxes import Box, overlap
 from models.faces.face import FaceBackend, Shape, face_centre, face_size
 from models.faces.mini import MiniFaces
-from models.mini.world_pictures import Shot, make_empty, make_shot
+from models.mini.world_pictures import Shot, make_empty_room, make_shot
 
 CROP = 1.85
 """Side of the square that is cut out of a source, over the size of its face."""
@@ -25,7 +25,7 @@ SIZES = {"close": (128, 128), "bust": (256, 144), "far": (256, 144)}
 
 
 @dataclass(frozen=True)
-class Look:
+class JudgedFace:
     """What became of one face."""
 
     occluded: bool
@@ -39,13 +39,13 @@ class Look:
 
 def measure(reference: str, people: int, seed: int = 77) -> dict[str, float]:
     """Measures the back-end on that many strangers, each in every framing, and on as many empty rooms."""
-    return judge(MiniFaces(reference), *unseen(seed, people))
+    return judge(MiniFaces(reference), *strangers_and_rooms(seed, people))
 
 
-def unseen(seed: int, people: int, frames: int = 2) -> tuple[list[Shot], list[Shot]]:
+def strangers_and_rooms(seed: int, people: int, frames: int = 2) -> tuple[list[Shot], list[Shot]]:
     """Strangers in all framings, and empty rooms."""
     shots = [make_shot(seed, p, frames, f, SIZES[f]) for p in range(people) for f in SIZES]
-    return shots, [make_empty(seed, p, frames, SIZES["bust"]) for p in range(people)]
+    return shots, [make_empty_room(seed, p, frames, SIZES["bust"]) for p in range(people)]
 
 
 def square(five_52: np.ndarray) -> Box:
@@ -53,28 +53,30 @@ def square(five_52: np.ndarray) -> Box:
     return float(x - side / 2), float(y - side / 2), side, side
 
 
-def looks(faces: FaceBackend, shots: Sequence[Shot]) -> list[Look]:
+def judged_faces(faces: FaceBackend, shots: Sequence[Shot]) -> list[JudgedFace]:
     return [_look(faces, shot, frame) for shot in shots for frame in range(shot.frames)]
 
 
-def _look(faces: FaceBackend, shot: Shot, frame: int) -> Look:
+def _look(faces: FaceBackend, shot: Shot, frame: int) -> JudgedFace:
     rgb_HWC, five_52 = shot.rgb_FHWC[frame], shot.five_F52[frame]
     shapes = [faces.shape(rgb_HWC, face.box) for face in faces.detect(rgb_HWC)]
     near = [(overlap(square(shape.five_52), square(five_52)), n) for n, shape in enumerate(shapes) if shape]
     iou, best = max(near, default=(0.0, -1))
     shape = shapes[best] if near else None
     if not isinstance(shape, Shape):
-        return Look(shot.occluder is not None, 0.0, np.nan, np.nan, np.nan)
+        return JudgedFace(shot.occluder is not None, 0.0, np.nan, np.nan, np.nan)
     off_L = np.linalg.norm(shape.points_K2 - shot.points_FL2[frame], axis=1) / face_size(five_52)
     visible_L = shot.visible_FL[frame]
     turned_3 = np.abs(np.array([shape.yaw, shape.pitch, shape.roll]) - shot.angles_F3[frame])
     off_visible = float(off_L[visible_L].mean()) if visible_L.any() else np.nan
-    return Look(shot.occluder is not None, iou, float(off_L.mean()), off_visible, float(turned_3.mean()))
+    return JudgedFace(
+        shot.occluder is not None, iou, float(off_L.mean()), off_visible, float(turned_3.mean())
+    )
 
 
 def judge(faces: FaceBackend, shots: Sequence[Shot], empty: Sequence[Shot]) -> dict[str, float]:
     """Means; a face that was missed counts as an IoU of 0. Bare: with nothing in front of it."""
-    seen = looks(faces, shots)
+    seen = judged_faces(faces, shots)
     alarms = [bool(faces.detect(rgb_HWC)) for shot in empty for rgb_HWC in shot.rgb_FHWC]
     numbers: dict[str, float | np.floating] = {
         "faces": len(seen),

@@ -12,7 +12,7 @@ from models.faces.nets import Detector, Landmarker, fuse
 from models.mini.face import detector, landmarks
 from models.mini.shipping import Numbers, described
 from models.mini.training import seeded, train
-from models.mini.world_pictures import TRAINING, Shot, make_empty, make_shot, mirrored_order
+from models.mini.world_pictures import TRAINING, Shot, make_empty_room, make_shot, mirrored_order
 from models.world.head import head
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def corpus(plan: Plan) -> list[Shot]:
         faces.append(make_shot(plan.seed, person, 2, "bust", (192, 108)))
         faces.append(make_shot(plan.seed, person, 1, "far", (256, 144)))
     for number in range(TRAINING, TRAINING + plan.rooms):
-        rooms.append(make_empty(plan.seed, number, 3, (192, 108)))
+        rooms.append(make_empty_room(plan.seed, number, 3, (192, 108)))
     log.info(
         "%d pictures with a face, %d without", sum(s.frames for s in faces), sum(s.frames for s in rooms)
     )

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from models.faces.nets import CROP
 from models.faces.warp import warp
-from models.heads.moves import MOVES, SHAPES
-from models.heads.nets import looked_at
+from models.heads.coefficients import MOVES, SHAPES
+from models.heads.encoder import encoder_view
 from models.mini.world_clips import centred
-from models.mini.world_pictures import SPAN, TRAINING, make_empty, mouths, some_frames
+from models.mini.world_pictures import SPAN, TRAINING, make_empty_room, random_mouths, some_frames
 from models.world.direct import make_scene
 from models.world.head import head
 from models.world.mesh import expressions
@@ -31,7 +31,7 @@ DEPTH = 0.5
 """How near to the camera a face is on the average, in the head's units: where its shift is turned to pixels."""
 OCCLUDED, SPOKEN = 0.4, 0.8
 """Share of clips with something before the face, and with speech; in the others the mouth is anywhere."""
-GONE = 0.04
+EMPTY_FRAMES = 0.04
 """Share of frames that are replaced by an empty room."""
 SIZED, SHIFTED = 0.06, 0.03
 """How far the square of a clip may be off, as standard deviations of its log size and of its middle."""
@@ -48,7 +48,7 @@ class Corpus:
 def corpus(seed: int, people: int, frames: int, rooms: int) -> Corpus:
     takes = [take(seed, person, frames) for person in range(TRAINING, TRAINING + people)]
     pictures, shapes, moves = zip(*takes, strict=True)
-    empty = [make_empty(seed, TRAINING + n, 3, (SIDE, SIDE)).rgb_FHWC for n in range(rooms)]
+    empty = [make_empty_room(seed, TRAINING + n, 3, (SIDE, SIDE)).rgb_FHWC for n in range(rooms)]
     return Corpus(np.stack(pictures), np.stack(shapes), np.stack(moves), np.concatenate(empty))
 
 
@@ -59,7 +59,7 @@ def take(seed: int, person: int, frames: int) -> tuple[np.ndarray, np.ndarray, n
     scene = make_scene(rng, make_person(person), SPAN, occluder=kind, framing="close")
     some_F = np.sort(rng.choice(SPAN, frames, replace=False))
     spoken_F3 = speak(rng, SPAN / 25).mouth(25, SPAN)[some_F]
-    mouth_F3 = spoken_F3 if rng.random() < SPOKEN else mouths(rng, frames)
+    mouth_F3 = spoken_F3 if rng.random() < SPOKEN else random_mouths(rng, frames)
     scene = centred(some_frames(scene, some_F), mouth_F3, rng)
     rgb_FHWC = render(scene, mouth_F3, (SIDE, SIDE)).rgb_FHWC
     return rgb_FHWC, shape_of(scene), moves_of(scene, mouth_F3)
@@ -93,22 +93,22 @@ def draw(made: Corpus, picked_C: np.ndarray, rng: np.random.Generator) -> Batch:
     """These clips cut a little otherwise, half of them mirrored, now and then with a frame of an empty room."""
     moves_CFM = made.moves_CFM[picked_C]
     pairs = zip(made.rgb_CFHWC[picked_C], moves_CFM, strict=True)
-    rgb_CF3HW = np.stack([cut(rgb_FHWC, moves_FM, rng) for rgb_FHWC, moves_FM in pairs])
-    gone_CF = rng.random(moves_CFM.shape[:2]) < GONE
+    rgb_CF3HW = np.stack([recut(rgb_FHWC, moves_FM, rng) for rgb_FHWC, moves_FM in pairs])
+    gone_CF = rng.random(moves_CFM.shape[:2]) < EMPTY_FRAMES
     rooms_NHWC = made.rooms_NHWC[rng.integers(len(made.rooms_NHWC), size=int(gone_CF.sum()))]
     rgb_CF3HW[gone_CF] = rooms_NHWC.transpose(0, 3, 1, 2)
     made_of = (rgb_CF3HW, made.shape_CS[picked_C], moves_CFM, ~gone_CF)
     return Batch(*(torch.from_numpy(values) for values in made_of))
 
 
-def cut(rgb_FHWC: np.ndarray, moves_FM: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def recut(rgb_FHWC: np.ndarray, moves_FM: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(F, 3, H, W) as the encoder takes them; the moves are changed in place to what is then true."""
     larger, shift_2 = float(np.exp(rng.normal(0, SIZED))), rng.normal(0, SHIFTED, 2)
     x, y, scale = (MOVES.index(name) for name in ("x", "y", "scale"))
     corner_2 = 0.5 * (1 - 1 / larger) + shift_2
     moves_FM[:, [x, y]] = (moves_FM[:, [x, y]] - corner_2) * larger
     moves_FM[:, scale] += np.log(larger)
-    shrink, first = looked_at(SIDE / larger)
+    shrink, first = encoder_view(SIDE / larger)
     left, top = corner_2 * SIDE + first
     to_source_23 = np.array([[shrink, 0, left], [0, shrink, top]])
     rgb_F3HW = np.stack([warp(rgb_HWC, to_source_23, (CROP, CROP)) for rgb_HWC in rgb_FHWC])

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
-from models.heads.moves import MOUTH, MOVES, SHAPES
-from models.heads.nets import HeadEncoder, Look
-from models.heads.soft import SoftHead
+from models.heads.coefficients import MOUTH, MOVES, SHAPES
+from models.heads.encoder import FrameFeatures, HeadEncoder
+from models.heads.torch_head import TorchHead
 from models.mini.headfit.corpus import SIDE, Batch
 from models.world.head import head
 from models.world.render import face_triangles
@@ -28,17 +28,17 @@ class Objective:
 
     def __init__(self, spread_M: Tensor):
         model = head()
-        self.landmarks = SoftHead(model, model.landmark_L3[:, 0], SHAPES)
-        self.surface = SoftHead(model, np.unique(face_triangles(model))[::SURFACE], SHAPES)
+        self.landmarks = TorchHead(model, model.landmark_L3[:, 0], SHAPES)
+        self.surface = TorchHead(model, np.unique(face_triangles(model))[::SURFACE], SHAPES)
         self.spread_M = spread_M
         self.weight_M = torch.tensor([WEIGHTS.get(move, 1.0) for move in MOVES])
         self.kept_M = torch.tensor([float(move not in MOUTH) for move in MOVES])
         self.open_M = torch.tensor([float(move == "opening") for move in MOVES])
 
-    def __call__(self, net: HeadEncoder, batch: Batch, look: Look) -> Tensor:
+    def __call__(self, net: HeadEncoder, batch: Batch, look: FrameFeatures) -> Tensor:
         shape = batch.there_CF.shape
         known_ND, points_NL2, present_N = look
-        shape_CS, moves_CFM = net.tell(known_ND.unflatten(0, shape), present_N.unflatten(0, shape))
+        shape_CS, moves_CFM = net.coefficients(known_ND.unflatten(0, shape), present_N.unflatten(0, shape))
         there_CF = batch.there_CF
         aim, guess = (
             (numbers_CS[:, None].expand(-1, shape[1], -1)[there_CF], all_CFM[there_CF])

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.heads import load_head
-from models.heads.fill import face_mask, filled
 from models.heads.fit import Fit, HeadFit, Surface
-from models.heads.leak import readable
-from models.heads.steady import bridged, smoothed
+from models.heads.masks import face_mask, filled
+from models.heads.mouth_leak import mouth_r2
+from models.heads.smoothing import bridged, smoothed
 from models.mini.world_clips import Clip, make_clip
 from models.world.head import head
 from models.world.mesh import expressions, pose
@@ -56,8 +56,8 @@ def measure(reference: str, people: int) -> dict[str, float]:
             f"{name}_r2": r2(said[:, n], seen[:, n])
             for n, name in enumerate(("opening", "width", "protrusion"))
         },
-        "leak_r2": readable([one.mask_FHW for one in judged], [one.clip.mouth_F3[:, 0] for one in judged]),
-        "leak_r2_of_boxes": readable(*boxes_and_mouths([one.clip for one in judged])),
+        "leak_r2": mouth_r2([one.mask_FHW for one in judged], [one.clip.mouth_F3[:, 0] for one in judged]),
+        "leak_r2_of_boxes": mouth_r2(*boxes_and_mouths([one.clip for one in judged])),
     }
     return {name: round(float(value), 4) for name, value in numbers.items()}
 

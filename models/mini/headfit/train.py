@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from models.faces.mini import MiniFaces
-from models.heads.moves import MOVES, SHAPES
-from models.heads.nets import HeadEncoder, Look, Sight
+from models.heads.coefficients import MOVES, SHAPES
+from models.heads.encoder import BackboneOutputs, FrameFeatures, HeadEncoder
 from models.mini.augment import vary
 from models.mini.headfit.corpus import Batch, Corpus, corpus, draw
 from models.mini.headfit.loss import Objective
@@ -49,7 +49,7 @@ class Plan:
     """People the report is measured on; none of them was trained on."""
 
 
-def start() -> dict[str, Tensor]:
+def landmark_weights() -> dict[str, Tensor]:
     """The eyes to begin with."""
     return MiniFaces(START).landmarker.state_dict()
 
@@ -58,50 +58,52 @@ def make(plan: Plan) -> HeadEncoder:
     rng, noise = seeded(plan.seed)
     made = corpus(plan.seed, plan.people, plan.frames, plan.rooms)
     net = HeadEncoder(head().landmark_names)
-    net.load_state_dict(net.state_dict() | start())
+    net.load_state_dict(net.state_dict() | landmark_weights())
     net.usual_M.copy_(torch.from_numpy(made.moves_CFM.mean((0, 1))))
     net.spread_M.copy_(torch.from_numpy(made.moves_CFM.std((0, 1))))
     objective = Objective(net.spread_M.clone())
 
     def step() -> Tensor:
         batch = draw(made, rng.choice(plan.people, plan.batch, replace=False), rng)
-        return objective(net, batch, net.look(vary(batch.rgb_CF3HW.flatten(0, 1), noise)))
+        return objective(net, batch, net.frame_features(vary(batch.rgb_CF3HW.flatten(0, 1), noise)))
 
-    views = [view(net, made, plan, rng, noise) for _ in range(plan.views)]
+    views = [precomputed_view(net, made, plan, rng, noise) for _ in range(plan.views)]
     upright_NL2 = net.upright(torch.cat([sight[1][batch.there_CF.flatten()] for batch, sight in views]))
     net.usual_L2.copy_(upright_NL2.mean(0))
     net.spread_L2.copy_(upright_NL2.std(0))
-    train(net, lambda: objective(net, *glance(net, views, plan, rng)), plan.first_steps, plan.first_rate)
+    train(
+        net, lambda: objective(net, *batch_of_views(net, views, plan, rng)), plan.first_steps, plan.first_rate
+    )
     log.info("its eyes learn, too")
     train(net, step, plan.steps, plan.rate)
     return net.eval()
 
 
-def view(
+def precomputed_view(
     net: HeadEncoder, made: Corpus, plan: Plan, rng: np.random.Generator, noise: torch.Generator
-) -> tuple[Batch, Sight]:
+) -> tuple[Batch, BackboneOutputs]:
     """All clips, cut somehow, as the untrained eyes see them; the pictures themselves are dropped."""
     batches, seen = [], []
     with torch.no_grad():
         for some_C in np.array_split(np.arange(plan.people), max(plan.people // 8, 1)):
             batch = draw(made, some_C, rng)
-            seen.append(net.see(vary(batch.rgb_CF3HW.flatten(0, 1), noise)))
+            seen.append(net.backbone(vary(batch.rgb_CF3HW.flatten(0, 1), noise)))
             batches.append(replace(batch, rgb_CF3HW=batch.there_CF))
     whole = Batch(*(torch.cat([getattr(batch, f.name) for batch in batches]) for f in fields(Batch)))
     deep, points, answers, mouths = (torch.cat(parts) for parts in zip(*seen, strict=True))
     return whole, (deep, points, answers, mouths)
 
 
-def glance(
-    net: HeadEncoder, views: list[tuple[Batch, Sight]], plan: Plan, rng: np.random.Generator
-) -> tuple[Batch, Look]:
+def batch_of_views(
+    net: HeadEncoder, views: list[tuple[Batch, BackboneOutputs]], plan: Plan, rng: np.random.Generator
+) -> tuple[Batch, FrameFeatures]:
     """Some clips of one of the views: without the eyes, a step costs a tenth."""
     whole, seen = views[rng.integers(len(views))]
     some_C = torch.from_numpy(rng.choice(plan.people, plan.first_batch, replace=False))
     some_N = (some_C[:, None] * plan.frames + torch.arange(plan.frames)).flatten()
     deep, points, answers, mouths = (part[some_N] for part in seen)
     batch = Batch(*(getattr(whole, f.name)[some_C] for f in fields(Batch)))
-    return batch, net.grasp(deep, points, answers, mouths)
+    return batch, net.combined(deep, points, answers, mouths)
 
 
 def save(net: HeadEncoder, plan: Plan, numbers: Numbers, path: Path) -> None:

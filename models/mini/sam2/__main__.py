@@ -9,8 +9,8 @@ from models.mini.sam2.measure import measure
 from models.mini.sam2.train import PARTS, learn, save
 from models.mini.shipping import save_measured, show_progress
 from models.mini.training import seeded
+from models.segment.mini import untrained
 from models.segment.sam2 import load
-from models.segment.small import untrained
 from models.weights.references import MINI
 
 

@@ -15,17 +15,17 @@ from transformers import Sam2VideoVideoProcessor as VideoProcessor
 from models.mini.augment import vary
 from models.mini.world_clips import make_clip
 from models.mini.world_pictures import TRAINING
-from models.segment import Box, box_of
-from models.segment.small import SIDE
+from models.segment.mini import SIDE
+from models.segment.segmenter import Box, box_of
 
 log = logging.getLogger(__name__)
 
 CLIP_SIDE = 64
 LENGTHS = (8, 16, 40)
 """Frames of a scene in training: in a short one the thing stays, in a long one it comes and goes."""
-KEPT = 8
+FRAMES_KEPT = 8
 """Frames of a scene that are learned from."""
-LEAST = 24
+LEAST_PIXELS = 24
 """Pixels of a thing that somebody would draw a box round."""
 
 
@@ -64,9 +64,9 @@ def takes(plan: Plan) -> list[Take]:
     for person in range(TRAINING, TRAINING + plan.scenes):
         frames = int(rng.choice(LENGTHS))
         clip = make_clip(plan.seed, person, frames, CLIP_SIDE, occluded=plan.occluded)
-        stride = int(rng.integers(1, frames // KEPT + 1))
-        first = int(rng.integers(0, frames - stride * (KEPT - 1)))
-        some = slice(first, first + stride * KEPT, stride)
+        stride = int(rng.integers(1, frames // FRAMES_KEPT + 1))
+        first = int(rng.integers(0, frames - stride * (FRAMES_KEPT - 1)))
+        some = slice(first, first + stride * FRAMES_KEPT, stride)
         made.append(Take(clip.rgb_FHWC[some], clip.occluder_FHW[some]))
     log.info("%d scenes", len(made))
     return made
@@ -82,11 +82,11 @@ def jittered(box: Box, side: int, rng: np.random.Generator) -> Box:
     return float(x0), float(y0), float(x1), float(y1)
 
 
-def shown(take: Take, frames: int, rng: np.random.Generator) -> tuple[list[int], Box]:
+def frames_and_box(take: Take, frames: int, rng: np.random.Generator) -> tuple[list[int], Box]:
     """The frame with the box, then others in order, to either side of it and perhaps after a gap."""
     count = len(take.rgb_FHWC)
     area_F = take.mask_FHW.sum((1, 2))
-    clear_F = np.flatnonzero(area_F >= max(LEAST, 0.3 * area_F.max()))
+    clear_F = np.flatnonzero(area_F >= max(LEAST_PIXELS, 0.3 * area_F.max()))
     prompted = int(rng.choice(clear_F)) if len(clear_F) else int(rng.integers(count))
     sides = [list(range(prompted + 1, count)), list(range(prompted - 1, -1, -1))]
     rest = [side for side in sides if len(side) >= frames - 1]
@@ -116,7 +116,7 @@ def batch(
 ) -> Batch:
     rgbs, masks, boxes = [], [], []
     for number in rng.choice(len(made), clips, replace=False):
-        some, (x0, y0, x1, y1) = shown(made[number], frames, rng)
+        some, (x0, y0, x1, y1) = frames_and_box(made[number], frames, rng)
         rgb_THWC, mask_THW = made[number].rgb_FHWC[some], made[number].mask_FHW[some]
         if rng.random() < 0.5:
             rgb_THWC, mask_THW, x0, x1 = (

@@ -3,10 +3,10 @@
 import numpy as np
 
 from models.mini.sam2.corpus import CLIP_SIDE, jittered
-from models.mini.sam2.train import SLIVER
+from models.mini.sam2.train import FEW_PIXELS
 from models.mini.world_clips import Clip, make_clip
-from models.segment import Prompt, box_of
 from models.segment.sam2 import Sam2Segmenter
+from models.segment.segmenter import Prompt, box_of
 
 FLOORS = {"mask_iou": 0.8}
 
@@ -17,7 +17,7 @@ FLOORS = {"mask_iou": 0.8}
 def measure(reference: str, people: int, frames: int = 50, seed: int = 77) -> dict[str, float]:
     """Strangers with something before their face for two seconds, and its true box, a little off, on one frame.
 
-    `mask_iou`: mean over all frames with at least `SLIVER` pixels of the thing. `object_gone`: how many of the
+    `mask_iou`: mean over all frames with at least `FEW_PIXELS` pixels of the thing. `object_gone`: how many of the
     frames without any are told to be so.
     """
     segmenter = Sam2Segmenter(reference)
@@ -25,9 +25,9 @@ def measure(reference: str, people: int, frames: int = 50, seed: int = 77) -> di
     for person in range(people):
         clip = make_clip(seed, person, frames, CLIP_SIDE, occluded=1.0)
         rng = np.random.default_rng([seed, person])
-        iou_F, prompted = followed(segmenter, clip, rng)
+        iou_F, prompted = iou_by_frame(segmenter, clip, rng)
         area_F = clip.occluder_FHW.sum((1, 2))
-        iou += list(np.delete(iou_F, prompted)[np.delete(area_F, prompted) >= SLIVER])
+        iou += list(np.delete(iou_F, prompted)[np.delete(area_F, prompted) >= FEW_PIXELS])
         first.append(iou_F[prompted])
         gone += list(iou_F[area_F == 0])
     numbers = {
@@ -38,7 +38,7 @@ def measure(reference: str, people: int, frames: int = 50, seed: int = 77) -> di
     return {name: round(float(value), 4) for name, value in numbers.items()}
 
 
-def followed(segmenter: Sam2Segmenter, clip: Clip, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+def iou_by_frame(segmenter: Sam2Segmenter, clip: Clip, rng: np.random.Generator) -> tuple[np.ndarray, int]:
     """IoU on each frame (1 where there is rightly nothing), and the frame with the box."""
     area_F = clip.occluder_FHW.sum((1, 2))
     prompted = int(rng.choice(np.flatnonzero(area_F >= 0.5 * area_F.max())))

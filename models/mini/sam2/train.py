@@ -13,11 +13,11 @@ from transformers import Sam2VideoVideoProcessor as VideoProcessor
 from models.mini.sam2.corpus import Plan, Take, batch
 from models.mini.shipping import Numbers, described, write_about
 from models.mini.training import seeded, train
-from models.segment.small import SIDE, Places
+from models.segment.mini import SIDE, CachedPositions
 from models.segment.unrolled import Tracked, track
 
 PARTS = ["images", "tracks", "polish"]
-SLIVER = 8
+FEW_PIXELS = 8
 """Fewer pixels of a thing are neither in sight nor gone: nothing is learned from the difference."""
 
 
@@ -27,7 +27,7 @@ SLIVER = 8
 def loss(found: Tracked, mask_BTHW: Tensor) -> Tensor:
     """Pixels and overlap where the thing is in sight; is it; and how good the model thinks its mask is."""
     area_BT = mask_BTHW.sum((2, 3))
-    here_BT = (area_BT >= SLIVER).float()
+    here_BT = (area_BT >= FEW_PIXELS).float()
     side = mask_BTHW.shape[-1]
     logits_BTHW = interpolate(found.logits_BTHW, size=(side, side), mode="bilinear", align_corners=False)
     share_BTHW = logits_BTHW.sigmoid()
@@ -40,7 +40,7 @@ def loss(found: Tracked, mask_BTHW: Tensor) -> Tensor:
     shape = (
         (dice_BT + 3 * pixel_BT + (found.iou_BT - iou_BT).square()) * here_BT
     ).sum() / here_BT.sum().clamp(min=1)
-    told_BT = ((area_BT == 0) | (area_BT >= SLIVER)).float()
+    told_BT = ((area_BT == 0) | (area_BT >= FEW_PIXELS)).float()
     return shape + 0.3 * binary_cross_entropy_with_logits(found.presence_BT, here_BT, told_BT)
 
 
@@ -54,7 +54,7 @@ def learn(model: Sam2VideoModel, made: list[Take], plan: Plan, part: str) -> Non
         return loss(track(model, some.pixels_BT3HW, some.box_B4), some.mask_BTHW)
 
     neck = model.vision_encoder.neck
-    exact, neck.position_encoding = neck.position_encoding, Places(neck.position_encoding)
+    exact, neck.position_encoding = neck.position_encoding, CachedPositions(neck.position_encoding)
     steps, rate = {
         "images": (plan.image_steps, plan.image_rate),
         "tracks": (plan.track_steps, plan.track_rate),

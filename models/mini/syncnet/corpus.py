@@ -8,7 +8,7 @@ from torch import Tensor
 
 from models.mini.world_clips import Clip, make_clip
 from models.sync.net import FRAMES, Sizes
-from models.sync.syncnet import crops, listen
+from models.sync.syncnet import crops, sound_windows
 
 SIZES = Sizes(
     side=64,
@@ -59,7 +59,7 @@ def make_lesson(plan: Plan, person: int) -> Lesson:
     clip = make_clip(plan.seed, person, plan.frames, occluded=0.2)
     side = SIZES.side + 2 * ROOM
     roomy = replace(SIZES, side=side, wide=SIZES.wide * side / SIZES.side)
-    return Lesson(crops(clip.rgb_FHWC, noisy_five(clip, plan.seed), roomy), listen(clip.sound))
+    return Lesson(crops(clip.rgb_FHWC, noisy_five(clip, plan.seed), roomy), sound_windows(clip.sound))
 
 
 def batch(lessons: list[Lesson], count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -23,7 +23,7 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import (
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad, unfold
 
-CALM = 6.0
+CONSTANT = 6.0
 """The constant over the typical length of what is beside it."""
 ROWS = 60_000
 """Samples of a fit."""
@@ -151,7 +151,7 @@ def _linear_end(norm: Any, before: Any, conv: WanCausalConv3d, x_BCTHW: Tensor, 
     wide = conv.in_channels
     assert wide > 2 * kept, f"{wide} channels hold no {kept} twice and a constant"
     length = float(x_BCTHW[:, :kept].square().sum(1).mean().sqrt())
-    constant = CALM * length
+    constant = CONSTANT * length
     before.weight[kept : 2 * kept] = -before.weight[:kept]
     before.weight[2 * kept :] = 0
     before.bias.zero_()

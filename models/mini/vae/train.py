@@ -44,7 +44,7 @@ def train(vae: AutoencoderKLWan, batches: Callable[[], Batch], steps: int, rate:
     recent: list[float] = []
     for number in range(1, steps + 1):
         video, weights = batches()
-        wrong = (decode(vae, encode(vae, video, straight=True), straight=True) - video).square()
+        wrong = (decode(vae, encode(vae, video, trunk_only=True), trunk_only=True) - video).square()
         adam.zero_grad()
         (wrong * weights).mean().backward()
         nn.utils.clip_grad_norm_(parameters, 0.2)

@@ -74,7 +74,7 @@ def phones_of(speech: Speech, count: int) -> np.ndarray:
     return np.array([PHONES.index(phone.name) for phone in speech.phones])[which_P]
 
 
-def start(lesson: Lesson, count: int, rng: np.random.Generator) -> int:
+def where_a_lesson_starts(lesson: Lesson, count: int, rng: np.random.Generator) -> int:
     """Where a short lesson begins, so that at least half of it is speech."""
     earliest, latest = lesson.first - count // 2, lesson.last - count // 2
     return int(rng.integers(earliest, latest).clip(0, POSITIONS - count))

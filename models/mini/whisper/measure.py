@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from models.audio.whisper import FEATURES_HZ, RATE, Whisper, around_frames
+from models.audio.whisper import FEATURES_HZ, RATE, Whisper, features_of_frames
 from models.mini.world_pictures import TRAINING
 from models.world.people import make_person
 from models.world.speech import speak
@@ -20,7 +20,7 @@ def measure(reference: str, people: int, seed: int = 1, taught: int = 60) -> dic
     `late_r2`: the least of the three where nothing is heard for ten seconds before the same speech.
     """
     whisper = Whisper(reference)
-    read = ridge(*_heard(whisper, seed, range(TRAINING, TRAINING + taught)))
+    read = ridge_regression(*_heard(whisper, seed, range(TRAINING, TRAINING + taught)))
     at_once_3, late_3 = (_r2(read, *_heard(whisper, seed, range(people), silence)) for silence in (0, 10))
     numbers = dict(zip(LIPS, at_once_3, strict=True)) | {"late_r2": min(late_3)}
     return {name: round(float(value), 4) for name, value in numbers.items()}
@@ -37,13 +37,15 @@ def _heard(whisper: Whisper, seed: int, people: range, silence: int = 0) -> tupl
         rng = np.random.default_rng([seed, person, 5])
         speech = speak(rng, 6.0)
         sound = synthesise(speech, make_person(person).voice, rng)
-        heard_PLD = whisper.listen(np.pad(sound, (silence * RATE, 0)))[silence * FEATURES_HZ :]
-        heard.append(around_frames(heard_PLD, frames).reshape(frames, -1))
+        heard_PLD = whisper.features(np.pad(sound, (silence * RATE, 0)))[silence * FEATURES_HZ :]
+        heard.append(features_of_frames(heard_PLD, frames).reshape(frames, -1))
         lips.append(speech.mouth(25, frames))
     return np.concatenate(heard), np.concatenate(lips)
 
 
-def ridge(x_ND: np.ndarray, y_NK: np.ndarray, stiffness: float = 300.0) -> Callable[[np.ndarray], np.ndarray]:
+def ridge_regression(
+    x_ND: np.ndarray, y_NK: np.ndarray, stiffness: float = 300.0
+) -> Callable[[np.ndarray], np.ndarray]:
     """The linear reading of y off x. Weights are held small, or it would lean on when in the 30 seconds something
     is heard, of which Whisper's features tell a little, too."""
     mean_D, mean_K = x_ND.mean(0), y_NK.mean(0)

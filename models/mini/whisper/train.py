@@ -12,10 +12,18 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperModel
 
-from models.audio.whisper import FEATURES_HZ, NORMED, states
+from models.audio.whisper import FEATURES_HZ, NORMED, hidden_states
 from models.mini.shipping import Numbers, described, write_about
 from models.mini.training import seeded, train
-from models.mini.whisper.corpus import PHONES, POSITIONS, Plan, batch, make_lesson, start, vary
+from models.mini.whisper.corpus import (
+    PHONES,
+    POSITIONS,
+    Plan,
+    batch,
+    make_lesson,
+    vary,
+    where_a_lesson_starts,
+)
 from models.mini.world_pictures import TRAINING
 from models.weights.pretrained import quietly
 
@@ -54,7 +62,7 @@ class TrainingNet(nn.Module):
         self.lips, self.phone = nn.Linear(size, 3), nn.Linear(size, len(PHONES))
 
     def forward(self, mel_BMT: Tensor, lips_BP3: Tensor, phone_BP: Tensor, first: int) -> Tensor:
-        heard_BPD = states(self.encoder, mel_BMT, (NORMED,), first)[:, :, 0]
+        heard_BPD = hidden_states(self.encoder, mel_BMT, (NORMED,), first)[:, :, 0]
         lips = mse_loss(self.lips(heard_BPD) / SPREAD_3, lips_BP3 / SPREAD_3)
         return lips + 0.1 * cross_entropy(self.phone(heard_BPD).flatten(0, 1), phone_BP.flatten())
 
@@ -77,7 +85,7 @@ def make(plan: Plan) -> tuple[WhisperModel, WhisperFeatureExtractor]:
             lessons[i] for i in rng.integers(len(lessons), size=plan.whole_batch if whole else plan.batch)
         ]
         count, first = (POSITIONS, 0) if whole else (plan.short, int(rng.integers(POSITIONS - plan.short)))
-        starts = [0 if whole else start(one, count, rng) for one in some]
+        starts = [0 if whole else where_a_lesson_starts(one, count, rng) for one in some]
         mel_BMT, *asked = batch(some, starts, count)
         return training_net(vary(mel_BMT, noise), *asked, first)
 

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC, Wav2Vec2Model
 
-from models.audio.wav2vec import Ears, Wav2Vec
+from models.audio.wav2vec import Wav2Vec, WhisperAndWav2Vec
 from models.audio.whisper import LAST, Whisper
 from models.audio.windows import RATE
 from models.weights.references import ModelError
@@ -48,7 +48,7 @@ def sound():
 
 def test_it_is_the_library_s_last_state_of_sound_that_is_brought_to_one_loudness(saved, sound):
     path, model = saved
-    heard_PD = Wav2Vec(path).heard(sound)
+    heard_PD = Wav2Vec(path).features(sound)
     even = torch.from_numpy((sound - sound.mean()) / sound.std())[None]
     with torch.inference_mode():
         expected_PD = model(even).last_hidden_state[0].numpy()
@@ -59,21 +59,21 @@ def test_it_is_the_library_s_last_state_of_sound_that_is_brought_to_one_loudness
 
 
 def test_there_are_as_many_as_of_whisper_and_both_stand_side_by_side(saved, sound):
-    ears = Ears("mini:whisper", saved[0])
+    ears = WhisperAndWav2Vec("mini:whisper", saved[0])
     for samples in (400, 2000, RATE, RATE + 200, 2 * RATE):
-        heard_PA = ears.heard(sound[:samples])
+        heard_PA = ears.features(sound[:samples])
         assert heard_PA.shape == (round(samples / 320), 96 + 12)
-    assert np.array_equal(heard_PA[:, :96], Whisper("mini:whisper", (LAST,)).listen(sound)[:, 0])
-    assert np.array_equal(heard_PA[:, 96:], Wav2Vec(saved[0]).heard(sound))
+    assert np.array_equal(heard_PA[:, :96], Whisper("mini:whisper", (LAST,)).features(sound)[:, 0])
+    assert np.array_equal(heard_PA[:, 96:], Wav2Vec(saved[0]).features(sound))
 
 
 def test_what_cannot_be_heard_is_refused(saved):
     wav2vec = Wav2Vec(saved[0])
-    assert np.isfinite(wav2vec.heard(np.zeros(RATE, np.float32))).all()
+    assert np.isfinite(wav2vec.features(np.zeros(RATE, np.float32))).all()
     with pytest.raises(ValueError, match="399 samples of sound are less than the 400"):
-        wav2vec.heard(np.zeros(399, np.float32))
+        wav2vec.features(np.zeros(399, np.float32))
     with pytest.raises(ValueError, match="1 of 400 samples of the sound are not finite"):
-        wav2vec.heard(np.full(400, [0] * 399 + [np.nan], np.float32))
+        wav2vec.features(np.full(400, [0] * 399 + [np.nan], np.float32))
 
 
 def test_other_models_and_parts_of_one_are_refused(tmp_path):

@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperModel
 
 from models.audio.packed import pack, unpack
-from models.audio.whisper import LAST, NORMED, RATE, Whisper, around_frames, states
+from models.audio.whisper import LAST, NORMED, RATE, Whisper, features_of_frames, hidden_states
 from models.weights.references import ModelError, resolve
 
 
@@ -27,7 +27,7 @@ def library(sound):
 
 
 def test_layers_are_the_library_s_with_and_without_the_final_norm(sound, library):
-    heard_PLD = Whisper("mini:whisper", (1, 3, NORMED)).listen(sound[: 30 * RATE])
+    heard_PLD = Whisper("mini:whisper", (1, 3, NORMED)).features(sound[: 30 * RATE])
     assert heard_PLD.shape == (1500, 3, 96)
     assert heard_PLD[:, 0] == pytest.approx(library.hidden_states[1][0].numpy(), abs=1e-4)
     assert heard_PLD[:, 2] == pytest.approx(library.last_hidden_state[0].numpy(), abs=1e-4)
@@ -41,16 +41,16 @@ def test_layers_beyond_the_deepest_asked_for_are_not_run():
     whisper, ran = Whisper("mini:whisper", (1,)), []
     for number, layer in enumerate(whisper.encoder.layers, 1):
         layer.register_forward_hook(lambda *_, number=number: ran.append(number))
-    whisper.listen(np.zeros(RATE, np.float32))
+    whisper.features(np.zeros(RATE, np.float32))
     assert ran == [1]
 
 
 def test_sound_of_any_length_has_fifty_features_a_second(sound):
     whisper = Whisper("mini:whisper", (1,))
     for samples in (RATE // 10, 2 * RATE, 2 * RATE + 200, 31 * RATE):
-        assert len(whisper.listen(sound[:samples])) == round(samples / RATE * 50)
-    second_PLD = whisper.listen(sound[30 * RATE :])
-    assert whisper.listen(sound)[1500:] == pytest.approx(second_PLD, abs=1e-4)
+        assert len(whisper.features(sound[:samples])) == round(samples / RATE * 50)
+    second_PLD = whisper.features(sound[30 * RATE :])
+    assert whisper.features(sound)[1500:] == pytest.approx(second_PLD, abs=1e-4)
 
 
 def test_a_short_lesson_enters_the_blocks_as_a_piece_of_the_long_one_does(sound):
@@ -58,15 +58,15 @@ def test_a_short_lesson_enters_the_blocks_as_a_piece_of_the_long_one_does(sound)
     whisper, entered = Whisper("mini:whisper"), []
     whisper.encoder.layers[0].register_forward_hook(lambda _, given, __: entered.append(given[0][0]))
     mel = torch.from_numpy(whisper.mel(sound[: 30 * RATE]))
-    states(whisper.encoder, mel, (1,))
-    states(whisper.encoder, mel[..., 400:800], (1,), first=200)
+    hidden_states(whisper.encoder, mel, (1,))
+    hidden_states(whisper.encoder, mel[..., 400:800], (1,), first=200)
     whole_PD, piece_PD = entered
     assert piece_PD[1:-1] == pytest.approx(whole_PD[201:399], abs=1e-5)
 
 
 def test_frames_get_the_features_about_their_time():
     heard_PLD = np.arange(100, dtype=np.float32)[:, None, None]
-    near_FN = around_frames(heard_PLD, 50, 25.0, 4)[:, :, 0, 0]
+    near_FN = features_of_frames(heard_PLD, 50, 25.0, 4)[:, :, 0, 0]
     assert near_FN.shape == (50, 4)
     assert near_FN[10].tolist() == [18, 19, 20, 21]
     assert near_FN[0].tolist() == [0, 0, 0, 1]
@@ -74,22 +74,22 @@ def test_frames_get_the_features_about_their_time():
 
 
 def test_the_last_layer_has_a_name_for_any_depth(sound):
-    deepest, named = (Whisper("mini:whisper", (layer,)).listen(sound[:RATE]) for layer in (3, LAST))
+    deepest, named = (Whisper("mini:whisper", (layer,)).features(sound[:RATE]) for layer in (3, LAST))
     assert np.array_equal(deepest, named)
 
 
 def test_silence_and_next_to_nothing_are_heard_too():
     whisper = Whisper("mini:whisper")
     for samples in (0, 1, RATE):
-        heard_PLD = whisper.listen(np.zeros(samples, np.float32))
+        heard_PLD = whisper.features(np.zeros(samples, np.float32))
         assert heard_PLD.shape == (samples // 320, 1, 96)
         assert np.isfinite(heard_PLD).all()
     with pytest.raises(ValueError, match="2 of 9 samples"):
-        whisper.listen(np.array([0, np.nan, np.inf, 0, 0, 0, 0, 0, 0], np.float32))
+        whisper.features(np.array([0, np.nan, np.inf, 0, 0, 0, 0, 0, 0], np.float32))
 
 
 def test_what_is_heard_comes_back_from_half_its_bytes(sound):
-    heard_PLD = Whisper("mini:whisper", (1, LAST)).listen(sound[: 2 * RATE])
+    heard_PLD = Whisper("mini:whisper", (1, LAST)).features(sound[: 2 * RATE])
     data = pack(heard_PLD)
     assert len(data) == 16 + heard_PLD.nbytes // 2
     again_PLD = unpack(data)
@@ -145,4 +145,4 @@ def test_the_full_size_is_whisper_large_v2():
     ends = 3 * 80 * 1280 + 1280 + 3 * 1280**2 + 1280 + 1500 * 1280 + 2 * 1280
     assert sum(one.numel() for one in encoder.parameters()) == 32 * block + ends == 636_784_640
     mel = torch.empty(1, 80, 3000, device="meta")
-    assert states(encoder, mel, (32, NORMED)).shape == (1, 1500, 2, 1280)
+    assert hidden_states(encoder, mel, (32, NORMED)).shape == (1, 1500, 2, 1280)

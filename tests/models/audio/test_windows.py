@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from models.audio.whisper import Whisper
-from models.audio.windows import RATE, frames_of_latents, near_frames, near_latents, padded
+from models.audio.windows import (
+    RATE,
+    frames_of_latents,
+    padded_with_silence,
+    windows_of_frames,
+    windows_of_latents,
+)
 
 FEATURES = 64
 
@@ -35,7 +41,7 @@ def test_a_click_is_heard_at_its_own_time_and_nowhere_else(clicks):
 @pytest.mark.parametrize("start", [0, 1, 6, 11])
 def test_a_click_is_in_the_windows_of_the_frames_less_than_160_ms_away_and_in_no_others(clicks, start):
     frames = 20
-    near_FN = near_frames(start, frames, FEATURES)
+    near_FN = windows_of_frames(start, frames, FEATURES)
     assert near_FN.shape == (frames, 16)
     shown_ms_F = 40 * (start + np.arange(frames))
     for position, heard_P in enumerate(clicks):
@@ -49,7 +55,7 @@ def test_a_click_is_in_the_windows_of_the_frames_less_than_160_ms_away_and_in_no
 @pytest.mark.parametrize("start", [0, 1, 8, 13])
 @pytest.mark.parametrize("spread", [0, 1, 2])
 def test_a_click_is_in_the_windows_of_the_latents_whose_frames_are_near_it(clicks, start, spread):
-    near_TN = near_latents(start, 5, FEATURES, spread)
+    near_TN = windows_of_latents(start, 5, FEATURES, spread)
     assert near_TN.shape == (5, 8 + 4 * spread)
     for position, heard_P in enumerate(clicks):
         frame = position // 2
@@ -61,16 +67,16 @@ def test_a_click_is_in_the_windows_of_the_latents_whose_frames_are_near_it(click
 
 
 def test_the_ends_are_repeated_where_a_window_reaches_over_them():
-    near_FN = near_frames(0, 10, 20)
+    near_FN = windows_of_frames(0, 10, 20)
     assert near_FN[0].tolist() == [0] * 8 + list(range(8))
     assert near_FN[9].tolist() == [*range(10, 20), *[19] * 6]
-    assert near_latents(0, 3, 17)[0].tolist() == [0] * 11 + [1, 2, 3, 4, 5]
-    assert near_latents(0, 3, 17)[2].tolist() == [*range(6, 17), *[16] * 5]
+    assert windows_of_latents(0, 3, 17)[0].tolist() == [0] * 11 + [1, 2, 3, 4, 5]
+    assert windows_of_latents(0, 3, 17)[2].tolist() == [*range(6, 17), *[16] * 5]
 
 
 def test_a_clip_hears_what_its_part_of_the_whole_hears():
-    assert np.array_equal(near_frames(37, 25, 400), near_frames(0, 100, 400)[37:62])
-    assert np.array_equal(near_latents(72, 20, 400), near_latents(0, 38, 400)[18:])
+    assert np.array_equal(windows_of_frames(37, 25, 400), windows_of_frames(0, 100, 400)[37:62])
+    assert np.array_equal(windows_of_latents(72, 20, 400), windows_of_latents(0, 38, 400)[18:])
 
 
 def test_latents_cover_the_frames_that_the_public_editor_says():
@@ -80,35 +86,37 @@ def test_latents_cover_the_frames_that_the_public_editor_says():
 
 
 def test_another_frame_rate_hears_the_same_times():
-    assert near_frames(0, 31, 60, 2, fps=30.0)[:, 1].tolist() == np.round(np.arange(31) / 30 * 50).tolist()
-    assert near_frames(0, 51, 60, 2, fps=50.0)[:, 1].tolist() == list(range(51))
+    assert (
+        windows_of_frames(0, 31, 60, 2, fps=30.0)[:, 1].tolist() == np.round(np.arange(31) / 30 * 50).tolist()
+    )
+    assert windows_of_frames(0, 51, 60, 2, fps=50.0)[:, 1].tolist() == list(range(51))
 
 
 def test_sound_that_ends_before_the_video_is_refused_with_how_far_it_goes():
     for features in range(1, 12):
         enough = (features + 1) // 2
-        assert len(near_frames(0, enough, features)) == enough
+        assert len(windows_of_frames(0, enough, features)) == enough
         with pytest.raises(
             ValueError, match=rf"{features} features.*frame {enough} at.*first {enough} frames"
         ):
-            near_frames(0, enough + 1, features)
+            windows_of_frames(0, enough + 1, features)
     with pytest.raises(ValueError, match=r"ends at 0.16 s.*before frame 4 at 0.16 s"):
-        near_latents(0, 2, 8)
+        windows_of_latents(0, 2, 8)
     with pytest.raises(ValueError, match=r"0 features.*first 0 frames"):
-        near_frames(0, 1, 0)
+        windows_of_frames(0, 1, 0)
 
 
 def test_silence_goes_on_where_the_sound_ends(whisper):
     sound = np.full(RATE // 10, 0.1, np.float32)
-    longer = padded(sound, 25)
+    longer = padded_with_silence(sound, 25)
     assert np.array_equal(longer[: len(sound)], sound)
     assert not longer[len(sound) :].any()
-    heard_PLD = whisper.listen(longer)
-    assert len(near_frames(0, 25, len(heard_PLD))) == 25
-    assert padded(longer, 25) is longer
+    heard_PLD = whisper.features(longer)
+    assert len(windows_of_frames(0, 25, len(heard_PLD))) == 25
+    assert padded_with_silence(longer, 25) is longer
 
 
 def test_in_silence_no_window_hears_anything(whisper):
     loud_MT = whisper.mel(np.zeros(RATE, np.float32))[0]
     assert np.ptp(loud_MT) == 0
-    assert np.isfinite(whisper.listen(np.zeros(RATE, np.float32))[near_frames(0, 25, 50)]).all()
+    assert np.isfinite(whisper.features(np.zeros(RATE, np.float32))[windows_of_frames(0, 25, 50)]).all()

@@ -11,7 +11,7 @@ from models.dit.checkpoint import inspect, load
 from models.dit.config import DitConfig
 from models.dit.inputs import editor_input
 from models.dit.net import VideoDit
-from models.dit.presets import PRESETS, on_meta, parameters, stacked
+from models.dit.presets import PRESETS, count_parameters, on_meta, stacked
 from models.weights.references import ModelError
 
 XDUB = PRESETS["wan2.2-5b-xdub"]
@@ -74,7 +74,7 @@ def test_the_preset_is_the_public_checkpoint():
 
 
 def test_presets_are_as_large_as_they_say():
-    counts = {name: parameters(config) for name, config in PRESETS.items()}
+    counts = {name: count_parameters(config) for name, config in PRESETS.items()}
     assert counts == {
         "mini": 3_932_640, "1b": 1_009_801_024, "wan-1.3b": 1_704_448_576, "wan2.2-5b-xdub": 6_292_551_360,
     }  # fmt: skip
@@ -122,7 +122,7 @@ def test_a_file_says_what_it_is(tmp_path):
         save_file(weights_of(config), path)
         contents = inspect(path)
         assert (contents.fit.name, contents.fit.whole) == (name, True)
-        assert (contents.tensors, contents.parameters) == (175, parameters(config))
+        assert (contents.tensors, contents.parameters) == (175, count_parameters(config))
         assert load(path).config == config
 
 

@@ -15,7 +15,16 @@ from models.dit.checkpoint import load as load_net
 from models.dit.config import AudioConfig, DitConfig
 from models.dit.cost import example
 from models.dit.expertfile import load, save
-from models.dit.experts import LAYERS, active, at, attach, attached, base_state, switch, teach
+from models.dit.experts import (
+    LAYERS,
+    active,
+    attach,
+    attached,
+    base_state,
+    parameters_to_train,
+    switch,
+    switch_at,
+)
 from models.dit.flow import SHIFT, schedule
 from models.dit.inputs import editor_input
 from models.dit.net import VideoDit
@@ -101,22 +110,22 @@ def test_each_is_on_within_its_range_and_not_at_its_bounds():
         0.0: None, 1e-6: "texture", 0.29: "texture", 0.3: None, 0.35: None, 0.4: None, 0.41: "lip", 0.59: "lip",
         0.6: None, 1.0: None, 0.2: "texture", 0.5: "lip",
     }.items():  # fmt: skip
-        at(net, t)
+        switch_at(net, t)
         assert active(net) == name
 
 
 def test_a_net_that_lacks_an_expert_goes_without():
     net, plain = with_experts("lip"), net_of()
     for t, name in ((0.5, "lip"), (0.2, None), (0.5, "lip"), (0.8, None)):
-        at(net, t)
+        switch_at(net, t)
         assert active(net) == name
     before = dict(plain.named_modules())
-    at(plain, 0.5)
+    switch_at(plain, 0.5)
     assert dict(plain.named_modules()) == before
     with pytest.raises(ValueError, match="'texture' is not attached; attached: lip"):
         switch(net, "texture")
     with pytest.raises(ValueError, match="attached: none"):
-        teach(plain, "lip")
+        parameters_to_train(plain, "lip")
 
 
 def test_two_experts_do_not_mix():
@@ -139,7 +148,7 @@ def test_one_expert_learns_and_nothing_else_does():
     net = with_experts("texture", "lip")
     before = {key: tensor.clone() for key, tensor in net.state_dict().items()}
     net.requires_grad_(True)
-    learning = teach(net, "lip")
+    learning = parameters_to_train(net, "lip")
     named = dict(net.named_parameters())
     assert {id(one) for one in learning} == {id(named[key]) for key in named if ".lip." in key}
     assert active(net) == "lip"
@@ -154,7 +163,7 @@ def test_one_expert_learns_and_nothing_else_does():
 
 def test_switching_leaves_what_is_trained_as_it_was():
     net = with_experts("texture", "lip")
-    teach(net, "texture")
+    parameters_to_train(net, "texture")
     for name in ("lip", None, "texture", "lip"):
         switch(net, name)
         assert active(net) == name
@@ -164,7 +173,7 @@ def test_switching_leaves_what_is_trained_as_it_was():
 def test_attaching_another_changes_nothing_about_the_first():
     net = net_of()
     attach(net, "lip", rank=2)
-    teach(net, "lip")
+    parameters_to_train(net, "lip")
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # peft's, about several of them, would only alarm
         attach(net, "texture", rank=4)
@@ -176,7 +185,7 @@ def test_experts_of_a_narrow_net_learn_in_32_bits():
     """A step of the paper's size (5e-6) has to arrive."""
     net = net_of(dtype=torch.bfloat16)
     attach(net, "lip", rank=3)
-    learning = teach(net, "lip")
+    learning = parameters_to_train(net, "lip")
     assert {one.dtype for one in learning} == {torch.float32}
     assert {tensor.dtype for tensor in base_state(net).values()} == {torch.bfloat16}
     optimiser = torch.optim.AdamW(learning, 5e-6, weight_decay=0)
@@ -235,7 +244,7 @@ def test_the_default_rank_is_small_beside_the_public_checkpoint():
         net = on_meta(PRESETS["wan2.2-5b-xdub"])
         whole = sum(one.numel() for one in net.parameters())
         attach(net, "lip")
-        added = sum(one.numel() for one in teach(net, "lip"))
+        added = sum(one.numel() for one in parameters_to_train(net, "lip"))
     assert added == 30 * 32 * (3 * 4 * (3072 + 3072) + 2 * (3072 + 14336)) == 104_202_240
     assert added / whole < 0.02
 
@@ -244,7 +253,7 @@ def test_most_steps_of_sampling_switch_nothing():
     """No expert is turned on twice: one change a bound, which is what makes switching cheap."""
     net, on = with_experts("texture", "lip"), []
     for t in schedule(30, SHIFT):
-        at(net, t)
+        switch_at(net, t)
         on.append(active(net))
     assert [after for before, after in pairwise([None, *on]) if before != after] == [
         "lip",

@@ -9,12 +9,12 @@ from models.dit.config import AudioConfig, DitConfig
 from models.dit.flow import sample
 from models.dit.inputs import (
     Motion,
+    batched,
     editor_input,
     generator_input,
+    grey_where_masked,
     guidance_batch,
-    masked_video,
     noised_frames,
-    stacked,
 )
 from models.dit.net import VideoDit
 from models.mini.vae.measure import load as load_vae
@@ -87,7 +87,7 @@ def test_the_generator_cannot_see_the_mouth():
     inpaint = torch.zeros(2, 9, 16, 16, dtype=torch.bool)
     for frame in range(9):
         inpaint[:, frame, 4 + frame // 2 : 13, 3:11] = True
-    masked = normalised(vae, encode(vae, masked_video(video, inpaint)))
+    masked = normalised(vae, encode(vae, grey_where_masked(video, inpaint)))
     assert masked.shape == (2, 24, 3, 4, 4)
     sound, person = torch.randn(2, 3, 4, 5), torch.randn(2, 24, 4, 4)
 
@@ -112,7 +112,7 @@ def test_guidance_sees_nothing_then_the_reference_then_hears_as_well():
     assert not batch.audio_BFNA[:4].any()
     assert torch.equal(batch.audio_BFNA[4:], sound)
     assert torch.equal(batch.latents_BCFHW[:, :, 4:], torch.cat([noised] * 3))
-    assert stacked([editor_input(noised, companion, TIMES, None)] * 2).audio_BFNA is None
+    assert batched([editor_input(noised, companion, TIMES, None)] * 2).audio_BFNA is None
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,17 @@ import pytest
 import torch
 from diffusers import AutoencoderKLWan
 
-from models.audio.wav2vec import Ears
+from models.audio.wav2vec import WhisperAndWav2Vec
 from models.audio.windows import RATE
 from models.dit import experts
 from models.dit.checkpoint import load
 from models.dit.config import AudioConfig, DitConfig
 from models.dit.net import VideoDit
 from models.dit.presets import on_meta
-from models.dubbing.dub import dub, ending, halfway, joined, there_and_back
+from models.dubbing.dub import dub, ending, input_halfway, joined, there_and_back
 from models.dubbing.pictures import as_video, encoded, matched
-from models.dubbing.request import Networks, Settings, spread_of
-from models.dubbing.sampling import edited, velocities
+from models.dubbing.request import Networks, Settings, frames_to_either_side
+from models.dubbing.sampling import edited_clip, guided_velocities
 from models.mini.vae.measure import load as load_vae
 from models.weights.pretrained import load as load_pretrained
 from tests.models.dubbing.small_xdub import SMALL, save_xdub
@@ -32,9 +32,9 @@ SHORT = Settings(clip=13, steps=3, seed=5)
 def parts(tmp_path_factory):
     """All of it random, saved as the public files are, and loaded as they would be."""
     files = save_xdub(tmp_path_factory.mktemp("parts"))
-    ears = Ears(str(files.whisper), str(files.wav2vec))
+    ears = WhisperAndWav2Vec(str(files.whisper), str(files.wav2vec))
     vae = load_pretrained(AutoencoderKLWan, files.vae)
-    return Networks(load(files.model, SMALL), vae, ears.heard, torch.randn(1, SMALL.text))
+    return Networks(load(files.model, SMALL), vae, ears.features, torch.randn(1, SMALL.text))
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +68,12 @@ def test_a_shrunken_random_copy_dubs_two_clips(parts, video, sound, dubbed):
 def test_what_is_heard_late_changes_the_second_clip_only(parts, video, sound, dubbed):
     """The features are changed, for sound itself is brought to one loudness as a whole."""
     made, _ = dubbed
-    heard_PA = parts.hear(sound[: 21 * 640])
+    heard_PA = parts.audio_features(sound[: 21 * 640])
 
     def late(given):
         return np.concatenate([heard_PA[:34], heard_PA[34:] + 1])
 
-    changed = dub(replace(parts, hear=late), video[:20], sound, SHORT).video_FHWC
+    changed = dub(replace(parts, audio_features=late), video[:20], sound, SHORT).video_FHWC
     different = np.abs(changed.astype(int) - made).max((1, 2, 3))
     assert not different[:13].any()
     assert different[13:].min() > 0
@@ -100,15 +100,15 @@ def clip_of(parts, video, sound):
 @torch.inference_mode()
 def test_motion_frames_stay_and_the_border_follows_the_reference(parts, video, sound):
     reference, heard, noise, motion = clip_of(parts, video, sound)
-    z, _ = edited(parts, reference, heard, noise, SHORT, motion)
+    z, _ = edited_clip(parts, reference, heard, noise, SHORT, motion)
     assert torch.equal(z[:, :, :2], motion)
     ring = torch.ones(z.shape[-2:], dtype=torch.bool)
     ring[1:-1, 1:-1] = False
     assert torch.equal(z[:, :, 2:, ring], reference[:, :, 2:, ring])
     assert (z - reference)[:, :, 2:, ~ring].abs().min() > 0
-    free, _ = edited(parts, reference, heard, noise, replace(SHORT, border=False), motion)
+    free, _ = edited_clip(parts, reference, heard, noise, replace(SHORT, border=False), motion)
     assert (free - reference)[:, :, 2:, ring].abs().mean() > 0.1
-    other, _ = edited(parts, reference, heard, noise, SHORT, motion * 2)
+    other, _ = edited_clip(parts, reference, heard, noise, SHORT, motion * 2)
     assert (other - z)[:, :, 2:, ~ring].abs().mean() > 1e-4
 
 
@@ -119,7 +119,7 @@ def test_the_net_is_told_what_is_clean(parts, video, sound):
     told = []
     watch = parts.dit.register_forward_pre_hook(lambda _, given: told.append(given[0]))
     for given in (motion, None):
-        velocities(parts, noise, 0.75, reference, heard, given, batched=True)
+        guided_velocities(parts, noise, 0.75, reference, heard, given, batched=True)
     watch.remove()
     assert [one.frames for one in told] == [(4, 2, 2), (4, 0, 4)]
     assert told[0].times_B3.tolist() == [[0, 0, 0.75]] * 3
@@ -133,20 +133,20 @@ def test_the_net_is_told_what_is_clean(parts, video, sound):
 def test_three_at_once_are_three_one_after_the_other(parts, video, sound):
     reference, heard, noise, motion = clip_of(parts, video, sound)
     once, each = (
-        velocities(parts, noise, 0.7, reference, heard, motion, batched) for batched in (True, False)
+        guided_velocities(parts, noise, 0.7, reference, heard, motion, batched) for batched in (True, False)
     )
     assert once.shape == (3, 6, 4, 4, 4)
     torch.testing.assert_close(once, each, atol=1e-5, rtol=1e-4)
     assert (once[0] - once[1]).abs().mean() > 1e-3
     assert (once[1] - once[2]).abs().mean() > 1e-4
     settings = (SHORT, replace(SHORT, batched=False))
-    whole = [edited(parts, reference, heard, noise, some, motion)[0] for some in settings]
+    whole = [edited_clip(parts, reference, heard, noise, some, motion)[0] for some in settings]
     torch.testing.assert_close(*whole, atol=1e-4, rtol=1e-3)
 
 
 def test_float8_is_tried_on_what_the_net_is_shown(parts, video, sound):
     dit = copy.deepcopy(parts.dit)
-    given = halfway(replace(parts, dit=dit), video, sound, SHORT)
+    given = input_halfway(replace(parts, dit=dit), video, sound, SHORT)
     assert given.latents_BCFHW.shape == (3, 6, 8, 4, 4)
     assert given.times_B3.tolist() == [[0, 0, 0.5]] * 3
     assert [one.any().item() for one in given.latents_BCFHW[:, :, :4]] == [False, True, True]
@@ -270,7 +270,7 @@ def test_counts_of_clips_and_frames():
     assert there_and_back(1, 3).tolist() == [0, 0, 0]
     assert there_and_back(9, 5).tolist() == [0, 1, 2, 3, 4]
     assert [Settings().clips(frames) for frames in (1, 77, 78, 149, 150)] == [1, 1, 2, 2, 3]
-    assert [spread_of(window) for window in (8, 12, 16)] == [0, 1, 2]
+    assert [frames_to_either_side(window) for window in (8, 12, 16)] == [0, 1, 2]
 
 
 def never(given):
@@ -301,7 +301,7 @@ def test_bad_input_is_refused_before_any_work(parts, video, sound, changes, mess
     given = {"video": video, "sound": sound} | changes
     video, sound = given.pop("video"), given.pop("sound")
     with pytest.raises(ValueError, match=message):
-        dub(replace(parts, hear=never, **given), video, sound, SHORT)
+        dub(replace(parts, audio_features=never, **given), video, sound, SHORT)
 
 
 @pytest.mark.parametrize(("settings", "message"), [
@@ -321,7 +321,7 @@ def test_what_goes_wrong_on_the_way_is_said(parts, video, sound):
         (np.full((99, 20), np.inf), "NaN"),
     ):
         with pytest.raises(ValueError, match=message):
-            dub(replace(parts, hear=lambda given, heard=heard: heard), video, sound, SHORT)
+            dub(replace(parts, audio_features=lambda given, heard=heard: heard), video, sound, SHORT)
     broken = load_broken(parts.dit)
     with pytest.raises(ValueError, match="hold NaN"):
         dub(replace(parts, dit=broken), video, sound, SHORT)

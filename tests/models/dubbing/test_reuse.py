@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.dit.flow import SHIFT, sample, schedule
-from models.dubbing.reuse import Reused
+from models.dubbing.reuse import ReusedVelocities
 
 SHAPE = (1, 6, 3, 4, 4)
 
@@ -35,7 +35,7 @@ def along(velocity, most, steps=30):
         asked.append(t)
         return velocity(z, t)
 
-    path = Reused(predict, schedule(steps), most)
+    path = ReusedVelocities(predict, schedule(steps), most)
     return noise, sample(path, noise, steps), path, asked
 
 

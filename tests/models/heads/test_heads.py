@@ -5,14 +5,24 @@ import pytest
 import torch
 
 from models.heads import load_head
-from models.heads.fill import dilated, filled, outline
+from models.heads.coefficients import MOVES, SHAPES
 from models.heads.fit import Fit, Surface, fan
-from models.heads.hinge import opened, rig
-from models.heads.landmarks478 import CHIN, FOREHEAD, HINGE, INNER_RING, KEPT, NOSE, OUTER_LIPS, OVAL, RIGID
-from models.heads.leak import readable
-from models.heads.moves import MOVES, SHAPES
-from models.heads.soft import SoftHead
-from models.heads.steady import bridged, longest_gap, smoothed
+from models.heads.jaw import fit_of_points, points_with_jaw
+from models.heads.landmarks478 import (
+    CHIN,
+    FOREHEAD,
+    INNER_RING,
+    JAW_JOINTS,
+    KEPT,
+    NOSE,
+    OUTER_LIPS,
+    OVAL,
+    RIGID,
+)
+from models.heads.masks import dilated, filled, outline
+from models.heads.mouth_leak import mouth_r2
+from models.heads.smoothing import bridged, longest_gap, smoothed
+from models.heads.torch_head import TorchHead
 from models.weights.references import ModelError
 from models.world.head import head
 from models.world.morphable import rotations
@@ -37,7 +47,7 @@ def test_the_head_with_gradients_is_the_head_that_draws():
     shape_BS, moves_BM = rng.normal(0, 1, (6, len(SHAPES))), rng.uniform(-0.5, 0.5, (6, len(MOVES)))
     moves_BM[:, MOVES.index("opening")] = np.linspace(0, 1, 6)
     tensors = (torch.from_numpy(values).float() for values in (shape_BS, moves_BM))
-    soft_BN2 = SoftHead(model, some, SHAPES)(*tensors).numpy()
+    soft_BN2 = TorchHead(model, some, SHAPES)(*tensors).numpy()
     for b in range(6):
         move = dict(zip(MOVES, moves_BM[b], strict=True)) | {"part": min(moves_BM[b, 0] / 0.3, 1)}
         shape_K = np.zeros(len(model.identity_names))
@@ -60,7 +70,7 @@ def face478(seed):
     around = np.arange(len(OVAL)) * 2 * np.pi / len(OVAL)
     points_P3[OVAL] = np.stack([0.5 * np.sin(around), 0.05 + 0.6 * np.cos(around), 0 * around], 1)
     points_P3[OVAL, 2] = 0.35 * np.abs(np.cos(around))
-    points_P3[list(HINGE)] = [[-0.5, 0, 0], [0.5, 0, 0]]
+    points_P3[list(JAW_JOINTS)] = [[-0.5, 0, 0], [0.5, 0, 0]]
     points_P3[[FOREHEAD, CHIN, NOSE]] = [[0, 0.65, 0.3], [0, -0.55, 0.3], [0, 0, 0.6]]
     ring = np.arange(20) * 2 * np.pi / 20
     for lips, size in ((OUTER_LIPS, 0.06), (INNER_RING, 0.0)):
@@ -90,7 +100,7 @@ def filmed(shut_P3, jaw_F, seed):
 def test_the_jaw_and_the_pose_are_read_from_landmarks():
     jaw_F = np.linspace(0, 0.25, 30)
     points_FP3, pose_F3 = filmed(face478(0), jaw_F, 1)
-    fit = rig(points_FP3, np.zeros((30, 52)))
+    fit = fit_of_points(points_FP3, np.zeros((30, 52)))
     assert fit.jaw_F == pytest.approx(jaw_F, abs=0.01)
     turned_F = fit.pose_F3 - pose_F3
     assert np.ptp(turned_F, axis=0).max() < 0.06, "but for where this face looks when it looks straight"
@@ -99,7 +109,10 @@ def test_the_jaw_and_the_pose_are_read_from_landmarks():
 def test_the_opened_face_is_the_same_whatever_the_mouth_did():
     shut, jaw_F = face478(0), np.full(20, 0.02)
     talking_F = np.abs(np.sin(np.arange(20))) * 0.25
-    still, talks = (opened(rig(filmed(shut, j, 1)[0], np.zeros((20, 52))), 0.4) for j in (jaw_F, talking_F))
+    still, talks = (
+        points_with_jaw(fit_of_points(filmed(shut, j, 1)[0], np.zeros((20, 52))), 0.4)
+        for j in (jaw_F, talking_F)
+    )
     assert np.abs(still - talks).max() < 0.012, "of the side; the chin itself moved by"
     chins = [filmed(shut, j, 1)[0][:, CHIN] for j in (jaw_F, talking_F)]
     assert np.abs(chins[0] - chins[1]).max() > 0.04
@@ -112,7 +125,7 @@ def test_frames_without_landmarks_stay_lost():
     points_FP3, _ = filmed(face478(0), np.zeros(10), 1)
     points_FP3[3:5] = np.nan
     points_FP3[7, 200] = np.nan
-    assert np.flatnonzero(~rig(points_FP3, np.zeros((10, 52))).seen_F).tolist() == [3, 4, 7]
+    assert np.flatnonzero(~fit_of_points(points_FP3, np.zeros((10, 52))).seen_F).tolist() == [3, 4, 7]
 
 
 # -- time ----------------------------------------------------------------------------------------------
@@ -187,8 +200,8 @@ def test_what_a_mask_tells_is_found_and_what_it_does_not_is_not():
         masks.append(mask_FHW)
         told.append(low_F / 10)
         secret.append(rng.uniform(0, 1, 20))
-    assert readable(masks, told) > 0.9
-    assert readable(masks, secret) < 0.1
+    assert mouth_r2(masks, told) > 0.9
+    assert mouth_r2(masks, secret) < 0.1
 
 
 # -- refusals ------------------------------------------------------------------------------------------

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from models.heads import load_head
-from models.heads.fill import filled
 from models.heads.flame import JAW, Flame, rims, turned, without_holes
+from models.heads.masks import filled
 from models.heads.mobilenet import LARGE, SMALL, MobileNet, SamePad
 from models.heads.smirk import PREFIX, Smirk
-from models.heads.steady import bridged
+from models.heads.smoothing import bridged
 from models.weights.references import ModelError
 
 COLUMNS, ROWS = 13, 13

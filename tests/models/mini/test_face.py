@@ -14,7 +14,7 @@ from safetensors import safe_open
 
 from models.faces import load_face
 from models.faces.boxes import overlap
-from models.mini.face.measure import judge, looks, unseen
+from models.mini.face.measure import judge, judged_faces, strangers_and_rooms
 from models.mini.face.train import Plan, make, save
 from models.mini.world_pictures import TRAINING
 from models.weights.references import ModelError, resolve
@@ -32,7 +32,7 @@ def faces():
 
 @pytest.fixture(scope="module")
 def strangers():
-    return unseen(seed=77, people=14)
+    return strangers_and_rooms(seed=77, people=14)
 
 
 def test_strangers_are_found_cropped_and_landmarked(faces, strangers):
@@ -46,13 +46,13 @@ def test_strangers_are_found_cropped_and_landmarked(faces, strangers):
 
 def test_what_hides_a_face_does_not_lose_it(faces, strangers):
     shots, _ = strangers
-    hidden = looks(faces, [shot for shot in shots if shot.occluder])
+    hidden = judged_faces(faces, [shot for shot in shots if shot.occluder])
     assert len(hidden) >= 20
     assert np.mean([one.iou > 0.5 for one in hidden]) >= 0.95
 
 
 def test_empty_rooms_have_no_face(faces):
-    _, rooms = unseen(seed=78, people=50)
+    _, rooms = strangers_and_rooms(seed=78, people=50)
     pictures = [rgb_HWC for shot in rooms for rgb_HWC in shot.rgb_FHWC]
     assert len(pictures) == 100
     assert sum(bool(faces.detect(rgb_HWC)) for rgb_HWC in pictures) <= 1
@@ -93,7 +93,7 @@ def test_it_finds_the_same_at_any_size(faces, strangers):
 def test_lips_are_read(faces):
     """The gap between the lips follows what the speaker does."""
     said, seen = [], []
-    for shot in unseen(seed=80, people=10)[0]:
+    for shot in strangers_and_rooms(seed=80, people=10)[0]:
         for frame in range(shot.frames):
             shape = faces.shape(shot.rgb_FHWC[frame], _hull(shot.points_FL2[frame]))
             if shape and shot.occluder is None and shape.size > 40:

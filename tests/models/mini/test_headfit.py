@@ -10,12 +10,12 @@ import torch
 from safetensors import safe_open
 
 from models.heads import load_head
-from models.heads.moves import MOVES
-from models.mini.headfit.corpus import corpus, cut, moves_of
+from models.heads.coefficients import MOVES
+from models.mini.headfit.corpus import corpus, moves_of, recut
 from models.mini.headfit.measure import FLOORS, measure
 from models.mini.headfit.train import Plan, make, save
 from models.mini.world_clips import make_clip
-from models.mini.world_pictures import TRAINING, make_empty
+from models.mini.world_pictures import TRAINING, make_empty_room
 from models.weights.references import resolve
 from models.world.morphable import JAW_OPEN
 
@@ -35,7 +35,7 @@ def test_strangers_are_fitted_and_their_masks_keep_the_secret():
 
 def test_an_empty_room_has_no_head():
     fitter = load_head("mini", "mini:head")
-    room = make_empty(9, 5, 3, (64, 64)).rgb_FHWC
+    room = make_empty_room(9, 5, 3, (64, 64)).rgb_FHWC
     clip = make_clip(2, 5, 12, occluded=0.0)
     mixed_FHWC = np.concatenate([clip.rgb_FHWC[:6], room, clip.rgb_FHWC[6:]])
     seen_F = fitter.fit(mixed_FHWC, np.zeros((15, 5, 2))).seen_F
@@ -62,7 +62,7 @@ def test_a_clip_cut_otherwise_has_its_truth_cut_with_it():
         changed_FM, dots_FHWC = moves_FM.copy(), np.zeros_like(clip.rgb_FHWC)
         for dots_HWC, move_M in zip(dots_FHWC, moves_FM, strict=True):
             dots_HWC[int(move_M[down] * 64), int(move_M[across] * 64)] = 255
-        seen_F3HW = cut(dots_FHWC, changed_FM, rng)
+        seen_F3HW = recut(dots_FHWC, changed_FM, rng)
         for seen_3HW, move_M in zip(seen_F3HW, changed_FM, strict=True):
             y, x = np.unravel_index(seen_3HW[0].argmax(), (64, 64))
             said_2 = 32 + (move_M[[across, down]] - 0.5) * 64 / 0.85

@@ -11,8 +11,8 @@ from models.mini.training import seeded
 from models.mini.training import train as trained
 from models.mini.world_clips import make_clip
 from models.mini.world_pictures import TRAINING
-from models.segment import box_of
-from models.segment.small import untrained
+from models.segment.mini import untrained
+from models.segment.segmenter import box_of
 from models.segment.unrolled import Tracked, track
 from models.weights.references import resolve
 
@@ -40,8 +40,8 @@ def test_a_box_is_drawn_where_the_thing_is_clear_to_see():
     take = corpus.Take(clip.rgb_FHWC[::3], clip.occluder_FHW[::3])
     area_F = take.mask_FHW.sum((1, 2))
     for seed in range(20):
-        order, (x0, y0, x1, y1) = corpus.shown(take, 4, np.random.default_rng(seed))
-        assert area_F[order[0]] >= max(corpus.LEAST, 0.3 * area_F.max())
+        order, (x0, y0, x1, y1) = corpus.frames_and_box(take, 4, np.random.default_rng(seed))
+        assert area_F[order[0]] >= max(corpus.LEAST_PIXELS, 0.3 * area_F.max())
         steps = np.diff(order)
         assert len(order) == 4
         assert (steps > 0).all() or (steps < 0).all()

@@ -47,16 +47,18 @@ def test_it_starts_as_a_linear_codec_and_not_from_noise():
     plain = {"latents_mean": [0.0] * CHANNELS, "latents_std": [1.0] * CHANNELS}
     vae, strangers = AutoencoderKLWan(**CONFIG, **plain), videos(2)
 
-    def quality(straight):
+    def quality(trunk_only):
         with torch.no_grad():
             return decibels(
-                float((decode(vae, encode(vae, strangers, straight), straight) - strangers).square().mean())
+                float(
+                    (decode(vae, encode(vae, strangers, trunk_only), trunk_only) - strangers).square().mean()
+                )
             )
 
-    assert quality(straight=True) < 15
+    assert quality(trunk_only=True) < 15
     start_linear(vae, videos(8)[2:])
-    assert quality(straight=True) > 21
-    assert quality(straight=False) == pytest.approx(quality(straight=True), abs=0.01), (
+    assert quality(trunk_only=True) > 21
+    assert quality(trunk_only=False) == pytest.approx(quality(trunk_only=True), abs=0.01), (
         "the branches say nothing yet"
     )
 

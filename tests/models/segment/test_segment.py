@@ -11,9 +11,10 @@ from transformers import Sam2VideoConfig, Sam2VideoModel
 
 from models.mini.sam2.corpus import pixels
 from models.mini.world_clips import make_clip
-from models.segment import Followed, Prompt, box_of, load_segmenter
+from models.segment import load_segmenter
 from models.segment.official import OfficialSegmenter, config_of, write_frames
 from models.segment.sam2 import Frames, Sam2Segmenter
+from models.segment.segmenter import Followed, Prompt, box_of
 from models.segment.unrolled import track
 from models.weights.references import ModelError, resolve
 

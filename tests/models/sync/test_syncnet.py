@@ -8,8 +8,8 @@ from torch.nn.functional import conv3d
 
 from models.mini.world_clips import make_clip
 from models.sync.mfcc import filters, mfcc
-from models.sync.net import Net, Sizes, flat
-from models.sync.syncnet import REACH, SyncNet, crops, distances, judge, windows
+from models.sync.net import Net, Sizes, with_2d_kernels
+from models.sync.syncnet import REACH, SyncNet, crops, distances, judge, lip_windows
 from models.weights.references import ModelError, resolve
 
 SMALL = Sizes(side=64, lips=(4,) * 6, sound=(4,) * 6, hidden=4, vector=6)
@@ -74,7 +74,7 @@ def test_the_full_size_has_the_public_file_s_names_shapes_and_vectors():
     with torch.device("meta"):
         net = Net(Sizes()).eval()
         public = {key: torch.empty(shape) for key, shape in published().items()}
-        net.load_state_dict(flat(public), assign=True)
+        net.load_state_dict(with_2d_kernels(public), assign=True)
         assert net.lips(torch.empty(2, 3, 5, 224, 224)).shape == (2, 1024)
         assert net.sound(torch.empty(2, 13, 20)).shape == (2, 1024)
 
@@ -84,7 +84,7 @@ def test_flat_kernels_see_what_those_in_three_dimensions_saw():
     weight, seen = torch.randn(4, 3, 5, 7, 7, generator=rng), torch.randn(2, 3, 5, 64, 64, generator=rng)
     net = Net(SMALL)
     key = "netcnnlip.0.weight"
-    net.load_state_dict(net.state_dict() | flat({key: weight, "netcnnlip.0.bias": torch.zeros(4)}))
+    net.load_state_dict(net.state_dict() | with_2d_kernels({key: weight, "netcnnlip.0.bias": torch.zeros(4)}))
     in_three = conv3d(seen, weight, stride=(1, 2, 2))[:, :, 0]
     assert net.netcnnlip[0](seen.flatten(1, 2)).detach().numpy() == pytest.approx(in_three.numpy(), abs=1e-3)
 
@@ -148,8 +148,8 @@ def test_the_crop_holds_the_face_upright_and_still():
 
 def test_windows_begin_with_their_frame():
     bgr_F3HW = np.arange(9)[:, None, None, None] * np.ones((1, 3, 2, 2), int)
-    assert windows(bgr_F3HW).shape == (5, 3, 5, 2, 2)
-    assert windows(bgr_F3HW)[2, 0, :, 0, 0].tolist() == [2, 3, 4, 5, 6]
+    assert lip_windows(bgr_F3HW).shape == (5, 3, 5, 2, 2)
+    assert lip_windows(bgr_F3HW)[2, 0, :, 0, 0].tolist() == [2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize("late", [-5, 6])

@@ -15,10 +15,10 @@ from models.vae import (
     encode,
     encode_tiled,
     frames_of,
+    latents_looked_back_at,
     latents_of,
     normalised,
-    reach,
-    shrink,
+    pixels_per_latent,
 )
 
 WAN_22 = {
@@ -119,7 +119,7 @@ def test_a_window_of_the_library_s_cold_cache_is_another_picture(vae):
 @pytest.mark.parametrize("residual", [False, True])
 def test_a_window_depends_on_as_many_latents_before_as_reach_says_and_on_no_more(residual):
     vae = make_vae(None, residual, base_dim=4, dim_mult=[1, 1, 1])
-    far = reach(vae)
+    far = latents_looked_back_at(vae)
     z = noise(1, 6, far + 4, 1, 1).requires_grad_()
     frames = decode(vae, z)[:, :, frames_of(far + 2, 1)]
     (touched,) = torch.autograd.grad(frames.sum(), z)
@@ -137,11 +137,17 @@ def test_a_window_depends_on_as_many_latents_before_as_reach_says_and_on_no_more
 def test_the_published_vaes_look_back_over_38_latents(config):
     with torch.device("meta"):
         vae = AutoencoderKLWan(**config)
-        assert reach(vae) == 38
-        assert shrink(vae) == vae.config.scale_factor_spatial
+        assert latents_looked_back_at(vae) == 38
+        assert pixels_per_latent(vae) == vae.config.scale_factor_spatial
         z = torch.empty(1, vae.config.z_dim, 20, 2, 2)
-        assert decode_window(vae, z, 16, 4).shape == (1, 3, 16, 2 * shrink(vae), 2 * shrink(vae))
-        assert encode(vae, torch.empty(1, 3, 77, shrink(vae), shrink(vae))).shape == (
+        assert decode_window(vae, z, 16, 4).shape == (
+            1,
+            3,
+            16,
+            2 * pixels_per_latent(vae),
+            2 * pixels_per_latent(vae),
+        )
+        assert encode(vae, torch.empty(1, 3, 77, pixels_per_latent(vae), pixels_per_latent(vae))).shape == (
             1,
             vae.config.z_dim,
             20,
@@ -167,7 +173,7 @@ def test_tiles_that_overlap_by_all_a_layer_sees_are_the_whole(vae):
     """Attention still sees all of the picture; so only blending and where tiles are could be wrong."""
     z = noise(1, 6, 3, 2, 34)
     close(decode_tiled(vae, z, tile=26, overlap=22, latents=2), decode(vae, z))
-    video = noise(1, 3, 9, 2 * shrink(vae), 34 * shrink(vae))
+    video = noise(1, 3, 9, 2 * pixels_per_latent(vae), 34 * pixels_per_latent(vae))
     close(encode_tiled(vae, video, tile=26, overlap=22, latents=1), encode(vae, video))
 
 
@@ -219,7 +225,7 @@ def test_other_frame_counts_are_refused_before_frames_are_lost(tiny):
 
 
 def test_sides_that_do_not_divide_are_refused_with_one_that_does(vae):
-    side = shrink(vae)
+    side = pixels_per_latent(vae)
     with pytest.raises(
         ValueError, match=rf"divide by {side}, not {3 * side}x{2 * side + 2}; cut to {3 * side}x{2 * side}"
     ):

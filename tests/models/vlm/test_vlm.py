@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
 from models.vlm import load_vlm
-from models.vlm.looking import Asking, Sampled, look, spread
+from models.vlm.asking import Asking, SampledClip, ask_about, evenly_spread
 from models.vlm.prompts import GROUNDING, QUESTION
 from models.vlm.question import Question, Reply, Sizes
 from models.vlm.qwen import Qwen, chat, prepare
@@ -161,7 +161,7 @@ class Scripted:
 def clip_of(frames=6):
     """Each frame is as bright as its number."""
     rgb_FHWC = np.arange(frames, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 3), np.uint8)
-    return Sampled(rgb_FHWC, spread(60, frames), 6.0)
+    return SampledClip(rgb_FHWC, evenly_spread(60, frames), 6.0)
 
 
 def test_the_frame_is_chosen_where_the_thing_is_largest_and_the_rest_is_asked_only_for_what_was_missed():
@@ -171,7 +171,7 @@ def test_the_frame_is_chosen_where_the_thing_is_largest_and_the_rest_is_asked_on
         yield "[30, 30, 60, 60]" if frame == 2 else "[]"
 
     vlm = Scripted("hand and cup", grounds)
-    (seen,) = look(vlm, [clip_of()], ASKING)
+    (seen,) = ask_about(vlm, [clip_of()], ASKING)
     assert (seen.found["hand"].frame, seen.found["cup"].frame) == (55, 25)
     assert seen.found["hand"].boxes == ((0.1, 0.1, 0.7, 0.5),)
     texts = [text for batch in vlm.asked for text in batch]
@@ -183,10 +183,10 @@ def test_the_frame_is_chosen_where_the_thing_is_largest_and_the_rest_is_asked_on
 def test_nothing_is_not_asked_where_and_the_unclear_neither():
     for answer, unclear in (("nothing", False), ("Yes.", True)):
         vlm = Scripted(answer, lambda *_: ["[]"])
-        (seen,) = look(vlm, [clip_of()], ASKING)
+        (seen,) = ask_about(vlm, [clip_of()], ASKING)
         assert (len(vlm.asked), seen.phrases, bool(seen.unclear)) == (1, [], unclear)
 
 
 def test_samples_are_spread_and_a_clip_shorter_than_they_are_is_taken_whole():
-    assert spread(50, 5).tolist() == [5, 15, 25, 35, 45]
-    assert spread(3, 6).tolist() == [0, 1, 2]
+    assert evenly_spread(50, 5).tolist() == [5, 15, 25, 35, 45]
+    assert evenly_spread(3, 6).tolist() == [0, 1, 2]

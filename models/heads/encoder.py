@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import grid_sample, interpolate
 
 from models.faces.nets import CROP, Conv, Landmarker, Residual
-from models.heads.moves import EYES, LIPS, MOVES, SHAPES
+from models.heads.coefficients import EYES, LIPS, MOVES, SHAPES
 
 ZOOM = 0.85
 """Share of the clip's side that is looked at, in its middle: a face then is as large as that network is used to."""
@@ -22,8 +22,8 @@ CLOSE, NEAR = 32, 1.5
 """Pixels of the closer look at the mouth, and its side over the way from the eyes to the mouth."""
 
 
-Look = tuple[Tensor, Tensor, Tensor]
-Sight = tuple[Tensor, Tensor, Tensor, Tensor]
+FrameFeatures = tuple[Tensor, Tensor, Tensor]
+BackboneOutputs = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class HeadEncoder(Landmarker):
@@ -45,11 +45,11 @@ class HeadEncoder(Landmarker):
             self.register_buffer(f"usual_{name}", torch.zeros(size))
             self.register_buffer(f"spread_{name}", torch.ones(size))
 
-    def look(self, rgb_N3HW: Tensor) -> Look:
+    def frame_features(self, rgb_N3HW: Tensor) -> FrameFeatures:
         """What each picture shows, its landmarks as shares of the clip's side, and the logit of a face."""
-        return self.grasp(*self.see(rgb_N3HW))
+        return self.combined(*self.backbone(rgb_N3HW))
 
-    def see(self, rgb_N3HW: Tensor) -> Sight:
+    def backbone(self, rgb_N3HW: Tensor) -> BackboneOutputs:
         """As the landmark network sees: its deepest maps, its points, its whole answers; then the mouth, closer."""
         fine = self.stem(rgb_N3HW / 128 - 1)
         middle = self.middle(fine)
@@ -59,7 +59,9 @@ class HeadEncoder(Landmarker):
         points_NL2 = self.heat(fine).flatten(2).softmax(-1) @ self.grid_N2 / CROP - 0.5
         return deep, points_NL2, self.whole(deep), self._mouth(rgb_N3HW, points_NL2.detach())
 
-    def grasp(self, deep: Tensor, points_NL2: Tensor, whole_N4: Tensor, mouth_N3HW: Tensor) -> Look:
+    def combined(
+        self, deep: Tensor, points_NL2: Tensor, whole_N4: Tensor, mouth_N3HW: Tensor
+    ) -> FrameFeatures:
         placed_NL2 = (self.upright(points_NL2) - self.usual_L2) / self.spread_L2
         where_N4 = 8 * torch.cat([points_NL2[:, some].mean(1) for some in (self.eyes, self.mouth)], 1)
         told = self.more(deep), self.close(mouth_N3HW / 128 - 1), whole_N4, placed_NL2.flatten(1), where_N4
@@ -87,7 +89,7 @@ class HeadEncoder(Landmarker):
         )
         return grid_sample(rgb_N3HW, grid_NHW2, align_corners=False)
 
-    def tell(self, known_CFD: Tensor, present_CF: Tensor) -> tuple[Tensor, Tensor]:
+    def coefficients(self, known_CFD: Tensor, present_CF: Tensor) -> tuple[Tensor, Tensor]:
         """The shape (C, S) and the moves (C, F, M); frames count as much as a face is in them."""
         sure_CF1 = present_CF.sigmoid()[..., None]
         mean_CD = (known_CFD * sure_CF1).sum(1) / sure_CF1.sum(1).clamp(min=1e-6)
@@ -95,6 +97,6 @@ class HeadEncoder(Landmarker):
         return self.shape(mean_CD), self.usual_M + self.spread_M * self.moves(both_CFD)
 
 
-def looked_at(side: float) -> tuple[float, float]:
+def encoder_view(side: float) -> tuple[float, float]:
     """Pixels of a clip of that side for one of the encoder's, and where what it looks at begins."""
     return side * ZOOM / CROP, side * (1 - ZOOM) / 2

@@ -30,7 +30,7 @@ class Asking:
 
 
 @dataclass(frozen=True)
-class Sampled:
+class SampledClip:
     """Frames of one clip."""
 
     rgb_FHWC: np.ndarray
@@ -50,7 +50,7 @@ class Found:
 
 
 @dataclass
-class Seen:
+class ClipAnswer:
     """What was said about one clip."""
 
     answer: str
@@ -67,13 +67,13 @@ class Seen:
         return [phrase for phrase in self.phrases if phrase not in self.found]
 
 
-def spread(frames: int, count: int) -> np.ndarray:
+def evenly_spread(frames: int, count: int) -> np.ndarray:
     """Which frames to look at: so many, each in the middle of its share of the clip; all of a shorter clip."""
     count = min(count, frames)
     return ((np.arange(count) + 0.5) * frames / count).astype(int)
 
 
-def look(vlm: Vlm, clips: Sequence[Sampled], asking: Asking) -> list[Seen]:
+def ask_about(vlm: Vlm, clips: Sequence[SampledClip], asking: Asking) -> list[ClipAnswer]:
     """In the order of the clips, which are asked about all at once."""
     asked = [Question(asking.question, clip.rgb_FHWC, clip.fps) for clip in clips]
     all_seen = [_understood(reply, asking.most_phrases) for reply in vlm.ask(asked, ANSWER_TOKENS)]
@@ -87,21 +87,21 @@ def look(vlm: Vlm, clips: Sequence[Sampled], asking: Asking) -> list[Seen]:
     return all_seen
 
 
-def _understood(reply: Reply, most: int) -> Seen:
+def _understood(reply: Reply, most: int) -> ClipAnswer:
     try:
-        return Seen(reply.text, phrases(reply.text, most))
+        return ClipAnswer(reply.text, phrases(reply.text, most))
     except Unclear as why:
-        return Seen(reply.text, unclear=str(why))
+        return ClipAnswer(reply.text, unclear=str(why))
 
 
 def _round(frames: int, first: int) -> tuple[list[int], list[int]]:
     """Sampled frames that are searched first, and those after them."""
-    chosen = [int(n) for n in spread(frames, first)]
+    chosen = [int(n) for n in evenly_spread(frames, first)]
     return chosen, [n for n in range(frames) if n not in chosen]
 
 
 T = TypeVar("T")
-Wanted = tuple[Seen, Sampled, str, list[int]]
+Wanted = tuple[ClipAnswer, SampledClip, str, list[int]]
 
 
 def _ground(vlm: Vlm, wanted: Sequence[Wanted], asking: Asking, at_once: int) -> None:
@@ -122,7 +122,7 @@ def _ground(vlm: Vlm, wanted: Sequence[Wanted], asking: Asking, at_once: int) ->
             _take(seen, phrase, frame, reply)
 
 
-def _take(seen: Seen, phrase: str, frame: int, reply: Reply) -> None:
+def _take(seen: ClipAnswer, phrase: str, frame: int, reply: Reply) -> None:
     read = boxes(reply.text, reply.width, reply.height)
     seen.refused.setdefault(phrase, []).extend(f"frame {frame}: {why}" for why in read.refused)
     if read.boxes and _largest(read.boxes) > _largest(

@@ -66,7 +66,7 @@ def config() -> Sam2VideoConfig:
     )
 
 
-class Places(nn.Module):
+class CachedPositions(nn.Module):
     """The position encoding of a feature map, worked out once per size: the library does it for every picture
     of a batch anew, a fifth of a training step."""
 

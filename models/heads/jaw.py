@@ -8,13 +8,13 @@ frame, and the median over the clip is the shape with its mouth shut. F counts f
 import numpy as np
 
 from models.heads.fit import Fit
-from models.heads.landmarks478 import CHIN, FOREHEAD, HINGE, INNER_LIPS, KEPT, RIGID, TOLD
+from models.heads.landmarks478 import CHIN, FOREHEAD, INNER_LIPS, JAW_JOINTS, KEPT, RIGID, STORED
 from models.world.morphable import rotations
 
 ROUNDS = 3
 
 
-def rig(points_FP3: np.ndarray, expression_FE: np.ndarray) -> Fit:
+def fit_of_points(points_FP3: np.ndarray, expression_FE: np.ndarray) -> Fit:
     """Points as shares of the picture's side, x right, y down, z away; frames without a face are NaN."""
     up_FP3 = points_FP3.astype(np.float64) * (1, -1, -1)
     seen_F = np.asarray(np.isfinite(up_FP3).all((1, 2)))
@@ -37,11 +37,11 @@ def rig(points_FP3: np.ndarray, expression_FE: np.ndarray) -> Fit:
         jaw_F=spread(jaw_S),
         pose_F3=spread(angles(turn_S33)),
         camera_F3=spread(camera_S3),
-        landmarks_FL2=points_FP3[:, TOLD, :2].astype(np.float32),
+        landmarks_FL2=points_FP3[:, STORED, :2].astype(np.float32),
     )
 
 
-def opened(fit: Fit, jaw: float) -> np.ndarray:
+def points_with_jaw(fit: Fit, jaw: float) -> np.ndarray:
     """The kept points in the picture, (F, V, 2), with the jaw at that angle in every frame."""
     shape_V4 = fit.shape_K.reshape(-1, 4)
     swung_V3 = swung(shape_V4[None, :, :3], np.array([jaw]), shape_V4[:, 3])[0]
@@ -77,7 +77,7 @@ def _common(points_FP3: np.ndarray) -> np.ndarray:
 
 def _upright(shape_P3: np.ndarray) -> np.ndarray:
     """Looking at the camera, its hinge through the origin and along x, one unit wide there."""
-    left_3, right_3 = shape_P3[list(HINGE)]
+    left_3, right_3 = shape_P3[list(JAW_JOINTS)]
     wide = np.linalg.norm(right_3 - left_3)
     x_3 = (right_3 - left_3) / wide
     up_3 = shape_P3[FOREHEAD] - shape_P3[CHIN]

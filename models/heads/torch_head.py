@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.heads.moves import MOVES
+from models.heads.coefficients import MOVES
 from models.world.mesh import PART_OPENING
 from models.world.morphable import JAW_OPEN, MorphableHead
 from models.world.raster import CAMERA_Z
 
 
-class SoftHead(nn.Module):
+class TorchHead(nn.Module):
     mean_N3: Tensor
     shape_SN3: Tensor
     expression_EN3: Tensor
@@ -49,9 +49,11 @@ class SoftHead(nn.Module):
         x_BN3 = self.mean_N3 + torch.einsum("bs,snc->bnc", shape_BS, self.shape_SN3)
         x_BN3 = x_BN3 + torch.einsum("be,enc->bnc", amount_BE, self.expression_EN3)
         none_B = torch.zeros_like(move["yaw"])
-        jaw_B33 = turns(none_B, JAW_OPEN * move["opening"], none_B)
+        jaw_B33 = rotations(none_B, JAW_OPEN * move["opening"], none_B)
         x_BN3 = turned(x_BN3, jaw_B33, self.jaw_at_3, self.jaw_N1)
-        x_BN3 = turned(x_BN3, turns(move["yaw"], move["pitch"], move["roll"]), self.neck_at_3, self.neck_N1)
+        x_BN3 = turned(
+            x_BN3, rotations(move["yaw"], move["pitch"], move["roll"]), self.neck_at_3, self.neck_N1
+        )
         unit_BN = CAMERA_Z * move["scale"].exp()[:, None] / (CAMERA_Z - x_BN3[..., 2])
         across, down = (move[name][:, None] for name in ("x", "y"))
         return torch.stack([across + x_BN3[..., 0] * unit_BN, down - x_BN3[..., 1] * unit_BN], -1)
@@ -65,7 +67,7 @@ def turned(x_BN3: Tensor, turn_B33: Tensor, about_3: Tensor, follows_N1: Tensor)
     return x_BN3 + follows_N1 * (from_B @ turn_B33.transpose(1, 2) - from_B)
 
 
-def turns(yaw_B: Tensor, pitch_B: Tensor, roll_B: Tensor) -> Tensor:
+def rotations(yaw_B: Tensor, pitch_B: Tensor, roll_B: Tensor) -> Tensor:
     """`models.world.head.rotations`, with gradients."""
     one, none = torch.ones_like(yaw_B), torch.zeros_like(yaw_B)
 

@@ -15,7 +15,7 @@ Rows = tuple[np.ndarray, np.ndarray]
 """What is told, ND, and the values, N."""
 
 
-def readable(masks: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> float:
+def mouth_r2(masks: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> float:
     """R2 of the values, frame by frame, on the last half of the clips; each is a mask FHW of another person."""
     assert len(masks) == len(values) >= 8
     told, quarter = [_told(mask_FHW) for mask_FHW in masks], len(masks) // 4

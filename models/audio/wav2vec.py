@@ -15,8 +15,11 @@ from models.weights.references import ModelError, resolve
 
 
 class Wav2Vec2Model(transformers.Wav2Vec2Model):
-    """Without the vector that hides pieces of the sound in training: the public base-960h lacks it, though its
-    config asks for it, and would pass for damaged. What else it has, a recogniser's head, is passed over."""
+    """Is transformers' model without the vector that hides pieces of the sound in training.
+
+    The public base-960h lacks that vector, though its config asks for it, and would pass for damaged. What else the
+    file has, a recogniser's head, is passed over.
+    """
 
     _keys_to_ignore_on_load_unexpected = [r"^lm_head\.", r"masked_spec_embed$"]
 
@@ -26,7 +29,7 @@ class Wav2Vec2Model(transformers.Wav2Vec2Model):
 
 
 class Wav2Vec:
-    """The last hidden state of any wav2vec2 of transformers."""
+    """Gives the last hidden state of any wav2vec2 of transformers."""
 
     def __init__(self, reference: str, device: str = "cpu"):
         path = resolve(reference)
@@ -43,8 +46,10 @@ class Wav2Vec:
 
     @torch.inference_mode()
     def features(self, sound: np.ndarray) -> np.ndarray:
-        """float32 (P, D) of 16 kHz mono, in one pass: its first layer is normed over all of the sound, so pieces
-        of it would sound different. What that layer makes of a minute is 0.4 GB, and some times that is needed.
+        """Returns float32 features (P, D) of 16 kHz mono, in one pass over all of it.
+
+        The first layer is normed over the whole sound, so pieces of it would sound different. What that layer makes
+        of a minute is 0.4 GB, and some times that is needed.
 
         A feature looks at 25 ms and none reaches over the end, so there may be one less than of Whisper: the last
         is repeated, which makes round(50 x seconds), and is what windows do that reach over an end.
@@ -66,7 +71,7 @@ class Wav2Vec:
 
 
 class WhisperAndWav2Vec:
-    """What the public checkpoint is told: Whisper's last block before its norm, then wav2vec2's last state.
+    """Gives what the public checkpoint hears: Whisper's last block before its norm, then wav2vec2's last state.
 
     Which comes first is what the published pipeline does, and has to be verified on its weights: the net's own
     module names the two the other way round, (768, 1280), where only their sum counts. Heard the wrong way round,
@@ -77,7 +82,7 @@ class WhisperAndWav2Vec:
         self.whisper, self.wav2vec = Whisper(whisper, (LAST,), device), Wav2Vec(wav2vec, device)
 
     def features(self, sound: np.ndarray) -> np.ndarray:
-        """float32 (P, 1280 + 768)."""
+        """Returns float32 features (P, 1280 + 768)."""
         return np.concatenate([self.whisper.features(sound)[:, 0], self.wav2vec.features(sound)], 1)
 
 

@@ -28,7 +28,9 @@ BATCH = 4
 
 
 class Whisper:
-    """`layers`: `NORMED`, `LAST`, or n for what the n-th block gives, counted from 1, with no norm after it.
+    """Runs a Whisper's encoder over sound of any length.
+
+    `layers`: `NORMED`, `LAST`, or n for what the n-th block gives, counted from 1, with no norm after it.
 
     Editors that learnt on the original code's features want `LAST`: that code stops before the norm.
     """
@@ -49,7 +51,7 @@ class Whisper:
 
     @torch.inference_mode()
     def features(self, sound: np.ndarray) -> np.ndarray:
-        """float32 (P, L, D) of 16 kHz mono of any length: round(50 x seconds) positions."""
+        """Returns float32 features (P, L, D) of 16 kHz mono of any length, round(50 x seconds) of them."""
         assert sound.ndim == 1, f"mono is one row of samples, not {sound.shape}"
         if not np.isfinite(sound).all():
             raise ValueError(
@@ -65,14 +67,16 @@ class Whisper:
         return heard_WPLD.reshape(-1, *heard_WPLD.shape[2:])[:count]
 
     def mel(self, sound: np.ndarray) -> np.ndarray:
-        """float32 (windows, mels, T)."""
+        """Returns float32 mel spectrograms (windows, mels, T), one for each 30 seconds."""
         step = WINDOW_S * RATE
         windows = [sound[start : start + step] for start in range(0, max(len(sound), 1), step)]
         return self.extractor(windows, sampling_rate=RATE, return_tensors="np").input_features
 
 
 def hidden_states(encoder: WhisperEncoder, mel_BMT: Tensor, layers: Sequence[int], first: int = 0) -> Tensor:
-    """(B, P, L, D): no further than the deepest layer asked for. `first`: the position that T begins at.
+    """Returns what the layers asked for give, (B, P, L, D), and runs no deeper than the deepest of them.
+
+    `first` is the position at which T begins.
 
     The library's own forward wants all 30 seconds, and training on them would waste most of its time.
     """
@@ -90,5 +94,5 @@ def hidden_states(encoder: WhisperEncoder, mel_BMT: Tensor, layers: Sequence[int
 
 
 def features_of_frames(heard_PLD: np.ndarray, frames: int, fps: float = 25.0, count: int = 16) -> np.ndarray:
-    """(F, N, L, D): what is heard about each frame from the first on (models/audio/windows.py)."""
+    """Returns the features about each frame from the first on, (F, N, L, D) (models/audio/windows.py)."""
     return heard_PLD[windows_of_frames(0, frames, len(heard_PLD), count, fps)]

@@ -1,4 +1,4 @@
-"""Which features of the sound belong to which frame of the video. Numbers only: no model, no sound.
+"""Says which features of the sound belong to which frame of the video. Numbers only: no model, no sound.
 
 Feature p is what is heard about the time p / 50 s, frame f shows the time f / fps. A window that reaches over an end
 of the sound repeats the feature there, as the public editor does. But what lies past the end altogether is refused:
@@ -17,7 +17,7 @@ FRAMES_PER_LATENT = 4
 
 
 def padded_with_silence(sound: np.ndarray, frames: int, fps: float = FPS) -> np.ndarray:
-    """16 kHz mono with silence after it, if it is shorter than the video."""
+    """Returns 16 kHz mono with silence after it, if it is shorter than the video."""
     missing = int(np.ceil(frames / fps * RATE)) - len(sound)
     return np.pad(sound, (0, missing)) if missing > 0 else sound
 
@@ -25,7 +25,7 @@ def padded_with_silence(sound: np.ndarray, frames: int, fps: float = FPS) -> np.
 def windows_of_frames(
     start: int, frames: int, features: int, count: int = 16, fps: float = FPS
 ) -> np.ndarray:
-    """(F, N): for each frame from `start` on, the places of the features about it, of so many there are."""
+    """Returns for each frame from `start` on the indices of the features about it, (F, N), of so many there are."""
     shown_F = start + np.arange(frames)
     middle_F = np.round(shown_F / fps * FEATURES_HZ).astype(int)
     _check_heard(int(shown_F[-1]), int(middle_F[-1]), features, fps)
@@ -33,7 +33,7 @@ def windows_of_frames(
 
 
 def frames_of_latents(start: int, latents: int) -> np.ndarray:
-    """(T, 4): the frames that each latent of a video covers whose first frame is number `start`.
+    """Returns the frames that each latent covers, (T, 4), of a video whose first frame is number `start`.
 
     The first latent stands for that frame alone; it is given the three before it too, so that all have four.
     """
@@ -41,7 +41,9 @@ def frames_of_latents(start: int, latents: int) -> np.ndarray:
 
 
 def windows_of_latents(start: int, latents: int, features: int, spread: int = 2) -> np.ndarray:
-    """(T, 8 + 4 `spread`): for each latent, the features of its four frames and of `spread` frames to either side.
+    """Returns for each latent the indices of the features of its frames, and of `spread` frames to either side.
+
+    They are (T, 8 + 4 `spread`).
 
     At 25 fps, two features a frame. A spread of 2 makes the 16 of the paper, 0 is the public editor's.
     """

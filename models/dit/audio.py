@@ -1,4 +1,4 @@
-"""Audio features on their way into the DiT: each window of N features becomes N tokens of the DiT's width.
+"""Turns audio features into tokens for the DiT: each window of N features becomes N tokens of the DiT's width.
 
 Names are those of the public checkpoint. B clips, F latent frames, A numbers a feature, E numbers inside; a window's
 features attend to one another only.
@@ -14,10 +14,13 @@ from models.dit.config import LONGEST, AudioConfig
 
 
 def audio_embedding(config: AudioConfig, dim: int) -> nn.Module:
+    """Returns the module for a config: layers of attention where it has some, else one Linear."""
     return AudioEmbedding(config, dim) if config.layers else nn.Linear(config.features, dim)
 
 
 class AudioEmbedding(nn.Module):
+    """Embeds windows of features by layers of attention within each window."""
+
     def __init__(self, config: AudioConfig, dim: int):
         super().__init__()
         self.proj_in = nn.Linear(config.features, config.width)

@@ -1,4 +1,5 @@
-"""What a forward pass of each preset costs: operations counted without memory, time and memory where it can be run.
+"""Measures what a forward pass of each preset costs: operations counted without memory, time and memory where it is
+run.
 
 The share of the machine's peak is against a large matrix product, measured just before on the same device and in
 the same precision. Attention is counted apart: its share grows with the clip, that of everything else does not.
@@ -27,7 +28,7 @@ ATTENTION = ("attention", "bmm")
 
 @dataclass(frozen=True)
 class Shape:
-    """Latents of a clip that the preset is made for."""
+    """Size of the latents of a clip that the preset is made for."""
 
     frames: int
     side: int
@@ -44,6 +45,8 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class Cost:
+    """What one forward pass of the editor costs."""
+
     name: str
     clip: str
     parameters: int
@@ -59,7 +62,7 @@ class Cost:
 
 
 def example(name: str, device: str, dtype: torch.dtype, batch: int = 1, seed: int = 0) -> DitInput:
-    """An editor's sequence as the preset is made for: companion and target, random numbers."""
+    """Makes an editor's input of the size that the preset is made for, of random numbers."""
     config, shape = PRESETS[name], SHAPES[name]
     made = torch.Generator().manual_seed(seed)
 
@@ -80,7 +83,7 @@ def example(name: str, device: str, dtype: torch.dtype, batch: int = 1, seed: in
 
 
 def counted(name: str) -> Cost:
-    """On the meta device: in seconds, for any size."""
+    """Counts the operations of a preset on the meta device: in seconds, for any size."""
     config = PRESETS[name]
     net = on_meta(config)
     linear, attention = _operations(net, example(name, "meta", torch.float32))
@@ -89,7 +92,7 @@ def counted(name: str) -> Cost:
 
 
 def counted_of(config: DitConfig, sequence: DitInput) -> int:
-    """All operations of a forward pass over a sequence of these sizes; its numbers are not looked at."""
+    """Counts all operations of a forward pass over an input of these sizes; its numbers are not looked at."""
     audio, text = (t if t is None else t.to("meta") for t in (sequence.audio_BFNA, sequence.text_BLX))
     there = DitInput(
         sequence.latents_BCFHW.to("meta"), sequence.frames, sequence.times_B3.to("meta"), audio, text
@@ -107,7 +110,7 @@ def _operations(net: VideoDit, sequence: DitInput) -> tuple[int, int]:
 
 
 def timed(name: str, device: str, dtype: torch.dtype, peak: float, repeats: int = 5) -> Cost:
-    """Of a net with random weights, without gradients; the first pass is not counted."""
+    """Times a net with random weights, without gradients; the first pass is not counted."""
     cost = counted(name)
     with torch.device(device):
         net = VideoDit(PRESETS[name]).to(dtype).eval()
@@ -154,14 +157,14 @@ class _Alive(TorchDispatchMode):
 
 
 def peak_of(device: str, dtype: torch.dtype) -> float:
-    """Operations a second in the product of two large matrices."""
+    """Measures operations a second in the product of two large matrices."""
     side = 8192 if device == "cuda" else 2048
     one, other = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     return 2 * side**3 / quickest(lambda: one @ other, device, 5)
 
 
 def quickest(call: Callable[[], object], device: str, repeats: int) -> float:
-    """Seconds of the best of some runs: what is slower was disturbed."""
+    """Returns the seconds of the best of some runs: what is slower was disturbed."""
     taken = []
     for _ in range(repeats + 1):
         begun = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What the DiT is shown: pure functions that lay latents, sound and text out as one `DitInput`.
+"""Lays latents, sound and text out as one input of the DiT; pure functions.
 
 The generator sees a masked clip and one frame of the same person, the editor the whole companion video. Both may be
 given the clip's first latents clean ("motion frames"), so that segments join. METHOD's words: z_t is noised, t is 1
@@ -19,7 +19,7 @@ MOTION = 2
 
 @dataclass(frozen=True)
 class DitInput:
-    """Reference frames come first. Everything within a stretch shares its time."""
+    """What one forward pass is shown. Reference frames come first, and everything within a stretch shares its time."""
 
     latents_BCFHW: Tensor
     frames: tuple[int, int, int]
@@ -47,7 +47,8 @@ def generator_input(
     text_BLX: Tensor | None = None,
     motion: Motion | None = None,
 ) -> DitInput:
-    """Frame-concat(channel-concat[z_mask, z_t], channel-concat[0, z_ref]) (paper, section 3.1.1).
+    """Lays out what the generator sees: Frame-concat(channel-concat[z_mask, z_t], channel-concat[0, z_ref]) (section
+    3.1.1).
 
     A sequence has its reference first, here as in the editor's; attention does not mind the order, and RoPE puts
     the frame at time 0, where the paper says it is anchored (B.3), beside the picture rather than over it.
@@ -69,7 +70,7 @@ def editor_input(
     motion: Motion | None = None,
     over: bool = False,
 ) -> DitInput:
-    """Frame-concat(z_ref, z_t) (paper, section 3.2): RoPE gives each pair of frames one time, side by side.
+    """Lays out what the editor sees: Frame-concat(z_ref, z_t) (section 3.2). RoPE gives each pair of frames one time.
 
     `over` is the paper's ablation (Table 5), channel-concat[z_ref, z_t], for nets that take two latents over one
     another: half the tokens, and lips that follow less.
@@ -84,7 +85,7 @@ def editor_input(
 
 
 def guidance_batch(make: Callable[[Tensor, Tensor], DitInput], reference: Tensor, audio: Tensor) -> DitInput:
-    """One batch for guidance (`flow.guided`): of nothing, of the reference, of reference and sound.
+    """Lays out one batch for guidance (`flow.guided`): with nothing, with the reference, with reference and sound.
 
     `make` lays out a sequence from these two. A null is zero latents and zero features.
     """
@@ -93,7 +94,7 @@ def guidance_batch(make: Callable[[Tensor, Tensor], DitInput], reference: Tensor
 
 
 def batched(sequences: Sequence[DitInput]) -> DitInput:
-    """One batch of batches that are laid out alike."""
+    """Joins batches that are laid out alike into one."""
     first = sequences[0]
     assert all(other.frames == first.frames for other in sequences)
     return DitInput(
@@ -106,12 +107,15 @@ def batched(sequences: Sequence[DitInput]) -> DitInput:
 
 
 def grey_where_masked(video_BCFHW: Tensor, inpaint_BFHW: Tensor) -> Tensor:
-    """Grey (0 of -1..1) where `inpaint` is true. It has to happen before the VAE, which spreads what it sees."""
+    """Paints a video grey (0 of -1..1) where `inpaint` is true.
+
+    It has to happen before the VAE, which spreads what it sees.
+    """
     return torch.where(inpaint_BFHW[:, None], torch.zeros_like(video_BCFHW), video_BCFHW)
 
 
 def noised_frames(sequence: DitInput) -> Tensor:
-    """(B, F) of motion and target: true where the net had noise to remove, and the loss counts."""
+    """Returns for motion and target, (B, F), whether the net had noise to remove there, and the loss counts."""
     _, motion, target = sequence.frames
     return (sequence.times_B3[:, 1:] > 0).repeat_interleave(
         torch.tensor([motion, target], device=sequence.times_B3.device), 1

@@ -26,7 +26,7 @@ TIMES_TO = 1000
 
 @dataclass(frozen=True)
 class BlockContext:
-    """What all blocks are told beside the tokens."""
+    """What every block needs beside the tokens."""
 
     lengths: tuple[int, ...]
     """Tokens of each stretch; none is empty."""
@@ -41,6 +41,8 @@ class BlockContext:
 
 
 class VideoDit(nn.Module):
+    """The network, of any size."""
+
     def __init__(self, config: DitConfig):
         super().__init__()
         self.config, dim, patch = config, config.dim, (1, config.patch, config.patch)
@@ -58,7 +60,7 @@ class VideoDit(nn.Module):
         self.head = Head(dim, config.patch**2 * config.channels, config.eps)
 
     def forward(self, sequence: DitInput) -> Tensor:
-        """(B, C, F, H, W): the velocity of the motion and target frames."""
+        """Returns the velocity of the motion and target frames, (B, C, F, H, W)."""
         check_shapes(sequence, self.config)
         x_BDFHW = self.patch_embedding(sequence.latents_BCFHW)
         frames, rows, columns = x_BDFHW.shape[2:]
@@ -108,7 +110,7 @@ class VideoDit(nn.Module):
 
 
 class Block(nn.Module):
-    """Text and sound are added ungated; reference tokens know of neither."""
+    """One block. Text and sound are added ungated; reference tokens attend to neither."""
 
     def __init__(self, config: DitConfig):
         super().__init__()
@@ -159,7 +161,10 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Queries and keys are normed over their whole width, as in Wan. `starts_at_zero`: adds nothing before it has learnt."""
+    """Attention whose queries and keys are normed over their whole width, as in Wan.
+
+    `starts_at_zero`: it adds nothing before it has learnt.
+    """
 
     def __init__(self, dim: int, heads: int, eps: float, starts_at_zero: bool = False):
         super().__init__()
@@ -177,17 +182,20 @@ class Attention(nn.Module):
         return self.o(found.transpose(1, 2).flatten(2))
 
     def projected(self, x_BTD: Tensor, seen_BLD: Tensor) -> Sequence[Tensor]:
+        """Returns queries, keys and values."""
         return self.q(x_BTD), self.k(seen_BLD), self.v(seen_BLD)
 
 
 class RMSNorm(nn.RMSNorm):
-    """In the activations' type: under autocast those are narrower than the weight, which no fused kernel takes."""
+    """Norms in the activations' type: under autocast those are narrower than the weight, which no fused kernel takes."""
 
     def forward(self, x: Tensor) -> Tensor:
         return rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
 
 
 class Head(nn.Module):
+    """Turns tokens into patches of velocity."""
+
     def __init__(self, dim: int, outputs: int, eps: float):
         super().__init__()
         self.norm = nn.LayerNorm(dim, eps, elementwise_affine=False)
@@ -204,7 +212,7 @@ class Head(nn.Module):
 
 
 class ZeroLinear(nn.Linear):
-    """Zero at first: a net starts at velocity 0, and one that learns to listen starts as the net it was."""
+    """Is zero at first: a net starts at velocity 0, and one that learns to hear starts as the net it was."""
 
     def reset_parameters(self) -> None:
         nn.init.zeros_(self.weight)
@@ -212,11 +220,12 @@ class ZeroLinear(nn.Linear):
 
 
 def modulated(x_BTD: Tensor, shift_BSD: Tensor, scale_BSD: Tensor, lengths: tuple[int, ...]) -> Tensor:
-    """Each stretch of tokens by its own row (AdaLN)."""
+    """Scales and shifts each stretch of tokens by its own row (AdaLN)."""
     parts = enumerate(x_BTD.split(lengths, 1))
     return torch.cat([part * (1 + scale_BSD[:, s, None]) + shift_BSD[:, s, None] for s, part in parts], 1)
 
 
 def gated(x_BTD: Tensor, added_BTD: Tensor, gate_BSD: Tensor, lengths: tuple[int, ...]) -> Tensor:
+    """Adds to each stretch of tokens through its own gate."""
     parts = enumerate(zip(x_BTD.split(lengths, 1), added_BTD.split(lengths, 1), strict=True))
     return torch.cat([part + gate_BSD[:, s, None] * added for s, (part, added) in parts], 1)

@@ -1,4 +1,4 @@
-"""Makes a net quicker where it runs: what each of these costs in accuracy is said, and held to a bound.
+"""Makes a net quicker where it runs; what each way costs in accuracy is said, and held to a bound.
 
     use_flash_attention_3()                FlashAttention 3 where it is installed; the same but for rounding
     compiled(net)           norms, modulation and rotation become one kernel each; the same but for rounding
@@ -29,7 +29,7 @@ EVEN = 16
 
 
 def use_flash_attention_3() -> bool:
-    """Whether attention runs on it from now on, in this process: PyTorch's own way of putting it in."""
+    """Switches attention to FlashAttention 3 in this process, if it is there, and returns whether it is."""
     hopper = torch.cuda.is_available() and torch.cuda.get_device_capability()[0] == 9
     if not hopper or find_spec("flash_attn_interface") is None:
         return False
@@ -38,7 +38,7 @@ def use_flash_attention_3() -> bool:
 
 
 def compiled(net: VideoDit, backend: str = "inductor") -> VideoDit:
-    """Block by block: all have one shape, so one is compiled, in a minute, and serves them all."""
+    """Compiles a net block by block: all have one shape, so one is compiled, in a minute, and serves them all."""
     # With a CUDA toolkit and no GPU it says so, each time, to whoever compiles for a CPU.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     for block in net.blocks:
@@ -47,7 +47,7 @@ def compiled(net: VideoDit, backend: str = "inductor") -> VideoDit:
 
 
 def fused(net: VideoDit) -> VideoDit:
-    """For inference: names of weights change, so nothing can be loaded or saved afterwards."""
+    """Fuses queries, keys and values into one product, for inference: afterwards nothing can be loaded or saved."""
     _check_alone(net, "fused")
     for block in net.blocks:
         for name in ("self_attn", "spatial_attn"):
@@ -103,7 +103,7 @@ def _rounded(x_TI: Tensor) -> tuple[Tensor, Tensor]:
 
 @torch.inference_mode()
 def in_float8(net: VideoDit, sequence: DitInput, most: float = MOST) -> float:
-    """The blocks' products in float8, for inference. Returns by how much a velocity changes, as a share of it.
+    """Puts the blocks' products into float8, for inference, and returns by what share of itself a velocity changes.
 
     `sequence` has to be what the net will be shown: the change depends on it. Beyond `most` the net is put back.
     """
@@ -140,6 +140,7 @@ class Replayed:
 
     @torch.inference_mode()
     def __call__(self, sequence: DitInput) -> Tensor:
+        """Records a pass for each new shape, and replays it for all others of that shape."""
         key = (sequence.frames, tuple(None if t is None else (t.shape, t.dtype) for t in _tensors(sequence)))
         if key not in self.recorded:
             self.recorded[key] = self._record(sequence)

@@ -1,1 +1,1 @@
-"""Dubbing of a clip with an editor: the request and its checks, the networks, the sampling, the joins between clips."""
+"""Dubs a clip with an editor: the request and its checks, the networks, the sampling, the joins between clips."""

@@ -35,6 +35,8 @@ from models.vae import decode_tiled, decode_window, latents_of
 
 @dataclass(frozen=True)
 class Dubbed:
+    """The video that was made, and what leaving out steps has cost."""
+
     video_FHWC: np.ndarray
     left_out: int
     """Steps taken without the net (`Settings.reuse`), of all clips."""
@@ -49,7 +51,7 @@ def dub(
     settings: Settings | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Dubbed:
-    """uint8 at 25 fps in and out, as many frames as both video and sound have; the sound is 16 kHz mono.
+    """Dubs a video with a sound: uint8 at 25 fps in and out, 16 kHz mono, as many frames as both have.
 
     `progress` is told, after each step, how many are done and how many there will be.
     """
@@ -95,7 +97,7 @@ def _all_clips(
 
 @torch.inference_mode()
 def input_halfway(parts: Networks, video_FHWC: np.ndarray, sound: np.ndarray, settings: Settings) -> DitInput:
-    """What the net is shown in the middle of the first clip: to try it out on (`quick.in_float8`)."""
+    """Returns what the net is shown in the middle of the first clip, to try it out on (`speedup.in_float8`)."""
     check(parts, video_FHWC, sound, settings)
     heard_PA = checked_features(
         parts, parts.audio_features(padded_with_silence(sound, settings.clip).astype(np.float32))
@@ -107,7 +109,9 @@ def input_halfway(parts: Networks, video_FHWC: np.ndarray, sound: np.ndarray, se
 
 
 def joined(before: Tensor, after: Tensor, motion: int) -> Tensor:
-    """Of the `motion` latents that clips share, all but the first stand for the same frames in both: their mean.
+    """Joins the latents of two clips: of the `motion` they share, all but the first are for the same frames in both.
+
+    There their mean is taken.
 
     The first of `after` stands for one frame that `before` has among four.
     """
@@ -118,12 +122,12 @@ def joined(before: Tensor, after: Tensor, motion: int) -> Tensor:
 
 
 def there_and_back(frames: int, total: int) -> np.ndarray:
-    """Places of `total` frames in a video that turns round at its ends."""
+    """Returns the indices of `total` frames in a video that turns round at its ends."""
     return np.abs((np.arange(total) + frames - 1) % max(2 * frames - 2, 1) - (frames - 1))
 
 
 def ending(parts: Networks, z: Tensor, reference_FHWC: np.ndarray, settings: Settings) -> Tensor:
-    """Latents of the frames that a clip ends with, which begin the next."""
+    """Returns the latents of the frames that a clip ends with, which begin the next."""
     count = latents_of(settings.motion)
     made = decode_window(parts.vae, to_vae(parts, z), z.shape[2] - count, count)
     made_FCHW = as_pictures(made)[-settings.motion :]

@@ -1,5 +1,6 @@
-"""The networks that dub a clip, by the references of their weights: first without numbers, to ask what they take,
-then loaded, which takes minutes.
+"""Makes the networks that dub a clip from references to their weights.
+
+First on the meta device, to ask what they take, then loaded, which takes minutes.
 """
 
 from collections.abc import Callable
@@ -27,7 +28,7 @@ NONE = "none"
 
 @dataclass(frozen=True)
 class References:
-    """References to the weights."""
+    """References to the weights of each network."""
 
     model: str
     vae: str
@@ -39,12 +40,12 @@ class References:
 
     @property
     def whisper_alone(self) -> bool:
-        """As the paper's own nets listen; the public one hears wav2vec2, too."""
+        """Whether the net hears Whisper only, as the paper's own do; the public one hears wav2vec2, too."""
         return self.wav2vec == NONE
 
 
 def editor_config(names: References) -> DitConfig:
-    """From the headers of the weights. Whatever is not on this machine is told at once."""
+    """Reads the editor's config from the headers of its weights, and refuses whatever is not on this machine."""
     found, missing = None, []
     others = [(what, reference) for what, reference in asdict(names).items() if what != "experts"]
     for what, reference in [*others, *(("expert", one) for one in names.experts)]:
@@ -66,7 +67,7 @@ def editor_config(names: References) -> DitConfig:
 
 
 def on_meta_device(names: References, config: DitConfig, prompt: str) -> Networks:
-    """As they will be, but without numbers: for `models.dubbing.request.check`."""
+    """Makes the networks on the meta device, as they will be, for `models.dubbing.request.check`."""
     path = resolve(names.vae)
     try:
         with torch.device("meta"):
@@ -110,7 +111,10 @@ def loaded(
     dtype: torch.dtype,
     tell: Callable[[str], None],
 ) -> Networks:
-    """`tell` is told what comes next. The prompt's encoder is gone before the others come: it is the largest."""
+    """Loads the networks; `tell` is called with what comes next.
+
+    The prompt's encoder is gone before the others come: it is the largest.
+    """
     told_LX = None
     if config.text:
         tell("the prompt")

@@ -1,4 +1,4 @@
-"""What a video DiT reads: a prompt as umT5 embeds it, a vector a token.
+"""Embeds a prompt by umT5, a vector a token: the text that a video DiT reads.
 
 The encoder is 5.7 billion numbers, 23 GB in 32 bits, and editors are always told the same: "". So it is loaded once
 for each prompt, let go at once, and its answer, some kilobytes, is kept in the cache. Whoever has such an answer
@@ -32,7 +32,7 @@ QUOTED = 40
 
 
 def prompt_shape(prompt: str, reference: str, most: int = MOST) -> tuple[int, ...]:
-    """(L, X) without the encoder: what does not fit is refused before that is loaded."""
+    """Returns a prompt's shape (L, X) without the encoder: what does not fit is refused before that is loaded."""
     path = resolve(reference)
     if path.is_file():
         _no_words(prompt, path)
@@ -43,7 +43,7 @@ def prompt_shape(prompt: str, reference: str, most: int = MOST) -> tuple[int, ..
 
 
 def prompt_embedding(prompt: str, reference: str, most: int = MOST) -> Tensor:
-    """float32 (L, X), no padding, on the CPU.
+    """Returns a prompt's embedding, float32 (L, X), no padding, on the CPU.
 
     The reference is a folder of transformers' UMT5EncoderModel, or one that holds it as `text_encoder`, as diffusers
     lays pipelines out; or a .safetensors file with nothing but an embedding.

@@ -1,4 +1,4 @@
-"""What a dubbing is asked for, and what is refused before any work is done on it."""
+"""Holds what a dubbing is asked for, and refuses what can't be done before any work is done on it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Networks:
 
 @dataclass(frozen=True)
 class Settings:
-    """Of the public checkpoint."""
+    """How to dub; the defaults are those of the public checkpoint."""
 
     clip: int = 77
     """Frames the net sees at once, and learnt on."""
@@ -70,16 +70,16 @@ class Settings:
 
     @property
     def advance(self) -> int:
-        """Frames from one clip's first to the next one's."""
+        """How many frames lie between one clip's first and the next one's."""
         return self.clip - self.motion
 
     def clips(self, frames: int) -> int:
-        """As many as it takes."""
+        """Returns how many clips so many frames take."""
         return 1 + max(0, -(-(frames - self.clip) // self.advance))
 
 
 def frames_to_either_side(window: int) -> int:
-    """Frames that a latent hears to either side of its own four."""
+    """Returns how many frames a latent hears to either side of its own four."""
     each = FEATURES_HZ // FPS
     own = each * FRAMES_PER_LATENT
     spread, rest = divmod(window - own, 2 * each)
@@ -92,8 +92,11 @@ def frames_to_either_side(window: int) -> int:
 
 
 def check(parts: Networks, video_FHWC: np.ndarray, sound: np.ndarray, settings: Settings) -> int:
-    """How many frames there will be. The shorter of video and sound wins, unless all of the sound is wanted: a face for
-    which there is no sound would have to be left as it was, and sound without a face has nothing to move."""
+    """Checks a request, and returns how many frames there will be.
+
+    The shorter of video and sound wins, unless all of the sound is wanted: a face for which there is no sound would
+    have to be left as it was, and sound without a face has nothing to move.
+    """
     _check_networks(parts)
     _check_video(parts, video_FHWC)
     _check_sound(parts, sound)
@@ -174,7 +177,7 @@ def _check_sound(parts: Networks, sound: np.ndarray) -> None:
 
 
 def checked_features(parts: Networks, heard_PA: np.ndarray) -> Tensor:
-    """Before the first clip, not in it."""
+    """Returns the features of the sound as a tensor, or refuses them: before the first clip, not in it."""
     wanted = parts.dit.config.audio.features
     if heard_PA.ndim != 2 or heard_PA.shape[1] != wanted:
         raise ValueError(

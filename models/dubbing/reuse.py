@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 class ReusedVelocities:
-    """In the place of `predict` in `flow.sample`, for one path along `times`.
+    """Stands in the place of `predict` in `flow.sample`, for one path along `times`.
 
     `most`: how far off, as a share of the velocity, a line may have been for the next one to be trusted; 0 trusts none.
     """
@@ -26,7 +26,10 @@ class ReusedVelocities:
         self._unchecked = self._wrong = self._way = 0.0
 
     def __call__(self, z: Tensor, t: float) -> Tensor:
-        """The first two steps and the last are always computed: for those there is no line, after it no check."""
+        """Returns the velocity at t, computed or drawn on from those before.
+
+        The first two steps and the last are always computed: for those there is no line, after it no check.
+        """
         line = self._line(t) if self.most and len(self.known) == 2 else None
         if line is not None and self._trusted and t != self.last:
             self._trusted, self.left_out = False, self.left_out + 1

@@ -24,7 +24,7 @@ def edited_clip(
     motion: Tensor | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> tuple[Tensor, ReusedVelocities]:
-    """The latents of one clip, and how they were come by.
+    """Returns the latents of one clip, and which of its steps were computed.
 
     In 32 bits whatever the net runs in: thirty steps add up what rounding loses.
     """
@@ -59,7 +59,7 @@ def guided_velocities(
     motion: Tensor | None,
     batched: bool,
 ) -> Tensor:
-    """Of nothing, of the reference, of reference and sound, at time t."""
+    """Returns the velocities at time t with nothing, with the reference, and with reference and sound."""
     three = guidance_input(parts, z, t, reference, audio_1FNA, motion)
     if batched:
         return parts.dit(three).to(z)
@@ -69,7 +69,7 @@ def guided_velocities(
 def guidance_input(
     parts: Networks, z: Tensor, t: float, reference: Tensor, audio_1FNA: Tensor, motion: Tensor | None
 ) -> DitInput:
-    """To the net at time t: three clips, for guidance."""
+    """Lays out what the net is shown at time t: three clips, for guidance."""
     kind = next(parts.dit.parameters())
     prompt_LX = parts.prompt_LX
     text_1LX = None if prompt_LX is None else prompt_LX[None].to(kind)

@@ -1,4 +1,4 @@
-"""Faces by MediaPipe's FaceLandmarker: 478 points, for real footage. Needs the extra `redub[real]`.
+"""Finds faces by MediaPipe's FaceLandmarker: 478 points, for real footage. Needs the extra `redub[real]`.
 
 Its detector sees 128x128 pixels, whatever it is given, so a face that is small in the picture is missed:
 the picture is searched again in overlapping squares, and landmarks are always taken from a crop.
@@ -28,7 +28,7 @@ MARGIN = 2.0
 
 
 class MediaPipeFaces:
-    """A FaceBackend. It reports no score of its own: a face it gives has passed its thresholds."""
+    """Implements `FaceBackend`. It reports no score of its own: a face it gives has passed its thresholds."""
 
     def __init__(self, reference: str):
         path = resolve(reference)
@@ -64,7 +64,9 @@ class MediaPipeFaces:
         return _shape(*found[chosen]) if best > 0 else None
 
     def close(self) -> None:
-        """Call it before the interpreter ends: its own destructor complains when it comes that late."""
+        """Frees the landmarker. Call it before the interpreter ends: its own destructor complains when it comes that
+        late.
+        """
         self._landmarker.close()
 
     def _find(self, rgb_HWC: np.ndarray, square: Box | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -79,7 +81,7 @@ class MediaPipeFaces:
 
 
 def squares(width: int, height: int, side: float) -> Iterator[Box]:
-    """Cover the picture, each overlapping the next by at least half: a face is whole in one of them."""
+    """Yields squares that cover the picture, each overlapping the next by at least half: a face is whole in one of them."""
     columns, rows = (int(np.ceil(2 * (length - side) / side)) + 1 for length in (width, height))
     for y in np.linspace(0, height - side, rows):
         for x in np.linspace(0, width - side, columns):
@@ -109,7 +111,7 @@ def _angles(rotation_33: np.ndarray) -> tuple[float, float, float]:
 
 @contextmanager
 def without_native_output() -> Iterator[None]:
-    """Its C++ writes notes about delegates to file descriptor 2, and no setting stops it."""
+    """Keeps MediaPipe's C++ from writing notes about delegates to file descriptor 2, which no setting stops."""
     with tempfile.TemporaryFile() as aside:
         kept = os.dup(2)
         os.dup2(aside.fileno(), 2)

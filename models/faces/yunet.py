@@ -1,4 +1,4 @@
-"""Faces by an ONNX file with the outputs of OpenCV Zoo's YuNet: five points each, from ten pixels up.
+"""Finds faces by an ONNX file with the outputs of OpenCV Zoo's YuNet: five points each, from ten pixels up.
 
 It is quick and finds small faces, but knows nothing of the lips: `opening` is NaN here, and turning is
 judged from where the nose lies between the eyes and the mouth: yaw is good to some degrees, pitch a guess.
@@ -26,7 +26,7 @@ NOD_TRUST = 0.3
 
 
 class YuNetFaces:
-    """A FaceBackend."""
+    """Implements `FaceBackend` with an ONNX file."""
 
     def __init__(self, reference: str):
         self._session, path = session(reference)
@@ -51,7 +51,7 @@ class YuNetFaces:
         return shape_of_five(guess.five_52, guess.score) if guess and nearest > 0 else None
 
     def close(self) -> None:
-        """Nothing is held but memory."""
+        """Does nothing: nothing is held but memory."""
 
     def _find(self, rgb_HWC: np.ndarray, window: Box) -> list[Guess]:
         longest = max(window[2:])
@@ -68,6 +68,7 @@ class YuNetFaces:
 
 
 def shape_of_five(five_52: np.ndarray, score: float) -> Shape:
+    """Makes a shape of five points alone."""
     size = face_size(five_52)
     left, right = five_52[:2]
     along = (right - left) / max(float(np.linalg.norm(right - left)), 1e-6)

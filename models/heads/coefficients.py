@@ -1,4 +1,4 @@
-"""What the mini encoder tells of a face from frame to frame, and what may be told of its shape: names only."""
+"""Names of the numbers that the mini head encoder gives: those of each frame, and those of the person."""
 
 MOVES = (
     "opening", "width", "protrusion", "brow", "smile", "blink", "yaw", "pitch", "roll", "scale", "x", "y"

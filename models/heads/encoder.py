@@ -1,4 +1,4 @@
-"""Our encoder for the world's head: pictures of one person in, what the morphable head needs out.
+"""The mini head encoder: pictures of one person in, the coefficients of the world's morphable head out.
 
 It looks with the eyes of the mini landmark network, and has that one's weights to begin with; then at the mouth
 alone, closer. The shape is read from all frames of a clip at once, and so are its moves: whether a mouth is wide by
@@ -27,6 +27,8 @@ BackboneOutputs = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class HeadEncoder(Landmarker):
+    """The network: the mini landmark network's layers, and more on top of them."""
+
     usual_M: Tensor
     spread_M: Tensor
     usual_L2: Tensor
@@ -46,11 +48,11 @@ class HeadEncoder(Landmarker):
             self.register_buffer(f"spread_{name}", torch.ones(size))
 
     def frame_features(self, rgb_N3HW: Tensor) -> FrameFeatures:
-        """What each picture shows, its landmarks as shares of the clip's side, and the logit of a face."""
+        """Returns features of each picture, its landmarks as shares of the clip's side, and the logit of a face."""
         return self.combined(*self.backbone(rgb_N3HW))
 
     def backbone(self, rgb_N3HW: Tensor) -> BackboneOutputs:
-        """As the landmark network sees: its deepest maps, its points, its whole answers; then the mouth, closer."""
+        """Returns the landmark network's deepest maps, its points and its whole answers; then a crop of the mouth."""
         fine = self.stem(rgb_N3HW / 128 - 1)
         middle = self.middle(fine)
         deep = self.deep(middle)
@@ -62,14 +64,17 @@ class HeadEncoder(Landmarker):
     def combined(
         self, deep: Tensor, points_NL2: Tensor, whole_N4: Tensor, mouth_N3HW: Tensor
     ) -> FrameFeatures:
+        """Returns what `frame_features` does, of what `backbone` gave."""
         placed_NL2 = (self.upright(points_NL2) - self.usual_L2) / self.spread_L2
         where_N4 = 8 * torch.cat([points_NL2[:, some].mean(1) for some in (self.eyes, self.mouth)], 1)
         told = self.more(deep), self.close(mouth_N3HW / 128 - 1), whole_N4, placed_NL2.flatten(1), where_N4
         return self.known(torch.cat(told, 1)), 0.5 + ZOOM * points_NL2, whole_N4[:, 0]
 
     def upright(self, points_NL2: Tensor) -> Tensor:
-        """From the middle of the mouth, in units of its way from the eyes, which points down: a wider mouth is
-        a little thing in the picture, and a large one among what differs here."""
+        """Returns points seen from the middle of the mouth, in units of its way from the eyes, which points down.
+
+        A wider mouth is a little thing in the picture, and a large one among what differs here.
+        """
         eyes_N12, mouth_N12 = (points_NL2[:, some].mean(1, keepdim=True) for some in (self.eyes, self.mouth))
         down_N12, from_NL2 = mouth_N12 - eyes_N12, points_NL2 - mouth_N12
         right_N12 = torch.stack([down_N12[..., 1], -down_N12[..., 0]], -1)
@@ -90,7 +95,10 @@ class HeadEncoder(Landmarker):
         return grid_sample(rgb_N3HW, grid_NHW2, align_corners=False)
 
     def coefficients(self, known_CFD: Tensor, present_CF: Tensor) -> tuple[Tensor, Tensor]:
-        """The shape (C, S) and the moves (C, F, M); frames count as much as a face is in them."""
+        """Returns the person's shape (C, S) and each frame's coefficients (C, F, M).
+
+        Frames count as much as a face is in them.
+        """
         sure_CF1 = present_CF.sigmoid()[..., None]
         mean_CD = (known_CFD * sure_CF1).sum(1) / sure_CF1.sum(1).clamp(min=1e-6)
         both_CFD = torch.cat([known_CFD, mean_CD[:, None].expand_as(known_CFD)], 2)
@@ -98,5 +106,5 @@ class HeadEncoder(Landmarker):
 
 
 def encoder_view(side: float) -> tuple[float, float]:
-    """Pixels of a clip of that side for one of the encoder's, and where what it looks at begins."""
+    """Returns pixels of a clip of that side for one of the encoder's, and where what it looks at begins."""
     return side * ZOOM / CROP, side * (1 - ZOOM) / 2

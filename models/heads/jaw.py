@@ -1,4 +1,4 @@
-"""From 3D landmarks to a head whose jaw can be opened about its hinge. Numpy only; no licence to sign.
+"""Makes of 3D landmarks a head whose jaw can be opened. Numpy only; no licence to sign.
 
 The landmarks of a clip are brought on top of each other by what no mouth can move (the upper face). What is
 left is the person's shape and the jaw: its present angle is read from the gap between the lips, taken back in every
@@ -15,7 +15,7 @@ ROUNDS = 3
 
 
 def fit_of_points(points_FP3: np.ndarray, expression_FE: np.ndarray) -> Fit:
-    """Points as shares of the picture's side, x right, y down, z away; frames without a face are NaN."""
+    """Fits such a head to points, as shares of the picture's side, x right, y down, z away; NaN where there is no face."""
     up_FP3 = points_FP3.astype(np.float64) * (1, -1, -1)
     seen_F = np.asarray(np.isfinite(up_FP3).all((1, 2)))
     shape_P3 = _upright(_common(up_FP3[seen_F]))
@@ -42,7 +42,7 @@ def fit_of_points(points_FP3: np.ndarray, expression_FE: np.ndarray) -> Fit:
 
 
 def points_with_jaw(fit: Fit, jaw: float) -> np.ndarray:
-    """The kept points in the picture, (F, V, 2), with the jaw at that angle in every frame."""
+    """Returns the kept points in the picture, (F, V, 2), with the jaw at that angle in every frame."""
     shape_V4 = fit.shape_K.reshape(-1, 4)
     swung_V3 = swung(shape_V4[None, :, :3], np.array([jaw]), shape_V4[:, 3])[0]
     turned_FV3 = np.einsum("vj,fij->fvi", swung_V3, rotations(fit.pose_F3))
@@ -51,8 +51,10 @@ def points_with_jaw(fit: Fit, jaw: float) -> np.ndarray:
 
 
 def aligned(shape_P3: np.ndarray, points_FP3: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scale, turn and place that bring the shape to each frame's points (Umeyama 1991, eq. 39-43), by the
-    points that no mouth moves."""
+    """Finds scale, turn and place that bring the shape to each frame's points (Umeyama 1991, eq. 39-43).
+
+    Only the points count that no mouth moves.
+    """
     here_R3, there_FR3 = shape_P3[RIGID], points_FP3[:, RIGID]
     inner_R3, outer_FR3 = here_R3 - here_R3.mean(0), there_FR3 - there_FR3.mean(1, keepdims=True)
     left_F33, size_F3, right_F33 = np.linalg.svd(np.einsum("fri,rj->fij", outer_FR3, inner_R3))
@@ -88,20 +90,20 @@ def _upright(shape_P3: np.ndarray) -> np.ndarray:
 
 
 def jaw_of(loose_FP3: np.ndarray) -> np.ndarray:
-    """The angle at the hinge under which the gap between the lips is seen."""
+    """Returns the angle at the jaw's joints under which the gap between the lips is seen."""
     upper_F2, lower_F2 = (loose_FP3[:, point, 1:] for point in INNER_LIPS)
     one_F, other_F = (np.arctan2(lips_F2[:, 0], lips_F2[:, 1]) for lips_F2 in (upper_F2, lower_F2))
     return np.clip(one_F - other_F, 0, None)
 
 
 def follows(loose_FP3: np.ndarray) -> np.ndarray:
-    """How far each kept point goes with the jaw: not at all at the hinge, all the way from the lips down."""
+    """Returns how far each kept point goes with the jaw: not at all at its joints, all the way from the lips down."""
     height_P, lips = np.median(loose_FP3[:, :, 1], 0), np.median(loose_FP3[:, INNER_LIPS[0], 1])
     return np.clip(height_P[KEPT] / min(lips, -1e-6), 0, 1)
 
 
 def swung(points_FV3: np.ndarray, jaw_F: np.ndarray, follows_V: np.ndarray) -> np.ndarray:
-    """Turned about the x axis; the chin goes down and back."""
+    """Turns points about the x axis; the chin goes down and back."""
     angle_FV = jaw_F[:, None] * follows_V
     x_FV, y_FV, z_FV = np.moveaxis(points_FV3, -1, 0)
     cos_FV, sin_FV = np.cos(angle_FV), np.sin(angle_FV)
@@ -110,7 +112,7 @@ def swung(points_FV3: np.ndarray, jaw_F: np.ndarray, follows_V: np.ndarray) -> n
 
 
 def angles(turn_F33: np.ndarray) -> np.ndarray:
-    """Yaw, pitch, roll such that `rotations` gives the turn again."""
+    """Returns yaw, pitch and roll such that `rotations` gives the turn again."""
     yaw_F = np.arcsin(np.clip(-turn_F33[:, 2, 0], -1, 1))
     pitch_F = np.arctan2(turn_F33[:, 2, 1], turn_F33[:, 2, 2])
     roll_F = np.arctan2(turn_F33[:, 1, 0], turn_F33[:, 0, 0])

@@ -1,4 +1,4 @@
-"""Which of MediaPipe's 478 landmarks are what. Left is the picture's."""
+"""Says which of MediaPipe's 478 landmarks are what. Left is the picture's."""
 
 OVAL = [
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,

@@ -1,4 +1,4 @@
-"""From triangles to masks. A union needs no depth: a pixel is covered, whichever triangle is in front."""
+"""Fills triangles to masks. A union needs no depth: a pixel is covered, whichever triangle is in front."""
 
 import numpy as np
 
@@ -7,12 +7,12 @@ from models.world.raster import cover
 
 
 def face_mask(face: Surface, side: int, dilate: float) -> np.ndarray:
-    """M_face. Widened by a fixed share of the side it still says nothing of the mouth."""
+    """Returns M_face. Widened by a fixed share of the side it still says nothing of the mouth."""
     return dilated(filled(face, side), round(dilate * side))
 
 
 def filled(surface: Surface, side: int) -> np.ndarray:
-    """bool (F, side, side)."""
+    """Returns which pixels a surface covers, bool (F, side, side)."""
     mask_FHW = np.zeros((len(surface.points_FV2), side, side), bool)
     for points_V2, mask_HW in zip(surface.points_FV2.astype(np.float32), mask_FHW, strict=True):
         cover(points_V2, surface.triangles_T3, mask_HW)
@@ -20,7 +20,7 @@ def filled(surface: Surface, side: int) -> np.ndarray:
 
 
 def dilated(mask_FHW: np.ndarray, pixels: int) -> np.ndarray:
-    """Wider by so many pixels on all sides: an octagon, which is four strokes one after the other."""
+    """Widens a mask by so many pixels on all sides: by an octagon, which is four strokes one after the other."""
     slanted = int(0.293 * pixels)
     straight = pixels - 2 * slanted
     for down, across, half in ((0, 1, straight), (1, 0, straight), (1, 1, slanted), (1, -1, slanted)):
@@ -48,5 +48,5 @@ def _moved(by: int) -> tuple[slice, slice]:
 
 
 def outline(mask_FHW: np.ndarray) -> np.ndarray:
-    """The mask's own pixels that have a neighbour outside."""
+    """Returns the mask's own pixels that have a neighbour outside."""
     return mask_FHW & dilated(~mask_FHW, 1)

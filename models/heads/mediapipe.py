@@ -1,4 +1,5 @@
-"""A head by MediaPipe's FaceLandmarker, for real footage: its points, opened about the jaw's hinge.
+"""Fits a head by MediaPipe's FaceLandmarker, for real footage: its points, with a jaw that opens
+(models/heads/jaw.py).
 
 Drawn is the face's oval, filled from the tip of the nose: a fan of 36 triangles, not the whole mesh, as only the
 outline counts. Needs the extra `redub[real]`; the model file is Apache-2.0 and asks for no signature.
@@ -19,7 +20,7 @@ FACES, POINTS, BLENDSHAPES = 2, 478, 52
 
 
 class MediaPipeHead:
-    """A HeadFit."""
+    """Implements `HeadFit` with MediaPipe."""
 
     def __init__(self, reference: str):
         path = resolve(reference)
@@ -54,7 +55,9 @@ class MediaPipeHead:
         return Surface(fit.landmarks_FL2 * side, fan(list(range(len(OUTER_LIPS)))))
 
     def close(self) -> None:
-        """Call it before the interpreter ends: its own destructor complains when it comes that late."""
+        """Frees the landmarker. Call it before the interpreter ends: its own destructor complains when it comes that
+        late.
+        """
         self._landmarker.close()
 
     def _look(self, rgb_HWC: np.ndarray, five_52: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

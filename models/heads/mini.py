@@ -1,4 +1,4 @@
-"""The head back-end of the procedural world: our encoder's coefficients for the world's own morphable head."""
+"""Fits the procedural world's own morphable head, by our encoder's coefficients."""
 
 import json
 from dataclasses import replace
@@ -29,7 +29,7 @@ _REFUSAL = (
 
 
 class MiniHead:
-    """A HeadFit. Runs on one thread, as workers are one to a core."""
+    """Implements `HeadFit`. Runs on one thread, as workers are one to a core."""
 
     def __init__(self, reference: str):
         torch.set_num_threads(1)
@@ -47,7 +47,7 @@ class MiniHead:
         self.net.eval().to(memory_format=torch.channels_last)
 
     def fit(self, rgb_FHWC: np.ndarray, five_F52: np.ndarray) -> Fit:
-        """There is one face in the world's clips, in the middle: the encoder need not be told which."""
+        """Fits the head. There is one face in the world's clips, in the middle: the encoder need not be told which."""
         assert len(five_F52) == len(rgb_FHWC)
         shape_S, moves_FM, lost_F = self._read(rgb_FHWC)
         move = dict(zip(MOVES, moves_FM.T, strict=True))
@@ -77,7 +77,7 @@ class MiniHead:
         return Surface(fit.landmarks_FL2 * side, fan(ring))
 
     def close(self) -> None:
-        """Nothing is held but memory."""
+        """Does nothing: nothing is held but memory."""
 
     def _placed(self, fit: Fit, expression_FE: np.ndarray, jaw_F: np.ndarray) -> np.ndarray:
         """All vertices as shares of the side, FV2: the renderer's camera."""

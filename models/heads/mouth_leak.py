@@ -1,4 +1,5 @@
-"""How much of the mouth can be read from a mask's outline: ridge regressions, judged on people they never saw.
+"""Measures how much of the mouth can be read from a mask's outline: ridge regressions, judged on people they never
+saw.
 
 Three looks at a mask compete, and all of them together: a few measures of it, its widths row by row and column
 by column, and a coarse picture; the last two both as it lies in the clip and brought to one place and size. Each is
@@ -16,7 +17,7 @@ Rows = tuple[np.ndarray, np.ndarray]
 
 
 def mouth_r2(masks: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> float:
-    """R2 of the values, frame by frame, on the last half of the clips; each is a mask FHW of another person."""
+    """Returns R2 of the values, frame by frame, on the last half of the clips; each is a mask FHW of another person."""
     assert len(masks) == len(values) >= 8
     told, quarter = [_told(mask_FHW) for mask_FHW in masks], len(masks) // 4
 

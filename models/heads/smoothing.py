@@ -1,4 +1,4 @@
-"""Bridges the frames in which a face was lost, and stills a fit's tremble."""
+"""Bridges the frames in which a face was lost, and smooths a fit's tremble."""
 
 from dataclasses import replace
 
@@ -8,13 +8,13 @@ from models.heads.fit import FRAME_BY_FRAME, Fit
 
 
 def longest_gap(seen_F: np.ndarray) -> int:
-    """Frames of the longest stretch in which the face was lost."""
+    """Returns how many frames the longest stretch has in which the face was lost."""
     edges = np.flatnonzero(np.diff(np.concatenate([[True], seen_F, [True]]).astype(np.int8)))
     return int((edges[1::2] - edges[::2]).max(initial=0))
 
 
 def bridged(fit: Fit) -> Fit:
-    """Lost frames lie between their neighbours; before the first and after the last the face stands still."""
+    """Puts lost frames between their neighbours; before the first and after the last the face stands still."""
     seen_F = fit.seen_F
     assert seen_F.any()
     if seen_F.all():
@@ -30,7 +30,7 @@ def bridged(fit: Fit) -> Fit:
 
 
 def smoothed(fit: Fit, frames: float) -> Fit:
-    """Pose and place only, by a bell of that standard deviation: heads are heavy, lips are not."""
+    """Smooths pose and place, by a bell of that standard deviation: heads are heavy, lips are not."""
     if frames <= 0:
         return fit
     at_F = np.arange(len(fit.jaw_F))

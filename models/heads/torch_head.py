@@ -17,6 +17,8 @@ from models.world.raster import CAMERA_Z
 
 
 class TorchHead(nn.Module):
+    """Places some vertices of a morphable head in a picture."""
+
     mean_N3: Tensor
     shape_SN3: Tensor
     expression_EN3: Tensor
@@ -42,7 +44,7 @@ class TorchHead(nn.Module):
             self.register_buffer(name, torch.from_numpy(np.asarray(value, np.float32)), persistent=False)
 
     def forward(self, shape_BS: Tensor, moves_BM: Tensor) -> Tensor:
-        """Points as shares of the picture's side, (B, N, 2)."""
+        """Returns points as shares of the picture's side, (B, N, 2)."""
         move = {name: moves_BM[:, n] for n, name in enumerate(MOVES)}
         move["part"] = (move["opening"] / PART_OPENING).clamp(0, 1)
         amount_BE = torch.stack([move[name] for name in EXPRESSIONS], 1)
@@ -63,12 +65,13 @@ EXPRESSIONS = ("width", "protrusion", "part", "brow", "smile", "blink")
 
 
 def turned(x_BN3: Tensor, turn_B33: Tensor, about_3: Tensor, follows_N1: Tensor) -> Tensor:
+    """Turns points about a pivot, each as far as it follows."""
     from_B = x_BN3 - about_3
     return x_BN3 + follows_N1 * (from_B @ turn_B33.transpose(1, 2) - from_B)
 
 
 def rotations(yaw_B: Tensor, pitch_B: Tensor, roll_B: Tensor) -> Tensor:
-    """`models.world.head.rotations`, with gradients."""
+    """Returns rotation matrices, as `models.world.morphable.rotations` does, with gradients."""
     one, none = torch.ones_like(yaw_B), torch.zeros_like(yaw_B)
 
     def matrix(*rows: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""How alike two pictures are, as CLIP's picture tower sees it.
+"""Says how alike two pictures are, as CLIP's picture tower sees it.
 
 Any CLIP of transformers will do, the mini one included. B counts pictures, D numbers in a vector.
 """
@@ -18,6 +18,8 @@ BATCH = 32
 
 
 class ClipLikeness:
+    """Turns pictures into vectors by any CLIP of transformers."""
+
     def __init__(self, reference: str, device: str = "cpu"):
         path = resolve(reference)
         self.model = load(CLIPVisionModelWithProjection, path).to(device)
@@ -26,7 +28,7 @@ class ClipLikeness:
 
     @torch.inference_mode()
     def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        """float32 unit vectors (B, D) of RGB pictures (H, W, 3), 0..255; their cosine is the likeness."""
+        """Returns float32 unit vectors (B, D) of RGB pictures (H, W, 3), 0..255; their cosine is the likeness."""
         vectors = []
         for start in range(0, len(pictures), BATCH):
             some = [np.asarray(rgb_HWC) for rgb_HWC in pictures[start : start + BATCH]]

@@ -17,7 +17,7 @@ Floor = float | tuple[float | None, float | None]
 
 @dataclass(frozen=True)
 class Mini:
-    """What is measured, by whom, and on how many strangers unless somebody asks for another number."""
+    """One mini model: which module measures it, and on how many strangers unless somebody asks for another number."""
 
     reference: str
     module: str
@@ -26,13 +26,15 @@ class Mini:
 
 @dataclass(frozen=True)
 class Result:
+    """One number that was measured."""
+
     number: str
     value: float
     floor: Floor | None
 
     @property
     def good(self) -> bool:
-        """A number without a floor is only told. NaN is never good enough."""
+        """Whether the number is within its floor; without one it is only told. NaN is never good enough."""
         if self.floor is None:
             return True
         least, most = self.floor if isinstance(self.floor, tuple) else (self.floor, None)
@@ -53,7 +55,7 @@ MINIS = (
 
 
 def chosen(names: list[str]) -> list[Mini]:
-    """Those named, with or without `mini:`; all when none is."""
+    """Returns the models named, with or without `mini:`; all when none is."""
     known = {mini.reference.removeprefix("mini:"): mini for mini in MINIS}
     for name in names:
         if name.removeprefix("mini:") not in known:
@@ -62,7 +64,7 @@ def chosen(names: list[str]) -> list[Mini]:
 
 
 def run(mini: Mini, people: int | None = None) -> list[Result]:
-    """Everything that is told about one model; a floor whose number is missing is an error of its module."""
+    """Measures one model; a floor whose number is missing is an error of its module."""
     try:
         module = import_module(mini.module)  # only now: what it imports is heavy
         numbers: Mapping[str, float] = module.measure(mini.reference, people or mini.people)

@@ -1,4 +1,4 @@
-"""How a mini model is shipped: saved, measured as it lies there, and saved again with what was measured.
+"""Ships a mini model: saves it, measures it as it lies there, and saves it again with what was measured.
 
 Every file says of itself under which licence it is, what it learned from, by which command, and how good it is.
 """
@@ -20,7 +20,7 @@ Made = TypeVar("Made")
 
 
 def described(name: str, what: str, learned: str, plan: Any, numbers: Numbers) -> dict[str, Any]:
-    """What is kept with the weights that `python -m models.mini.NAME` makes."""
+    """Returns what is kept with the weights that `python -m models.mini.NAME` makes."""
     return {
         "licence": "Apache-2.0",
         "what": f"redub's mini {what}",
@@ -32,7 +32,10 @@ def described(name: str, what: str, learned: str, plan: Any, numbers: Numbers) -
 
 
 def write_about(folder: Path, said: Mapping[str, Any]) -> None:
-    """Beside weights that are a folder. Anybody may read them: an installed package may be another user's."""
+    """Writes about.json beside weights that are a folder, and lets anybody read them.
+
+    An installed package may be another user's.
+    """
     (folder / "about.json").write_text(json.dumps(said, indent=1) + "\n")
     for weights in folder.glob("*.safetensors"):
         weights.chmod(0o644)

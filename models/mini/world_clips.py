@@ -1,4 +1,4 @@
-"""Clips of the procedural world as a rebuild cuts them, with the truth: what the perception models learn from.
+"""Makes clips of the procedural world as a rebuild cuts them, with the truth: the perception models learn from them.
 
 A clip is a square round one face, as still as a tripod, 25 frames a second, with the speech that moves the mouth.
 Everything in it follows from two numbers. F counts frames, L the head's landmarks.
@@ -28,6 +28,8 @@ MARGIN = 1.85
 
 @dataclass(frozen=True)
 class Clip:
+    """One clip, with everything that is true of it."""
+
     person: int
     """The seed: from `models.mini.world_pictures.TRAINING` on they are for training."""
     rgb_FHWC: np.ndarray
@@ -47,7 +49,7 @@ class Clip:
 
     @cached_property
     def sound(self) -> np.ndarray:
-        """16 kHz mono, just as long as the picture. Takes longer to make than the picture: only if asked for."""
+        """16 kHz mono, just as long as the picture; made only when asked for, as it takes longer than the picture."""
         assert self.scene.person is not None
         rng = np.random.default_rng([self.person, 4])
         return synthesise(self.speech, self.scene.person.voice, rng)[
@@ -59,7 +61,10 @@ def make_clip(
     seed: int, person: int, frames: int, size: int = 64, *, occluded: float = 0.4, kind: str | None = None,
     mouth_F3: np.ndarray | None = None, sung: float = 0.1,
 ) -> Clip:  # fmt: skip
-    """`kind`: this occluder; else one of all in a share of `occluded` clips. `mouth_F3` in place of the speech."""
+    """Makes a clip of one person.
+
+    `kind`: this occluder; else one of all in a share of `occluded` clips. `mouth_F3` in place of the speech.
+    """
     rng = np.random.default_rng([seed, person, 3])
     if kind is None and rng.random() < occluded:
         kind = str(rng.choice(KINDS))
@@ -85,7 +90,7 @@ def make_clip(
 
 
 def centred(scene: Scene, mouth_F3: np.ndarray, rng: np.random.Generator) -> Scene:
-    """With the camera where the face fills the square as in a clip, give or take what a tracker errs."""
+    """Puts the camera where the face fills the square as in a clip, give or take what a tracker errs."""
     xy_FV2, _ = project(scene, pose(scene, mouth_F3), (1, 1))
     five_F52 = head().landmarks(xy_FV2)[:, head().five()]
     centre_2 = np.mean([face_centre(five_52) for five_52 in five_F52], axis=0)

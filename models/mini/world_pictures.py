@@ -1,4 +1,4 @@
-"""Pictures of the procedural world with the truth about every face in them: what the mini models learn from.
+"""Makes pictures of the procedural world, with the truth about every face in them: the mini models learn from them.
 
 A shot is a few frames of one scene, far apart in time so that they differ in pose; everything in it follows
 from its seed. F counts frames, L the head's landmarks.
@@ -24,6 +24,8 @@ TRAINING = 1_000_000
 
 @dataclass(frozen=True)
 class Shot:
+    """Some frames of one scene, with everything that is true of them."""
+
     person: int | None
     """The seed."""
     rgb_FHWC: np.ndarray
@@ -42,7 +44,7 @@ class Shot:
 def make_shot(
     seed: int, person: int, frames: int, framing: str, size: tuple[int, int], occluded: float = 0.4
 ) -> Shot:
-    """`occluded`: how often there is something in front of the face."""
+    """Makes a shot of one person. `occluded`: how often there is something in front of the face."""
     rng = np.random.default_rng([seed, person])
     kind = str(rng.choice(KINDS)) if rng.random() < occluded else None
     scene = make_scene(rng, make_person(person), SPAN, occluder=kind, framing=framing)
@@ -54,7 +56,7 @@ def make_shot(
 
 
 def make_empty_room(seed: int, number: int, frames: int, size: tuple[int, int]) -> Shot:
-    """A room without anybody; in half of them is what might have hidden a face, with points on it."""
+    """Makes a room without anybody; in half of them is what might have hidden a face, with points on it."""
     rng = np.random.default_rng([seed, number, 0])
     kind = str(rng.choice([kind for kind in KINDS if kind not in WORN])) if rng.random() < 0.5 else None
     framing = str(rng.choice(("close", "bust")))
@@ -73,7 +75,7 @@ def make_empty_room(seed: int, number: int, frames: int, size: tuple[int, int]) 
 
 
 def draw_shot(shots: Sequence[Shot], empty: float, rng: np.random.Generator) -> Shot:
-    """Any of them; the given share of draws are empty rooms, which come last in the list."""
+    """Draws any of the shots; the given share of draws are empty rooms, which come last in the list."""
     first_room = next((n for n, shot in enumerate(shots) if shot.person is None), len(shots))
     if first_room == len(shots) or (first_room and rng.random() >= empty):
         return shots[int(rng.integers(first_room))]
@@ -81,19 +83,20 @@ def draw_shot(shots: Sequence[Shot], empty: float, rng: np.random.Generator) -> 
 
 
 def random_mouths(rng: np.random.Generator, frames: int) -> np.ndarray:
-    """Opening, width and protrusion, each over all of its range, shut mouths among them."""
+    """Returns opening, width and protrusion, each over all of its range, shut mouths among them."""
     opening = np.maximum(rng.uniform(-0.3, 1, frames), 0)
     return np.stack([opening, rng.uniform(-1, 1, frames), rng.uniform(0, 1, frames)], 1).astype(np.float32)
 
 
 def mirrored_order(names: tuple[str, ...]) -> list[int]:
-    """Where each landmark's twin on the other side of the face is, for pictures that are flipped."""
+    """Returns where each landmark's twin on the other side of the face is, for pictures that are flipped."""
     swap = {"left": "right", "right": "left"}
     twins = ["_".join(swap.get(word, word) for word in name.split("_")) for name in names]
     return [names.index(twin) for twin in twins]
 
 
 def some_frames(scene: Scene, some: np.ndarray) -> Scene:
+    """Returns a scene with only some of its frames."""
     kept = {field.name: getattr(scene, field.name)[some] for field in fields(scene) if "_F" in field.name}
     light = replace(scene.light, direction_F3=scene.light.direction_F3[some])
     thing = scene.occluder

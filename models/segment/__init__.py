@@ -11,7 +11,7 @@ Kind = Literal["sam2", "official"]
 
 
 def load_segmenter(kind: Kind, reference: str) -> Segmenter:
-    """Imports only what the kind needs: the official package is not part of the default install."""
+    """Loads a segmenter, and imports only what that kind needs: the official package is not part of the default install."""
     if kind == "official":
         from models.segment.official import OfficialSegmenter
 

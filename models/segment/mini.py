@@ -1,4 +1,4 @@
-"""A SAM 2 of transformers' classes, small enough to be trained on a laptop: the sizes of `mini:sam2`."""
+"""Makes a SAM 2 of transformers' classes, small enough to be trained on a laptop: the sizes of `mini:sam2`."""
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ SPREAD = 0.06
 
 
 def config() -> Sam2VideoConfig:
-    """SAM 2.1's, small. One mask for a box, not several to choose from: here a box means one thing."""
+    """Returns SAM 2.1's config, small. One mask for a box, not several to choose from: here a box means one thing."""
     backbone = {
         "model_type": "sam2_hiera_det_model",
         "hidden_size": WIDTHS[0],
@@ -67,8 +67,10 @@ def config() -> Sam2VideoConfig:
 
 
 class CachedPositions(nn.Module):
-    """The position encoding of a feature map, worked out once per size: the library does it for every picture
-    of a batch anew, a fifth of a training step."""
+    """Computes the position encoding of a feature map once per size.
+
+    The library does it for every picture of a batch anew, a fifth of a training step.
+    """
 
     def __init__(self, encode: nn.Module):
         super().__init__()
@@ -82,6 +84,7 @@ class CachedPositions(nn.Module):
 
 
 def untrained() -> Sam2VideoModel:
+    """Returns the model before any training."""
     model = Sam2VideoModel(config())
     # The library starts these at nothing, for weights that are loaded.
     for layer in model.memory_encoder.memory_fuser.layers:

@@ -1,4 +1,5 @@
-"""SAM 2 as its authors' `sam2` package has it, with a checkpoint of theirs (`sam2.1_hiera_large.pt`).
+"""Follows things by SAM 2 as its authors' `sam2` package has it, with a checkpoint of theirs
+(`sam2.1_hiera_large.pt`).
 
 Results are those of models/segment/sam2.py up to how a picture is scaled to the model's size. The package is
 not part of any install of this project: it has to be built against the torch that is there.
@@ -26,12 +27,14 @@ MISSING = (
 
 
 class OfficialSegmenter:
+    """Implements `Segmenter` with the authors' package."""
+
     def __init__(self, reference: str, device: str | None = None):
         self.predictor = load(resolve(reference), device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
     @torch.inference_mode()
     def propagate(self, rgb_FHWC: np.ndarray, prompts: Sequence[Prompt]) -> list[Followed]:
-        """One answer for each prompt, in their order; from its frame on to both ends of the clip."""
+        """Returns one answer for each prompt, in their order; from its frame on to both ends of the clip."""
         check_prompts(rgb_FHWC, prompts)
         answers = [MaskRecorder(rgb_FHWC.shape) for _ in prompts]
         with tempfile.TemporaryDirectory() as folder:
@@ -55,13 +58,13 @@ class OfficialSegmenter:
 
 
 def write_frames(rgb_FHWC: np.ndarray, folder: Path) -> None:
-    """The package reads a folder of numbered `.jpg`, and each by its content: as PNG nothing is lost."""
+    """Writes frames as the package reads them: numbered `.jpg`, which it opens by content. As PNG nothing is lost."""
     for number, rgb_HWC in enumerate(rgb_FHWC):
         Image.fromarray(rgb_HWC).save(folder / f"{number:06d}.jpg", format="PNG", compress_level=1)
 
 
 def config_of(checkpoint: Path) -> str:
-    """The configuration inside the package that a checkpoint's name tells of."""
+    """Returns the configuration inside the package that a checkpoint's name tells of."""
     version, _, size = checkpoint.stem.partition("_hiera_")
     if version not in ("sam2", "sam2.1") or size not in CONFIGS:
         known = ", ".join(f"sam2.1_hiera_{size}.pt" for size in CONFIGS)
@@ -72,6 +75,7 @@ def config_of(checkpoint: Path) -> str:
 
 
 def load(checkpoint: Path, device: str) -> Any:
+    """Loads the authors' predictor, or says how to install it."""
     config = config_of(checkpoint)
     try:
         from sam2.build_sam import build_sam2_video_predictor

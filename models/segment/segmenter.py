@@ -16,13 +16,15 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Prompt:
+    """A thing to follow: its box on one frame."""
+
     frame: int
     box: Box
 
 
 @dataclass(frozen=True)
 class Followed:
-    """What became of one prompt."""
+    """What became of one prompt, on every frame."""
 
     mask_FHW: np.ndarray
     """bool, of the clip's size; empty where the thing is thought to be out of sight."""
@@ -33,7 +35,7 @@ class Followed:
 
 
 class MaskRecorder:
-    """What becomes of one object while its frames come in, in any order."""
+    """Collects the masks of one object while its frames come in, in any order."""
 
     def __init__(self, shape: tuple[int, ...]):
         frames, height, width = shape[:3]
@@ -41,20 +43,23 @@ class MaskRecorder:
         self.seen_F, self.stability_F = np.zeros(frames, bool), np.full(frames, np.nan)
 
     def put(self, frame: int, logits_HW: Any) -> None:
-        """A tensor of the clip's size, on any device."""
+        """Records one frame's logits, a tensor of the clip's size on any device."""
         self.mask_FHW[frame] = (logits_HW > 0).cpu().numpy()
         self.seen_F[frame] = float(logits_HW.max()) > ABSENT
         wide = int((logits_HW > -STABILITY_MARGIN).sum())
         self.stability_F[frame] = int((logits_HW > STABILITY_MARGIN).sum()) / wide if wide else 1.0
 
     def done(self) -> Followed:
+        """Returns what was recorded; every frame has to be there."""
         assert not np.isnan(self.stability_F).any(), "a frame was left out"
         return Followed(self.mask_FHW, self.seen_F, self.stability_F)
 
 
 class Segmenter(Protocol):
+    """Follows boxes through a clip."""
+
     def propagate(self, rgb_FHWC: np.ndarray, prompts: Sequence[Prompt]) -> list[Followed]:
-        """One answer for each prompt, in their order; from its frame on to both ends of the clip."""
+        """Returns one answer for each prompt, in their order; from its frame on to both ends of the clip."""
         ...
 
 
@@ -73,7 +78,7 @@ def check_prompts(rgb_FHWC: np.ndarray, prompts: Sequence[Prompt]) -> None:
 
 
 def prompts_by_frame(prompts: Sequence[Prompt]) -> dict[int, list[int]]:
-    """Frame -> the numbers of its prompts: those are followed together."""
+    """Returns for each frame the numbers of its prompts: those are followed together."""
     by_frame: dict[int, list[int]] = {}
     for number, prompt in enumerate(prompts):
         by_frame.setdefault(prompt.frame, []).append(number)
@@ -81,6 +86,6 @@ def prompts_by_frame(prompts: Sequence[Prompt]) -> dict[int, list[int]]:
 
 
 def box_of(mask_HW: np.ndarray) -> Box:
-    """The smallest that holds a mask which isn't empty."""
+    """Returns the smallest box that holds a mask which isn't empty."""
     ys, xs = np.nonzero(mask_HW)
     return float(xs.min()), float(ys.min()), float(xs.max() + 1), float(ys.max() + 1)

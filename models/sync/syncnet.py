@@ -35,6 +35,8 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Sync:
+    """How well lips and sound of one clip belong together."""
+
     offset: int
     """Frames by which the sound runs ahead of the lips; negative where it lags."""
     confidence: float
@@ -44,6 +46,8 @@ class Sync:
 
 
 class SyncNet:
+    """Runs SyncNet over whole clips."""
+
     def __init__(self, reference: str, device: str = "cpu"):
         self.net, self.sizes = load(resolve(reference))
         self.net.to(device)
@@ -52,15 +56,15 @@ class SyncNet:
     def score(
         self, rgb_FHWC: np.ndarray, five_F52: np.ndarray, sound: np.ndarray, *, padded: bool = False
     ) -> Sync:
-        """25 frames a second with the five points of the face, and its 16 kHz sound. `padded`: see `distances`."""
+        """Scores 25 frames a second with the five points of the face, and its 16 kHz sound. `padded`: see `distances`."""
         return judge(distances(self.lips(rgb_FHWC, five_F52), self.sounds(sound), padded=padded))
 
     def lips(self, rgb_FHWC: np.ndarray, five_F52: np.ndarray) -> np.ndarray:
-        """(N, D): window n begins with frame n."""
+        """Returns vectors of the lips (N, D): window n begins with frame n."""
         return self._run(self.net.lips, lip_windows(crops(rgb_FHWC, five_F52, self.sizes)))
 
     def sounds(self, sound: np.ndarray) -> np.ndarray:
-        """(N, D): window n begins with the sound of frame n."""
+        """Returns vectors of the sound (N, D): window n begins with the sound of frame n."""
         return self._run(self.net.sound, sound_windows(sound))
 
     @torch.inference_mode()
@@ -71,7 +75,7 @@ class SyncNet:
 
 
 def distances(lips_ND: np.ndarray, sounds_ND: np.ndarray, *, padded: bool = False) -> np.ndarray:
-    """(2 x REACH + 1,) mean distances of lips to a sound that is ever later, from REACH frames before on.
+    """Returns mean distances (2 x REACH + 1,) of lips to a sound that is ever later, from REACH frames before on.
 
     `padded` compares with zeros beyond the ends, as the published evaluation does: for numbers to be set beside
     published ones. Else only what has a partner counts, which judges short clips better.
@@ -89,25 +93,26 @@ def distances(lips_ND: np.ndarray, sounds_ND: np.ndarray, *, padded: bool = Fals
 
 
 def judge(mean_S: np.ndarray) -> Sync:
+    """Finds the shift with the least distance, and how much less it is than the median."""
     nearest = int(mean_S.argmin())
     least = float(mean_S[nearest])
     return Sync(REACH - nearest, float(np.median(mean_S)) - least, least)
 
 
 def lip_windows(bgr_F3HW: np.ndarray) -> np.ndarray:
-    """(N, 3, 5, H, W), without a copy."""
+    """Returns all windows of five frames, (N, 3, 5, H, W), without a copy."""
     return np.lib.stride_tricks.sliding_window_view(bgr_F3HW, FRAMES, 0).transpose(0, 1, 4, 2, 3)
 
 
 def sound_windows(sound: np.ndarray) -> np.ndarray:
-    """(N, 13, 20)."""
+    """Returns the sound of every window, (N, 13, 20)."""
     heard_TC = mfcc(sound)
     per_frame = 100 // FPS
     return np.lib.stride_tricks.sliding_window_view(heard_TC, COLUMNS, 0)[::per_frame]
 
 
 def crops(rgb_FHWC: np.ndarray, five_F52: np.ndarray, sizes: Sizes) -> np.ndarray:
-    """uint8 (F, 3, side, side), BGR as published: the face upright, at one place and size."""
+    """Returns the face upright, at one place and size, uint8 (F, 3, side, side), BGR as published."""
     assert len(rgb_FHWC) == len(five_F52), f"{len(rgb_FHWC)} frames, but points of {len(five_F52)}"
     place_F4 = smoothed_places(np.stack([_place(five_52) for five_52 in five_F52]))
     made = []
@@ -128,7 +133,7 @@ def _place(five_52: np.ndarray) -> np.ndarray:
 
 
 def smoothed_places(place_F4: np.ndarray) -> np.ndarray:
-    """Averaged over neighbouring frames; the ends count more than once."""
+    """Averages places over neighbouring frames; the ends count more than once."""
     side = SMOOTHED_OVER // 2
     padded_4T = np.pad(place_F4, ((side, side), (0, 0)), mode="edge").T
     return np.lib.stride_tricks.sliding_window_view(padded_4T, SMOOTHED_OVER, 1).mean(-1).T
@@ -141,7 +146,7 @@ _REFUSAL = (
 
 
 def load(path: Path) -> tuple[Net, Sizes]:
-    """Ready for use. Public weights are a pickle of tensors, of which nothing but tensors is read."""
+    """Loads a SyncNet, ready for use. Public weights are a pickle of tensors, of which nothing but tensors is read."""
     try:
         weights, sizes = _read(path)
         net = Net(sizes)

@@ -1,4 +1,4 @@
-"""The Wan video VAEs (2.1's, 2.2's and the mini one) without a mutable cache.
+"""Runs the Wan video VAEs (2.1's, 2.2's and the mini one) without a mutable cache.
 
 diffusers' `AutoencoderKLWan` walks a clip in pieces of four frames and keeps, between them, the frames each
 causal convolution still needs in lists of its own: a forward pass that is run twice (gradient checkpointing) finds

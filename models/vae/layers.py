@@ -1,4 +1,4 @@
-"""The layers of the Wan VAEs as functions of what they see: no layer remembers anything.
+"""Runs the layers of the Wan VAEs as functions of what they see: no layer remembers anything.
 
 A convolution over time and space is done as one over space whose channels are the frames it looks at, which
 PyTorch's CPU kernels do four to eight times quicker than the 3D one. Time comes before channels here
@@ -40,11 +40,12 @@ class Run:
     """After how many of its last frames each causal convolution may stop: later layers look back no further."""
 
     def keep(self, x_BTCHW: Tensor, count: int) -> None:
+        """Keeps the last frames that a layer saw, for the run after this one, if there is one."""
         if self.kept is not None:
             self.kept.append(x_BTCHW[:, -count:].clone())  # a view would hold on to all of x
 
     def looking_back(self, x_BTCHW: Tensor) -> Tensor:
-        """With the two frames before it (zeros before the first), and cut to what is enough."""
+        """Returns frames with the two before them (zeros before the first), and without those that nobody needs."""
         frames = x_BTCHW.shape[1]
         past_BTCHW = next(self.before) if self.before else x_BTCHW.new_zeros(_two(x_BTCHW))
         x_BTCHW = cat([past_BTCHW, x_BTCHW], 1)
@@ -55,6 +56,7 @@ class Run:
 
 
 def run_layer(block: nn.Module, x_BTCHW: Tensor, run: Run) -> Tensor:
+    """Runs any layer of the library's VAE."""
     for kind, function in _FUNCTIONS.items():
         if isinstance(block, kind):
             return function(block, x_BTCHW, run)
@@ -104,6 +106,7 @@ def _up(block: WanUpBlock | WanResidualUpBlock, x_BTCHW: Tensor, run: Run) -> Te
 
 
 def layers_of_up_block(block: WanUpBlock | WanResidualUpBlock) -> list[nn.Module]:
+    """Returns the layers of an up block in the order they run in."""
     upsampler = block.upsampler if isinstance(block, WanResidualUpBlock) else (block.upsamplers or [None])[0]
     return [*block.resnets, *([upsampler] if upsampler else ())]
 
@@ -150,7 +153,10 @@ def _halve_time(conv: WanCausalConv3d, x_BTCHW: Tensor, run: Run) -> Tensor:
 
 
 def normed_and_bent(norm: WanRMS_norm, x_BTCHW: Tensor) -> Tensor:
-    """And bent. Halves are widened first, as the library does, so that they are rounded once."""
+    """Norms, and applies SiLU.
+
+    Halves are widened first, as the library does, so that they are rounded once.
+    """
     wide = x_BTCHW.float() if x_BTCHW.dtype in (torch.float16, torch.bfloat16) else x_BTCHW
     even = normalize(wide, dim=2).type_as(x_BTCHW)
     return silu(even * (norm.scale * norm.gamma.view(-1, 1, 1)) + norm.bias)

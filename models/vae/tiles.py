@@ -1,4 +1,4 @@
-"""Frames too big for the memory, tile by tile and a few latents at a time.
+"""Takes frames too big for the memory through the VAE, tile by tile and a few latents at a time.
 
 Only the layers at the size of the pictures are cut into tiles, for only they are big; attention, which looks at
 a whole picture, still does. So a tile differs from its place in the whole by no more than what its layers see
@@ -27,7 +27,7 @@ SPOILT = 3 / 8
 def decode_tiled(
     vae: AutoencoderKLWan, z_BCTHW: Tensor, tile: int = 32, overlap: int = 8, latents: int = 4
 ) -> Tensor:
-    """`decode` of tiles so many latents wide and high, so many latents at a time."""
+    """Decodes tiles so many latents wide and high, so many latents at a time."""
     check_latents(vae, z_BCTHW)
     pieces = list(_pieces(z_BCTHW.shape[2], latents))
     kept: list[Tensor] | None = None
@@ -51,7 +51,7 @@ def decode_tiled(
 def encode_tiled(
     vae: AutoencoderKLWan, video_BCTHW: Tensor, tile: int = 32, overlap: int = 8, latents: int = 4
 ) -> Tensor:
-    """`encode`, likewise."""
+    """Encodes tiles likewise."""
     check_video(vae, video_BCTHW)
     side, count = pixels_per_latent(vae), latents_of(video_BCTHW.shape[2])
     blend = _Blend([edge // side for edge in video_BCTHW.shape[-2:]], tile, overlap)
@@ -85,7 +85,7 @@ def _pieces(count: int, most: int) -> Iterator[Span]:
 
 
 def spans(length: int, tile: int, overlap: int) -> list[Span]:
-    """As few tiles as overlap by that much at least, evenly over the length."""
+    """Returns as few tiles as overlap by that much at least, evenly over the length."""
     if not 0 <= overlap < tile:
         raise ValueError(f"tiles of {tile} latents cannot overlap by {overlap}; let them by 0 to {tile - 1}")
     if length <= tile:

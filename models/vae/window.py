@@ -19,7 +19,7 @@ from models.vae.shapes import check_latents
 
 
 def decode_window(vae: AutoencoderKLWan, z_BCTHW: Tensor, first: int, count: int) -> Tensor:
-    """Latents first .. first + count - 1: the very frames (`frames_of`) that `decode` makes of them.
+    """Decodes latents first .. first + count - 1 to the very frames (`frames_of`) that `decode` makes of them.
 
     Those before them are warmth only: no gradient goes there. A pure function, which checkpointing may repeat.
     """
@@ -33,7 +33,7 @@ def decode_window(vae: AutoencoderKLWan, z_BCTHW: Tensor, first: int, count: int
 
 
 def latents_looked_back_at(vae: AutoencoderKLWan) -> int:
-    """How many latents before a window its frames depend on; with fewer they would be wrong."""
+    """Returns how many latents before a window its frames depend on; with fewer they would be wrong."""
     return _lookback(vae)[0]
 
 

@@ -31,7 +31,7 @@ class Asking:
 
 @dataclass(frozen=True)
 class SampledClip:
-    """Frames of one clip."""
+    """Some frames of one clip."""
 
     rgb_FHWC: np.ndarray
     at_F: np.ndarray
@@ -42,6 +42,8 @@ class SampledClip:
 
 @dataclass(frozen=True)
 class Found:
+    """Where one phrase was found."""
+
     phrase: str
     frame: int
     """In the clip."""
@@ -63,18 +65,18 @@ class ClipAnswer:
 
     @property
     def lost(self) -> list[str]:
-        """Phrases that are on no frame."""
+        """The phrases that are on no frame."""
         return [phrase for phrase in self.phrases if phrase not in self.found]
 
 
 def evenly_spread(frames: int, count: int) -> np.ndarray:
-    """Which frames to look at: so many, each in the middle of its share of the clip; all of a shorter clip."""
+    """Returns which frames to look at: so many, each in the middle of its share of the clip; all of a shorter clip."""
     count = min(count, frames)
     return ((np.arange(count) + 0.5) * frames / count).astype(int)
 
 
 def ask_about(vlm: Vlm, clips: Sequence[SampledClip], asking: Asking) -> list[ClipAnswer]:
-    """In the order of the clips, which are asked about all at once."""
+    """Asks about all clips at once, and returns the answers in their order."""
     asked = [Question(asking.question, clip.rgb_FHWC, clip.fps) for clip in clips]
     all_seen = [_understood(reply, asking.most_phrases) for reply in vlm.ask(asked, ANSWER_TOKENS)]
     for number in (0, 1):

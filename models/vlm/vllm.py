@@ -1,4 +1,4 @@
-"""Qwen2.5-VL by vLLM: the same questions, the same form of answers, more of them a second on a large GPU.
+"""Runs Qwen2.5-VL by vLLM: the same questions, the same form of answers, more of them a second on a large GPU.
 
 Optional; imported only when a recipe asks for it. It is given the same tokens and the same scaled frames as
 transformers, and decodes greedily too; its kernels round differently, so now and then a word differs.
@@ -19,6 +19,8 @@ LONGEST = 16384
 
 
 class VllmQwen:
+    """Implements `models.vlm.question.Vlm` with vLLM."""
+
     def __init__(self, reference: str, sizes: Sizes) -> None:
         path = str(resolve(reference))
         self.sizes = sizes
@@ -28,7 +30,7 @@ class VllmQwen:
         )
 
     def ask(self, questions: Sequence[Question], most_tokens: int) -> list[Reply]:
-        """Answers in the order of the questions; vLLM makes its own batches of them."""
+        """Returns answers in the order of the questions; vLLM makes its own batches of them."""
         given = [self._request(question) for question in questions]
         sampling = SamplingParams(temperature=0.0, max_tokens=most_tokens, repetition_penalty=1.0)
         done = self.engine.generate([request for request, _ in given], sampling, use_tqdm=False)

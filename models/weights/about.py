@@ -11,7 +11,7 @@ FREE = ("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CC-BY-4
 
 
 def about(path: Path) -> dict[str, Any]:
-    """What weights say of themselves (licence, what, trained_on, ...); empty when they say nothing."""
+    """Returns what weights say of themselves (licence, what, trained_on, ...); empty when they say nothing."""
     try:
         if path.is_dir():
             said = path / "about.json"

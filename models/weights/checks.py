@@ -12,6 +12,7 @@ SPARE = 1 << 30
 
 
 def check_space(folder: Path, wanted: int) -> None:
+    """Refuses a download that wouldn't leave room on the disk."""
     free = shutil.disk_usage(folder).free
     if wanted + SPARE > free:
         raise ModelError(
@@ -21,6 +22,7 @@ def check_space(folder: Path, wanted: int) -> None:
 
 
 def check_digest(path: Path, expected: str, what: str) -> None:
+    """Deletes and refuses a file that is not what was promised."""
     found = file_digest(path)
     if found != expected:
         path.unlink()
@@ -31,7 +33,10 @@ def check_digest(path: Path, expected: str, what: str) -> None:
 
 
 def check_pickle(path: Path) -> None:
-    """A pickle may run any code when it is loaded; one that holds tensors alone loads without that."""
+    """Deletes and refuses a pickle that holds more than tensors.
+
+    A pickle may run any code when it is loaded; one that holds tensors alone loads without that.
+    """
     if path.suffix not in PICKLES:
         return
     import torch

@@ -18,7 +18,7 @@ LARGE = 64 << 20
 
 
 def digest(reference: str) -> str:
-    """Hex sha256 of the file; of a folder, over the names and digests of the files that matter."""
+    """Returns the hex sha256 of a file; of a folder, over the names and digests of the files that matter."""
     path = resolve(reference)
     found = _folder_digest(path) if path.is_dir() else file_digest(path)
     remote = parse(reference)
@@ -31,7 +31,7 @@ def digest(reference: str) -> str:
 
 
 def files_that_matter(folder: Path) -> list[Path]:
-    """Sorted. Not what is hidden, meant for readers, or said about the weights."""
+    """Returns a folder's files, sorted, without what is hidden, meant for readers, or said about the weights."""
     found = (path for path in folder.rglob("*") if path.is_file())
     return sorted(path for path in found if _matters(path.relative_to(folder)))
 
@@ -50,7 +50,7 @@ def _folder_digest(folder: Path) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Read once for one size and time of change: a path may be followed by the next weights."""
+    """Returns a file's sha256, read once for one size and time of change: a path may be followed by the next weights."""
     status = path.stat()
     return _file_digest(path, f"{status.st_ino} {status.st_size} {status.st_mtime_ns}")
 
@@ -76,7 +76,7 @@ def _read_digest(path: Path) -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Either all of it is there or nothing: others may read at any moment."""
+    """Writes a file of which either all is there or nothing: others may read at any moment."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(text)

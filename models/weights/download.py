@@ -17,7 +17,7 @@ from models.weights.url import Progress, pull_url
 
 
 def pull(remote: Remote, progress: Progress) -> Path:
-    """The path of the weights, complete and checked; at once when they are there already."""
+    """Downloads weights, complete and checked, and returns their path; at once when they are there already."""
     folder = remote.folder
     part = folder.with_name(folder.name + ".part")
     part.mkdir(parents=True, exist_ok=True)
@@ -52,6 +52,6 @@ def _alone(part: Path, remote: Remote) -> Iterator[None]:
 
 
 def pinned(remote: Remote) -> str:
-    """The commit that a pulled branch or tag stood for; its digest is over the files, whatever it is called."""
+    """Returns the commit that a pulled branch or tag stood for; the digest is over the files, whatever it is called."""
     note = remote.folder / PULLED
     return str(json.loads(note.read_text())["commit"]) if note.is_file() else ""

@@ -21,6 +21,7 @@ PULLED = ".pulled.json"
 
 
 def pull_hub(remote: Remote, part: Path, progress: Progress) -> None:
+    """Downloads what a reference names of a repository into `part`, and checks it."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import disable_progress_bars
 

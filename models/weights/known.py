@@ -10,7 +10,7 @@ from models.weights.references import ModelError, mini_models, resolve
 
 
 def known() -> list[Known]:
-    """Those shipped here first."""
+    """Returns all models that redub knows, those shipped here first."""
     return [_mini(f"mini:{name}") for name in mini_models()] + list(PUBLISHED)
 
 
@@ -26,14 +26,14 @@ def _mini(reference: str) -> Known:
 
 
 def find(name: str) -> Known | None:
-    """By name or reference."""
+    """Finds a model by name or reference; None for one that nobody told redub of."""
     if name.startswith("mini:"):
         return _mini(name)
     return next((one for one in PUBLISHED if name in (one.name, one.reference)), None)
 
 
 def reference(name: str) -> str:
-    """For recipes: the whole reference of a known model."""
+    """Returns the whole reference of a known model, for recipes."""
     found = find(name)
     if found is None:
         raise ModelError(f"there is no known model {name!r}; there are: {', '.join(k.name for k in known())}")

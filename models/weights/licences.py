@@ -9,7 +9,7 @@ from models.weights.references import resolve
 
 
 def licences(references: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """For a dataset's manifest: under what licence each model is that had a hand in it."""
+    """Returns under what licence each model is, for the manifest of a dataset that it had a hand in."""
     return {one: _licence(one) for one in sorted(set(references))}
 
 
@@ -22,7 +22,7 @@ def _licence(one: str) -> dict[str, Any]:
 
 
 def not_commercial(models: dict[str, dict[str, Any]]) -> list[str]:
-    """Those of `licences` that forbid commercial use, or don't say: somebody has to look before it is sold."""
+    """Names those of `licences` that forbid commercial use, or don't say: somebody has to look before it is sold."""
     return [
         f"{one} ({facts['licence']}{'' if facts['commercial'] is False else ', unclear'})"
         for one, facts in models.items()

@@ -8,7 +8,7 @@ from models.weights.references import ModelError, resolve
 
 
 def session(reference: str) -> tuple[onnxruntime.InferenceSession, Path]:
-    """On a GPU where the runtime has one, else on the CPU."""
+    """Opens a session on a GPU where the runtime has one, else on the CPU, and returns the file's path as well."""
     path = resolve(reference)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -20,7 +20,7 @@ _PARTIAL = (
 
 
 def load(kind: Any, path: Path, dtype: torch.dtype = torch.float32) -> Any:
-    """A model, for use; `kind` is one of the library's classes. From this disk only."""
+    """Loads a model for use, from this disk only; `kind` is one of the library's classes."""
     try:
         with quietly():
             model, report = kind.from_pretrained(
@@ -38,7 +38,7 @@ def load(kind: Any, path: Path, dtype: torch.dtype = torch.float32) -> Any:
 
 
 def load_processor(kind: Any, path: Path) -> Any:
-    """What brings pictures or sound into the form that the model beside it was trained on."""
+    """Loads what brings pictures or sound into the form that the model beside it was trained on."""
     try:
         return kind.from_pretrained(path, local_files_only=True)
     except Exception as error:
@@ -47,7 +47,7 @@ def load_processor(kind: Any, path: Path) -> Any:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Without the progress bars that the library draws for every load and save: workers' logs are for people."""
+    """Hides the progress bars that the library draws for every load and save: workers' logs are for people."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:

@@ -12,6 +12,8 @@ WAN = "Wan-AI/Wan2.2-TI2V-5B-Diffusers@b8fff7315c768468a5333511427288870b2e9635"
 
 @dataclass(frozen=True)
 class Known:
+    """What is known of a model."""
+
     name: str
     """What `redub models pull` takes; `mini:NAME` for those shipped here."""
     reference: str

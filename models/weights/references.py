@@ -31,7 +31,7 @@ _GRAMMAR = (
 
 
 class ModelError(ValueError):
-    """Weights that are not there or not what they claim to be; says what to do."""
+    """Weights are not there or not what they claim to be; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class Remote:
 
 
 def cache() -> Path:
-    """Where pulled weights lie: `$REDUB_MODELS`, or below the home folder."""
+    """Returns where pulled weights lie: `$REDUB_MODELS`, or below the home folder."""
     return Path(os.environ.get("REDUB_MODELS") or "~/.cache/redub/models").expanduser()
 
 
 def parse(reference: str) -> Remote | None:
-    """None for what is on this machine anyway."""
+    """Returns what a reference names elsewhere; None for what is on this machine anyway."""
     address, _, fragment = reference.partition("#")
     if not address.startswith(("hf://", "https://", "http://")):
         return None
@@ -90,7 +90,7 @@ def _wrong(reference: str, why: str) -> ModelError:
 
 
 def resolve(reference: str) -> Path:
-    """The file or folder behind a reference. Never downloads."""
+    """Returns the file or folder behind a reference. Never downloads."""
     if reference.startswith("mini:"):
         return _mini(reference.removeprefix("mini:"))
     if remote := parse(reference):
@@ -117,7 +117,7 @@ def _mini(name: str) -> Path:
 
 
 def mini_models() -> dict[str, Path]:
-    """By name: single files, and folders that hold one of transformers' or diffusers' models."""
+    """Returns the shipped models by name: single files, and folders that hold one of transformers' or diffusers' models."""
     found = (path for path in sorted(MINI.glob("[!.]*")) if path.suffix in WEIGHTS or _holds_weights(path))
     return {path.stem: path for path in found}
 

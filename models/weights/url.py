@@ -16,6 +16,7 @@ BLOCK = 1 << 20
 
 
 def pull_url(remote: Remote, part: Path, progress: Progress) -> None:
+    """Downloads the file at a reference's address into `part`, and checks it."""
     target = part / remote.path.name
     size = -1
     for _ in range(TRIES):

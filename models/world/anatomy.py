@@ -15,6 +15,7 @@ MOUTH_CORNER = 0.38
 
 
 def build() -> MorphableHead:
+    """Builds the head."""
     face = skin()
     cap, hair_out_V3 = hair()
     pieces = _pieces(face) | {"hair": cap}

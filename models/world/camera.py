@@ -1,4 +1,4 @@
-"""What the camera adds to a scene: the backdrop, the lens's blur, the sensor's noise and gamma."""
+"""Adds what a camera adds to a scene: the backdrop, the lens's blur, the sensor's noise and gamma."""
 
 import zlib
 
@@ -13,7 +13,7 @@ SHARP = 0.15
 
 
 class CameraEffects:
-    """Of one scene, used frame after frame: noise goes on, and is the same for the same pose and backdrop."""
+    """The effects of one scene, frame after frame; the noise is the same for the same pose and backdrop."""
 
     def __init__(self, scene: Scene, size: tuple[int, int]) -> None:
         self.scene, (self.wide, self.high) = scene, size
@@ -28,6 +28,7 @@ class CameraEffects:
         self.rng = np.random.default_rng(zlib.crc32(scene.pose_F3.tobytes() + self.tile_HW3.tobytes()))
 
     def backdrop(self, f: int, behind_FHWC: np.ndarray | None) -> np.ndarray:
+        """Returns what is behind the people in frame f."""
         if behind_FHWC is not None:
             return self.linear[behind_FHWC[f]]
         picture_HWC = np.empty((self.high, self.wide, 3), np.float32)
@@ -35,6 +36,7 @@ class CameraEffects:
         return picture_HWC
 
     def develop(self, picture_HWC: np.ndarray, out_HWC: np.ndarray) -> None:
+        """Blurs a picture, adds noise and gamma, and writes it as bytes."""
         if len(self.weights) > 1:
             raster.blur(picture_HWC, self.weights)
         noise_HWC = self.rng.standard_normal(picture_HWC.shape, np.float32)

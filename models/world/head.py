@@ -8,5 +8,5 @@ from models.world.morphable import MorphableHead
 
 @cache
 def head() -> MorphableHead:
-    """Ours: built from formulas, under this project's licence."""
+    """Returns the head, built from formulas, under this project's licence."""
     return build()

@@ -1,4 +1,4 @@
-"""The format of a morphable head: mean, identity, expression and albedo bases, two joints and named landmarks.
+"""Defines a morphable head: mean, identity, expression and albedo bases, two joints and named landmarks.
 
 The format is that of FLAME and its kin, so that one of those can be stored with `to_npz` and drawn in place
 of our own, which models/world/head.py builds. K counts identity vectors, E expressions, C albedo vectors,
@@ -49,6 +49,8 @@ FIVE = ("left_eye", "right_eye", "nose_tip", "mouth_left", "mouth_right")
 
 @dataclass(frozen=True)
 class Joint:
+    """One joint, and what follows it."""
+
     pivot_3: np.ndarray
     parent: int
     """Which joint carries this one; -1: none."""
@@ -58,6 +60,8 @@ class Joint:
 
 @dataclass(frozen=True)
 class MorphableHead:
+    """A head that can take any shape and expression its bases span."""
+
     mean_V3: np.ndarray
     identity_KV3: np.ndarray
     expression_EV3: np.ndarray
@@ -82,13 +86,14 @@ class MorphableHead:
     """... and how it lies between them: barycentric."""
 
     def neutral(self, shape_K: np.ndarray) -> np.ndarray:
+        """Returns the vertices of a person at rest."""
         moved_V3 = np.tensordot(shape_K.astype(np.float32), self.identity_KV3, 1)
         return np.ascontiguousarray(self.mean_V3 + moved_V3, dtype=np.float32)
 
     def pose(
         self, shape_K: np.ndarray, expression_FE: np.ndarray, jaw_F: np.ndarray, neck_F3: np.ndarray
     ) -> np.ndarray:
-        """Vertices in model units: bases first, then the jaw (radians), then the neck (yaw, pitch, roll)."""
+        """Returns vertices in model units: bases first, then the jaw (radians), then the neck (yaw, pitch, roll)."""
         assert expression_FE.shape[1] == len(self.expression_EV3)
         posed_FV3 = np.empty((len(jaw_F), *self.mean_V3.shape), np.float32)
         _pose(
@@ -106,14 +111,16 @@ class MorphableHead:
         return posed_FV3
 
     def landmarks(self, vertices_FV3: np.ndarray) -> np.ndarray:
-        """Also of vertices in the picture: anything with one row a vertex."""
+        """Returns the landmarks of vertices, also of those in the picture: anything with one row a vertex."""
         corners_FL3D = vertices_FV3[:, self.landmark_L3]
         return (corners_FL3D * self.landmark_weights_L3[None, :, :, None]).sum(2)
 
     def five(self) -> list[int]:
+        """Returns the indices of the five landmarks that face detectors agree on."""
         return [self.landmark_names.index(name) for name in FIVE]
 
     def to_npz(self, path: Path) -> None:
+        """Stores the head."""
         stored: dict = {}
         for name, value in vars(self).items():
             parts = vars(value) if isinstance(value, Joint) else {"": value}
@@ -122,6 +129,7 @@ class MorphableHead:
 
     @classmethod
     def from_npz(cls, path: Path) -> "MorphableHead":
+        """Reads what `to_npz` stored."""
         with np.load(path, allow_pickle=False) as stored:
             missing = set(cls.__dataclass_fields__) - {key.split(".")[0] for key in stored.files}
             if missing:
@@ -137,7 +145,7 @@ class MorphableHead:
 
 
 def rotations(yaw_pitch_roll_F3: np.ndarray) -> np.ndarray:
-    """Yaw turns the face to the picture's right, pitch downwards, roll anticlockwise."""
+    """Returns rotation matrices: yaw turns the face to the picture's right, pitch downwards, roll anticlockwise."""
     (cy, cp, cr), (sy, sp, sr) = np.cos(yaw_pitch_roll_F3).T, np.sin(yaw_pitch_roll_F3).T
     none, one = np.zeros_like(cy), np.ones_like(cy)
     yaw = np.stack([cy, none, sy, none, one, none, -sy, none, cy], -1).reshape(-1, 3, 3)

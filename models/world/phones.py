@@ -71,6 +71,8 @@ CODAS = ("m", "n", "n", "f", "s", "s", "sh", "th", "l", "r", "t", "k")
 
 @dataclass(frozen=True)
 class Phone:
+    """One phone in time."""
+
     name: str
     start_s: float
     end_s: float
@@ -83,7 +85,7 @@ class Phone:
 
 
 def compose(rng: np.random.Generator, seconds: float, singing: bool) -> tuple[Phone, ...]:
-    """Phrases of words and the pauses around them, fitted to the seconds there are."""
+    """Invents phrases of words and the pauses around them, fitted to the seconds there are."""
     phrases = max(1, round(seconds / (5 if singing else 2.2)))
     share = rng.uniform(0.05, 0.08) if singing else rng.uniform(0.10, 0.14)
     pauses = np.ones(phrases + 1)

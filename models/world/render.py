@@ -1,4 +1,4 @@
-"""From a scene and the movement of its mouth to pictures, with everything that is true of them.
+"""Renders a scene and the movement of its mouth to pictures, with everything that is true of them.
 
 Points of a picture are in pixels from its upper left corner: the middle of the first pixel is (0.5, 0.5).
 Gaze is in radians: to the picture's right, and up. D: x, y, and one over the distance from the camera.
@@ -23,6 +23,8 @@ BROW_Y, EAR_X = 0.42, 0.75
 
 @dataclass(frozen=True)
 class Rendered:
+    """Pictures, and what is true of them."""
+
     rgb_FHWC: np.ndarray
     labels_FHW: np.ndarray
     """`Part` of the pixel: the commonest. Another person behind counts as backdrop."""
@@ -40,7 +42,7 @@ def render(
     behind: Rendered | None = None,
     supersample: int = 2,
 ) -> Rendered:
-    """mouth_F3: opening 0..1, width -1..1, protrusion 0..1. `behind` stands in for the backdrop."""
+    """Renders a scene. mouth_F3: opening 0..1, width -1..1, protrusion 0..1. `behind` stands in for the backdrop."""
     (wide, high), frames = size, len(mouth_F3)
     assert frames <= scene.frames, f"{frames} frames of mouth for {scene.frames} of scene"
     assert behind is None or behind.rgb_FHWC.shape[1:3] == (high, wide)
@@ -61,13 +63,13 @@ def render(
 
 
 def project(scene: Scene, vertices_FV3: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Places in the picture of points in the room, and their distances from the camera."""
+    """Returns places in the picture of points in the room, and their distances from the camera."""
     xyd_FVD = _camera(scene, vertices_FV3.astype(np.float32), size)
     return xyd_FVD[:, :, :2], 1 / xyd_FVD[:, :, 2]
 
 
 def face_mask(scene: Scene, size: tuple[int, int], jaw: float = JAW_OPEN) -> np.ndarray:
-    """Brow to chin and ear to ear with the jaw at a fixed angle: cannot know the real mouth."""
+    """Returns the face from brow to chin and ear to ear with the jaw at a fixed angle: it cannot know the real mouth."""
     opening_F = np.full(scene.frames, jaw / JAW_OPEN)
     still_F3 = np.stack([opening_F, 0 * opening_F, 0 * opening_F], -1)
     xyd_FVD = _camera(scene, pose(scene, still_F3), size)
@@ -79,7 +81,7 @@ def face_mask(scene: Scene, size: tuple[int, int], jaw: float = JAW_OPEN) -> np.
 
 
 def face_triangles(model: MorphableHead) -> np.ndarray:
-    """Of the skin from brow to chin and ear to ear, and what fills the eyes and the open mouth."""
+    """Returns the skin from brow to chin and ear to ear, and what fills the eyes and the open mouth."""
     x_V, v_V = model.uv_V2.T
     front_V = (model.mean_V3[:, 2] > 0) & (np.abs(x_V) < EAR_X) & (v_V < BROW_Y)
     filled_V = np.isin(model.material_V, [Material.CAVITY, Material.SCLERA])

@@ -23,6 +23,8 @@ SCALE = (-5, -3, -1, 0, 2, 4, 5)
 
 @dataclass(frozen=True)
 class Speech:
+    """An utterance as movement."""
+
     seconds: float
     track_T6: np.ndarray
     """Opening, width, protrusion, voicing, loudness, noise at t = row / RATE_HZ, to the end and beyond it."""
@@ -31,19 +33,19 @@ class Speech:
     """Sung: semitones from the voice's own pitch, one per row of the track. None: spoken."""
 
     def mouth(self, fps: float, frames: int) -> np.ndarray:
-        """Opening, width, protrusion of each frame: float32 (frames, 3). Frame k shows the time k / fps."""
+        """Returns opening, width, protrusion of each frame, float32 (frames, 3). Frame k shows the time k / fps."""
         times = np.arange(frames) / fps * RATE_HZ
         rows = np.arange(len(self.track_T6))
         return np.stack([np.interp(times, rows, self.track_T6[:, c]) for c in range(3)], 1).astype(np.float32)
 
     @property
     def words(self) -> str:
-        """Phones, separated by spaces; `_` is a pause."""
+        """The phones, separated by spaces; `_` is a pause."""
         return " ".join(phone.name for phone in self.phones)
 
 
 def speak(rng: np.random.Generator, seconds: float, *, singing: bool = False) -> Speech:
-    """A random utterance that begins and ends with shut lips."""
+    """Makes a random utterance that begins and ends with shut lips."""
     assert seconds > 0.5, f"an utterance needs more than half a second, not {seconds}"
     return perform(compose(rng, seconds, singing), seconds, rng, singing)
 
@@ -51,7 +53,7 @@ def speak(rng: np.random.Generator, seconds: float, *, singing: bool = False) ->
 def perform(
     phones: tuple[Phone, ...], seconds: float, rng: np.random.Generator, singing: bool = False
 ) -> Speech:
-    """Phones that follow each other without gaps, as movement."""
+    """Turns phones that follow each other without gaps into movement."""
     times = np.arange(int(np.ceil(seconds * RATE_HZ)) + 1) / RATE_HZ
     mouth_T3 = _eased(times, *zip(*_lips(phones, rng), strict=True))
     sound_T3 = _eased(times, *zip(*_sound(phones), strict=True))

@@ -1,4 +1,4 @@
-"""What a face wears, cut to its owner's own shape: a surgical mask, a strand of hair, a scarf."""
+"""Makes what a face wears, cut to its owner's own shape: a surgical mask, a strand of hair, a scarf."""
 
 from functools import cache
 
@@ -29,7 +29,7 @@ def _skin() -> np.ndarray:
 def distance_from_axis(
     person: Person, angle_N: np.ndarray, y_N: np.ndarray, reach: float = 0.13
 ) -> np.ndarray:
-    """How far the head comes out of its upright axis there: its highest points within reach, smoothly.
+    """Returns how far the head comes out of its upright axis there: its highest points within reach, smoothly.
 
     Angles are about y, 0 to the camera, so that a cloth hung at this distance spans hollows as cloth does.
     """
@@ -47,7 +47,7 @@ def _points(angle: np.ndarray, y: np.ndarray, out: np.ndarray) -> np.ndarray:
 
 
 def mask(rng: np.random.Generator, person: Person) -> Solid:
-    """Pleated cloth from the nose's bridge to under the chin, with loops to the ears."""
+    """Makes pleated cloth from the nose's bridge to under the chin, with loops to the ears."""
     rows, columns = 15, 21
     down_R1, side_C = np.linspace(0, 1, rows)[:, None], np.linspace(-1, 1, columns)
     top_C = -0.10 + rng.uniform(-0.04, 0.04) + 0.10 * np.exp(-((side_C / 0.3) ** 2)) - 0.06 * side_C**2
@@ -73,7 +73,7 @@ def mask(rng: np.random.Generator, person: Person) -> Solid:
 
 
 def strand(rng: np.random.Generator, person: Person) -> Solid:
-    """A lock of the person's own hair, from the parting down across the eye's corner and the mouth."""
+    """Makes a lock of the person's own hair, from the parting down across the eye's corner and the mouth."""
     side, end = rng.choice([-1, 1]), rng.uniform(-0.1, 0.25)
     start, locks = rng.uniform(0.25, 0.5), int(rng.integers(9, 12))
     fall_N, bow, hair_3 = np.linspace(0, 1, 9), rng.uniform(0.08, 0.2), np.asarray(person.hair)
@@ -91,7 +91,7 @@ def strand(rng: np.random.Generator, person: Person) -> Solid:
 
 
 def scarf(rng: np.random.Generator, person: Person) -> Solid:
-    """Wool in rolls about the neck and up over the chin and lips, one end hanging."""
+    """Makes wool in rolls about the neck and up over the chin and lips, one end hanging."""
     rows, sides, rolls = 17, 26, 3
     angle_S, up_R1 = np.linspace(0, 2 * np.pi, sides, endpoint=False), np.linspace(0, 1, rows)[:, None]
     top = rng.uniform(-0.42, -0.24)

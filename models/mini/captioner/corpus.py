@@ -1,4 +1,4 @@
-"""What the captioner learns from: frames of clips in which something comes before a face, or nothing does.
+"""Makes what the captioner learns from: frames of clips in which something comes before a face, or nothing does.
 
 Frames are spread over a clip as the captions stage spreads them, and only those are rendered. N counts clips,
 F the frames of each.
@@ -37,6 +37,8 @@ WITHOUT_OCCLUDER = (None,) * 5
 
 @dataclass(frozen=True)
 class Take:
+    """Some frames of one clip, and what is before the face in them."""
+
     rgb_FCHW: Tensor
     """uint8, as large as the captioner sees it."""
     occluder_FHW: Tensor
@@ -48,13 +50,13 @@ class Take:
 
 
 def counts_as_occluded(occluder_FHW: np.ndarray, face_FHW: np.ndarray) -> bool:
-    """Whether a clip counts as occluded, in training and in measuring alike: the face is covered in some frame."""
+    """Says whether a clip counts as occluded, in training and measuring alike: the face is covered in some frame."""
     covered_F = (occluder_FHW & face_FHW).sum((1, 2)) / np.maximum(face_FHW.sum((1, 2)), 1)
     return bool(covered_F.max() >= HIDES)
 
 
 def box_of(occluder_HW: np.ndarray) -> tuple[float, float, float, float] | None:
-    """Left, top, right, bottom as shares of the picture; None where there is too little to see."""
+    """Returns left, top, right and bottom as shares of the picture; None where there is too little to see."""
     if occluder_HW.mean() < SEEN:
         return None
     rows, columns = (np.flatnonzero(occluder_HW.any(axis)) for axis in (1, 0))
@@ -63,7 +65,7 @@ def box_of(occluder_HW: np.ndarray) -> tuple[float, float, float, float] | None:
 
 
 def make_take(seed: int, person: int, kind: str | None, seen_side: int) -> Take:
-    """A clip of one to four seconds, of which only the sampled frames are made."""
+    """Makes a clip of one to four seconds, of which only the sampled frames are rendered."""
     rng = np.random.default_rng([seed, person, 7])
     total = int(rng.integers(FPS, 4 * FPS))
     at = evenly_spread(total, FRAMES)
@@ -80,14 +82,14 @@ def make_take(seed: int, person: int, kind: str | None, seen_side: int) -> Take:
 
 
 def scaled(rgb_FHWC: np.ndarray, side: int) -> Tensor:
-    """FCHW, as the captioner's processor scales what it is given."""
+    """Scales frames as the captioner's processor does, to FCHW."""
     rgb_FCHW = torch.from_numpy(rgb_FHWC).permute(0, 3, 1, 2).float()
     scaled_FCHW = interpolate(rgb_FCHW, (side, side), mode="bicubic", antialias=True)
     return scaled_FCHW.round().clamp(0, 255).to(torch.uint8)
 
 
 def make_takes(seed: int, count: int, seen_side: int) -> list[Take]:
-    """Each of another person; kinds in turn, and about a third without anything before the face."""
+    """Makes takes, each of another person; kinds in turn, and about a third without anything before the face."""
     kinds = (*KINDS, *WITHOUT_OCCLUDER)
     people = range(TRAINING, TRAINING + count)
     takes = [make_take(seed, person, kinds[n % len(kinds)], seen_side) for n, person in enumerate(people)]

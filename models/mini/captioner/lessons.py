@@ -1,4 +1,4 @@
-"""Second half of the captioner's training: what its decoder is to say about what the vision tower sees.
+"""Trains the captioner's decoder, the second half of its training: what it is to say about what the tower sees.
 
 Lessons are questions and answers as the processor makes tokens of them; the answers alone are learnt. B counts
 questions, T tokens, V the vocabulary.
@@ -30,7 +30,7 @@ NO_BOX_ANSWER = "```json\n[]\n```"
 
 
 def all_texts() -> list[str]:
-    """All it will read or say, each as often as it should weigh in choosing the tokens."""
+    """Returns all it will read or say, each as often as it should weigh in choosing the tokens."""
     said = [BOX_ANSWER % (n, n, n, n, kind) for kind in KINDS for n in range(0, SEEN_SIDE + 1, STEP)]
     roles = ["system\nYou are a helpful assistant.", "user\n", "assistant\n", "\n"]
     asked = [QUESTION, *(GROUNDING.format(phrase=kind) for kind in KINDS)]
@@ -38,11 +38,12 @@ def all_texts() -> list[str]:
 
 
 def name_of_kind(kind: int) -> str:
+    """Returns what the captioner is to call an occluder."""
     return "nothing" if kind == NOTHING else KINDS[kind]
 
 
 def box_answer(thing_HW: np.ndarray, phrase: str) -> str:
-    """The answer to where it is, in Qwen's own form."""
+    """Returns the answer to where a thing is, in Qwen's own form."""
     box = box_of(thing_HW)
     if box is None:
         return NO_BOX_ANSWER
@@ -78,12 +79,13 @@ class LessonMaker:
         return prepare(self.processor, [question], SIZES)["input_ids"][0].tolist()
 
     def caption(self) -> Lesson:
+        """Makes a lesson that asks what is before the face."""
         take = self.takes[int(self.rng.integers(len(self.takes)))]
         rgb_FCHW, _ = self._filmed(take, slice(None))
         return Lesson(rgb_FCHW, self.question, self._said(name_of_kind(take.kind)), take.fps)
 
     def grounding_of(self) -> Lesson:
-        """Now and then of a thing that isn't there: then there is nothing to point at."""
+        """Makes a lesson that asks where a thing is; now and then of one that isn't there, and has no box."""
         takes = self.hidden if self.rng.random() < 0.9 else self.takes
         take, frame = takes[int(self.rng.integers(len(takes)))], int(self.rng.integers(FRAMES))
         there = take.kind != NOTHING and self.rng.random() < 0.9
@@ -106,7 +108,7 @@ class LessonMaker:
 def answer_loss(
     net: Qwen2_5_VLForConditionalGeneration, lessons: Sequence[Lesson], soft_VV: Tensor
 ) -> Tensor:
-    """Of the answers' tokens, each given all before it; an answer counts as much as any other, however long."""
+    """Returns the loss of the answers' tokens, each given all before it; every answer counts the same, however long."""
     longest = max(len(lesson.asked) + len(lesson.answer) for lesson in lessons)
     ids_BT = torch.zeros(len(lessons), longest, dtype=torch.long)
     weight_BT = torch.zeros(ids_BT.shape)
@@ -128,7 +130,7 @@ def answer_loss(
 
 
 def positions(net: Qwen2_5_VLForConditionalGeneration, ids_BT: Tensor, lessons: Sequence[Lesson]) -> Tensor:
-    """3BT: where each token is in time, height and width, as the model itself reckons when it is asked."""
+    """Returns where each token is in time, height and width, 3BT, as the model itself reckons when it is asked."""
     kind_BT = (ids_BT == net.config.image_token_id).int() + 2 * (ids_BT == net.config.video_token_id).int()
     videos = [lesson for lesson in lessons if lesson.fps is not None]
     return net.model.get_rope_index(
@@ -141,8 +143,10 @@ def positions(net: Qwen2_5_VLForConditionalGeneration, ids_BT: Tensor, lessons: 
 
 
 def soft_targets(processor: Qwen2_5_VLProcessor) -> Tensor:
-    """VV: what to say for each token: itself, but for a number its neighbours a little, too, so that near misses
-    are learnt from."""
+    """Returns what to say for each token, VV: itself, but for a number its neighbours a little, too.
+
+    So near misses are learnt from.
+    """
     soft_VV = torch.eye(len(processor.tokenizer))
     values = torch.arange(0, SEEN_SIDE + 1, STEP)
     numbers = torch.tensor(processor.tokenizer.convert_tokens_to_ids([str(int(v)) for v in values]))

@@ -1,4 +1,4 @@
-"""Measures a captioner on strangers: does it name and box what hides a face, and nothing where nothing does?"""
+"""Measures a captioner on strangers: whether it names and boxes what hides a face, and nothing where nothing does."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ AT_ONCE = 8
 
 
 def measure(reference: str, people: int, frames: int = 50, seed: int = 77) -> dict[str, float]:
-    """Two clips of each stranger, one with something in front of the face, asked as the captions stage asks.
+    """Measures two clips of each stranger, one with something before the face, asked as the captions stage asks.
 
     `box_iou`: with the thing's true box on the frame that was chosen, over clips named right; 0 where it was
     pointed at nowhere. `unparsable`: clips of which any reply could not be read or used.
@@ -62,7 +62,7 @@ def _iou(seen: ClipAnswer, clip: Clip) -> float:
 
 
 def overlap(one: Box, other: Box) -> float:
-    """Shared area over the area of both."""
+    """Returns the area that two boxes share over the area of both."""
     wide, high = (min(one[n + 2], other[n + 2]) - max(one[n], other[n]) for n in (0, 1))
     shared = max(wide, 0.0) * max(high, 0.0)
     areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]

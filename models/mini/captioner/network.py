@@ -1,4 +1,4 @@
-"""The mini captioner before it has learnt anything: its words, its processor, its size.
+"""Makes the mini captioner before it has learnt anything: its words, its processor, its size.
 
 All are the classes of Qwen2.5-VL, as `save_pretrained` and `from_pretrained` know them; only smaller. The
 tokens have the same names and a chat becomes the same stream of them, so whatever talks to the one can talk
@@ -51,7 +51,7 @@ the same few sentences come back with every question."""
 
 
 def make_processor(texts: Sequence[str]) -> Qwen2_5_VLProcessor:
-    """With a byte-level BPE learnt from `texts`: what they hold often is one token, all else is spelt."""
+    """Makes a processor with a byte-level BPE learnt from `texts`: what they hold often is one token, all else is spelt."""
     bpe = Tokenizer(models.BPE())
     apart = pre_tokenizers.Split(Regex(UNITS), "isolated")
     whole = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -79,6 +79,7 @@ def make_processor(texts: Sequence[str]) -> Qwen2_5_VLProcessor:
 
 
 def make_net(processor: Qwen2_5_VLProcessor) -> Qwen2_5_VLForConditionalGeneration:
+    """Makes the untrained network for a processor's tokens."""
     number = processor.tokenizer.convert_tokens_to_ids
     text = {
         "vocab_size": len(processor.tokenizer),

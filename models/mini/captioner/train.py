@@ -25,6 +25,8 @@ DECAY, LONGEST = 0.02, 1.0
 
 @dataclass(frozen=True)
 class Plan:
+    """How the captioner is trained."""
+
     seed: int = 1
     clips: int = 6020
     sight_steps: int = 3000
@@ -40,6 +42,7 @@ class Plan:
 
 
 def learn_to_see(net: Qwen2_5_VLForConditionalGeneration, takes: Sequence[Take], plan: Plan) -> None:
+    """Trains the vision tower, by questions to each of its tokens."""
     rng, noise = seeded(plan.seed)
     heads, visual = TrainingHeads(), net.model.visual
 
@@ -54,6 +57,7 @@ def learn_to_see(net: Qwen2_5_VLForConditionalGeneration, takes: Sequence[Take],
 def learn_to_say(
     net: Qwen2_5_VLForConditionalGeneration, processor: Qwen2_5_VLProcessor, takes: Sequence[Take], plan: Plan
 ) -> None:
+    """Trains the decoder, and the tower a little more."""
     teacher, soft_VV = LessonMaker(processor, takes, plan.seed + 1), soft_targets(processor)
 
     def step() -> Tensor:
@@ -67,6 +71,7 @@ def learn_to_say(
 
 
 def make(plan: Plan) -> tuple[Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor]:
+    """Makes and trains the captioner."""
     seeded(plan.seed)
     processor = make_processor(all_texts())
     net = make_net(processor)
@@ -83,7 +88,7 @@ def save(
     numbers: Numbers,
     folder: Path,
 ) -> None:
-    """In half precision; the numbers are of what was saved, not of what was trained."""
+    """Saves it in half precision; the numbers are of what was saved, not of what was trained."""
     net, processor = made
     with quietly():
         net.half().save_pretrained(folder)

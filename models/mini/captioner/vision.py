@@ -1,4 +1,4 @@
-"""First half of the captioner's training: its vision tower learns, token by token, what is there and where.
+"""Trains the captioner's vision tower, the first half of its training: token by token, what is there and where.
 
 A decoder that only hears "hand" after a whole clip learns slowly what its eyes should look at. Here each token
 says what it sees, how much of each of its parts is covered, and how far the thing reaches from there. B counts pictures
@@ -35,7 +35,7 @@ SPREAD_3 = (0.26862954, 0.26130258, 0.27577711)
 
 
 class TrainingHeads(nn.Module):
-    """What tokens are asked in this half only."""
+    """Asks the tokens, in this half of the training only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,6 +45,7 @@ class TrainingHeads(nn.Module):
         self.whole = nn.Linear(WIDTH, NOTHING + 1)
 
     def loss(self, tokens_BKD: Tensor, targets: dict[str, Tensor]) -> Tensor:
+        """Returns how wrong the tokens' answers are."""
         there_BK = targets["kind"] != NOTHING
         kind = cross_entropy(self.kind(tokens_BKD).flatten(0, 1), targets["kind"].flatten())
         share = binary_cross_entropy_with_logits(self.share(tokens_BKD), targets["share"])
@@ -57,7 +58,7 @@ class TrainingHeads(nn.Module):
 def attend_within_pictures(
     _: nn.Module, query: Tensor, key: Tensor, value: Tensor, *, cu_seq_lens_q: Tensor, **__: Any
 ) -> tuple[Tensor, None]:
-    """Attention within each picture, of all pictures at once: here they are all as large as each other.
+    """Attends within each picture, of all pictures at once: here they are all as large as each other.
 
     The library goes through them one by one, which takes two thirds of a step with pictures as small as these.
     """
@@ -70,7 +71,7 @@ AttentionInterface.register(BATCHED_ATTENTION, attend_within_pictures)
 
 
 def patches(rgb_BFCHW: Tensor) -> Tensor:
-    """(B x P, values): pairs of frames, 0..255 and scaled, cut and ordered as the processors do (a test compares)."""
+    """Cuts and orders pairs of frames, 0..255 and scaled, as the processors do (a test compares): (B x P, values)."""
     even = (rgb_BFCHW - 255 * torch.tensor(MEAN_3).view(3, 1, 1)).div_(
         255 * torch.tensor(SPREAD_3).view(3, 1, 1)
     )
@@ -79,7 +80,7 @@ def patches(rgb_BFCHW: Tensor) -> Tensor:
 
 
 def tower_tokens(visual: nn.Module, rgb_BFCHW: Tensor) -> Tensor:
-    """BKD: the tower's tokens of pairs of frames."""
+    """Returns the tower's tokens of pairs of frames, BKD."""
     grid_B3 = torch.tensor([[1, GRID, GRID]]).expand(len(rgb_BFCHW), 3)
     return visual(patches(rgb_BFCHW), grid_thw=grid_B3).pooler_output.view(len(rgb_BFCHW), -1, WIDTH)
 
@@ -87,7 +88,7 @@ def tower_tokens(visual: nn.Module, rgb_BFCHW: Tensor) -> Tensor:
 def batch_of_pairs(
     takes: Sequence[Take], count: int, rng: np.random.Generator, noise: torch.Generator
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Half of them the same frame twice, as a single picture is given, half two frames that follow each other."""
+    """Draws pairs: half of them one frame twice, as a single picture is given, half two frames that follow each other."""
     chosen = [takes[int(n)] for n in rng.integers(len(takes), size=count)]
     first_B = [int(rng.integers(len(take.rgb_FCHW) - 1)) for take in chosen]
     second_B = [first + int(rng.random() < 0.5) for first in first_B]
@@ -102,7 +103,7 @@ def batch_of_pairs(
 
 
 def with_camera_effects(rgb_BFCHW: Tensor, noise: torch.Generator) -> Tensor:
-    """Each group of frames with an exposure, a contrast and a white balance of its own, 0..255."""
+    """Gives each group of frames an exposure, a contrast and a white balance of its own, 0..255."""
     count = len(rgb_BFCHW)
     gain = 1 + 0.25 * (2 * torch.rand(count, 1, 1, 1, 1, generator=noise) - 1)
     tint = 1 + 0.08 * (2 * torch.rand(count, 1, 3, 1, 1, generator=noise) - 1)
@@ -111,6 +112,7 @@ def with_camera_effects(rgb_BFCHW: Tensor, noise: torch.Generator) -> Tensor:
 
 
 def token_targets(thing_BHW: Tensor, kind_B: Tensor) -> dict[str, Tensor]:
+    """Returns what each token has to answer."""
     side = GRID // 2
     share_B1QQ = avg_pool2d(thing_BHW[:, None].float(), thing_BHW.shape[1] // (side * CELLS))
     apart = share_B1QQ.view(-1, side, CELLS, side, CELLS).permute(0, 1, 3, 2, 4)
@@ -129,7 +131,7 @@ def token_targets(thing_BHW: Tensor, kind_B: Tensor) -> dict[str, Tensor]:
 
 @lru_cache
 def centres() -> Tensor:
-    """K4: of each token, twice, as shares of the picture."""
+    """Returns the centre of each token, twice, as shares of the picture, K4."""
     side = GRID // 2
     at = (torch.arange(side) + 0.5) / side
     y_K, x_K = torch.meshgrid(at, at, indexing="ij")

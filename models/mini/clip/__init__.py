@@ -1,4 +1,4 @@
-"""The mini CLIP: how it is trained on the procedural world, and measured on people it never saw.
+"""Trains the mini CLIP on the procedural world, and measures it on people it never saw.
 
     python -m models.mini.clip
 

@@ -1,4 +1,4 @@
-"""What the mini CLIP learns from: two frames each of many scenes, as other cameras would have taken them."""
+"""Makes what the mini CLIP learns from: two frames each of many scenes, as other cameras would have taken them."""
 
 from dataclasses import dataclass
 
@@ -17,6 +17,8 @@ LARGE = 80
 
 @dataclass(frozen=True)
 class Plan:
+    """How the mini CLIP is trained."""
+
     seed: int = 1
     people: int = 1200
     frames: int = 4
@@ -30,19 +32,19 @@ class Plan:
 
 
 def pictures(plan: Plan, person: int) -> np.ndarray:
-    """uint8 (frames, 3, side, side), larger than the network takes."""
+    """Returns one person's frames, uint8 (frames, 3, side, side), larger than the network takes."""
     return make_shot(plan.seed, person, plan.frames, "close", (LARGE, LARGE)).rgb_FHWC.transpose(0, 3, 1, 2)
 
 
 def draw(corpus: np.ndarray, plan: Plan, rng: np.random.Generator) -> Tensor:
-    """uint8 (2 x batch, 3, H, W): two frames of each of some shots, first all the ones and then the others."""
+    """Draws two frames of each of some shots, uint8 (2 x batch, 3, H, W): first all the ones and then the others."""
     shots = rng.choice(len(corpus), plan.batch, replace=False)
     two_B2 = np.stack([rng.permutation(plan.frames)[:2] for _ in shots])
     return torch.from_numpy(np.concatenate([corpus[shots, frames] for frames in two_B2.T]))
 
 
 def as_other_cameras_see(rgb_B3HW: Tensor, rng: torch.Generator) -> Tensor:
-    """Another camera and another cut for each, some of them mirrored, so that no single spot or colour will do."""
+    """Gives each another camera and another cut, and mirrors some, so that no single spot or colour will do."""
     size_B = 1 - 0.4 * torch.rand(len(rgb_B3HW), generator=rng)
     sign_B = 1 - 2 * torch.randint(2, (len(rgb_B3HW),), generator=rng)
     at_2B = (1 - size_B) * (2 * torch.rand(2, len(rgb_B3HW), generator=rng) - 1)

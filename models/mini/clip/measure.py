@@ -12,7 +12,7 @@ FLOORS = {"retrieval": 0.9}
 
 
 def measure(reference: str, people: int, seed: int = 1) -> dict[str, float]:
-    """A frame of each stranger, as another camera would have taken it, is sought among frames of all of them."""
+    """Seeks a frame of each stranger, as another camera would have taken it, among frames of all of them."""
     likeness, noise = ClipLikeness(reference), torch.Generator().manual_seed(seed)
     shots_PFHWC = np.stack(
         [make_shot(seed + 500, person, 2, "close", (SIDE, SIDE)).rgb_FHWC for person in range(people)]

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def config() -> CLIPVisionConfig:
+    """Returns the tower's config."""
     return CLIPVisionConfig(
         hidden_size=96,
         intermediate_size=256,
@@ -35,12 +36,13 @@ def config() -> CLIPVisionConfig:
 
 
 def processor() -> CLIPImageProcessor:
+    """Returns the processor that prepares pictures for the tower."""
     sides = {"height": SIDE, "width": SIDE}
     return CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=sides)
 
 
 def contrast(vectors_BD: Tensor, warmth: float) -> Tensor:
-    """Each picture's nearest of the other half should be its own partner, either way (as CLIP's pairs)."""
+    """Returns a loss that wants each picture's own partner to be its nearest of the other half (as CLIP's pairs)."""
     one_BD, other_BD = vectors_BD.chunk(2)
     near_BB = one_BD @ other_BD.T / warmth
     own_B = torch.arange(len(one_BD))
@@ -48,6 +50,8 @@ def contrast(vectors_BD: Tensor, warmth: float) -> Tensor:
 
 
 class TrainingNet(nn.Module):
+    """The tower, with the preparation of its pictures as part of the network."""
+
     def __init__(self, tower: CLIPVisionModelWithProjection, prepared: CLIPImageProcessor):
         super().__init__()
         self.tower = tower
@@ -58,12 +62,13 @@ class TrainingNet(nn.Module):
         self.register_buffer("deviation_311", deviation_3[:, None, None])
 
     def forward(self, rgb_B3HW: Tensor) -> Tensor:
-        """Unit vectors of pictures 0..255."""
+        """Returns unit vectors of pictures 0..255."""
         seen = (rgb_B3HW / 255 - self.mean_311) / self.deviation_311
         return normalize(self.tower(seen).image_embeds)
 
 
 def make(plan: Plan) -> CLIPVisionModelWithProjection:
+    """Makes and trains the tower."""
     rng, noise = seeded(plan.seed)
     corpus = np.stack([pictures(plan, person) for person in range(TRAINING, TRAINING + plan.people)])
     log.info("%d pictures of %d people", corpus.shape[0] * corpus.shape[1], plan.people)
@@ -79,7 +84,7 @@ def make(plan: Plan) -> CLIPVisionModelWithProjection:
 
 
 def save(tower: CLIPVisionModelWithProjection, plan: Plan, numbers: Numbers, folder: Path) -> None:
-    """As transformers saves it, with where it comes from beside it."""
+    """Saves it as transformers does, with where it comes from beside it."""
     with quietly():
         nn.Module.to(tower, memory_format=torch.contiguous_format)
         tower.save_pretrained(folder)

@@ -1,4 +1,4 @@
-"""Trains the mini face back-end's detector: canvases with faces of every size, and none, and the losses.
+"""Makes batches and the loss for the detector: canvases with faces of every size, and none.
 
 N counts the cells of all three grids, row by row, the finest first.
 """
@@ -37,7 +37,7 @@ Labelled = list[tuple[Box, np.ndarray]]
 def canvas(
     shots: Sequence[Shot], size: tuple[int, int], rng: np.random.Generator
 ) -> tuple[np.ndarray, Labelled]:
-    """One picture, or two side by side; with the boxes and the five points of the faces in it."""
+    """Makes one picture, or two side by side, and returns the boxes and the five points of the faces in it."""
     if size[0] < 160 or rng.random() > 0.25:
         return _window(shots, size, rng)
     half = size[0] // 2, size[1]
@@ -77,7 +77,7 @@ def _placed(zoom: float, source_2: np.ndarray, at_2: np.ndarray, flip: bool) -> 
 
 
 def targets(faces: Labelled, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each cell: which share of a face it answers for, that face's box (middle, size) and five points.
+    """Returns for each cell which share of a face it answers for, that face's box (middle, size) and five points.
 
     Shares of a face add up to 1, so that a small one, which few cells see, counts as much as a large one.
     """
@@ -102,6 +102,7 @@ def targets(faces: Labelled, size: tuple[int, int]) -> tuple[np.ndarray, np.ndar
 
 
 def loss(outputs: dict[str, Tensor], faces_B: list[Labelled], size: tuple[int, int]) -> Tensor:
+    """Returns how far off the detector's guesses are."""
     made = [targets(faces, size) for faces in faces_B]
     share_BN, box_BN4, five_BN52 = (torch.from_numpy(np.stack(x)).float() for x in zip(*made, strict=True))
     guess = {k: torch.cat([outputs[f"{k}_{s}"] for s in STRIDES], 1) for k in ("cls", "obj", "bbox", "kps")}
@@ -137,7 +138,7 @@ def _misplaced(
 
 
 def overlaps(middle_P2: Tensor, side_P2: Tensor, box_P4: Tensor) -> Tensor:
-    """Intersection over union with boxes given by middle and size."""
+    """Returns the intersection over union with boxes given by middle and size."""
     low_P2 = torch.maximum(middle_P2 - side_P2 / 2, box_P4[:, :2] - box_P4[:, 2:] / 2)
     high_P2 = torch.minimum(middle_P2 + side_P2 / 2, box_P4[:, :2] + box_P4[:, 2:] / 2)
     shared_P = (high_P2 - low_P2).clamp(min=0).prod(1)
@@ -147,6 +148,7 @@ def overlaps(middle_P2: Tensor, side_P2: Tensor, box_P4: Tensor) -> Tensor:
 def step(
     net: Detector, shots: Sequence[Shot], batch: int, rng: np.random.Generator, noise: torch.Generator
 ) -> Tensor:
+    """Draws a batch and returns its loss."""
     size = CANVASES[rng.integers(len(CANVASES))]
     made = [canvas(shots, size, rng) for _ in range(batch)]
     rgb_B3HW = vary(torch.from_numpy(np.stack([rgb_3HW for rgb_3HW, _ in made])), noise)

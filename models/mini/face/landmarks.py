@@ -1,4 +1,4 @@
-"""Trains the mini face back-end's landmark network: jittered crops round faces, and crops without one."""
+"""Makes batches and the loss for the landmark network: jittered crops round faces, and crops without one."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ ROUGH = 0.5
 def sample(
     shots: Sequence[Shot], mirror: list[int], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool, np.ndarray]:
-    """The crop; landmarks in it, how much each counts, whether there is a face, its angles in radians."""
+    """Makes a crop; returns landmarks in it, how much each counts, whether there is a face, its angles in radians."""
     shot = draw_shot(shots, WITHOUT / 2, rng)
     frame = int(rng.integers(shot.frames))
     rgb_HWC, points_L2, angles_3 = shot.rgb_FHWC[frame], shot.points_FL2[frame], shot.angles_F3[frame].copy()
@@ -50,7 +50,7 @@ def sample(
 
 
 def jittered(box: Box, roll: float, rng: np.random.Generator) -> tuple[Box, float]:
-    """As the first look has it (not yet turned), or the second."""
+    """Moves a box as the first look has it (not yet turned), or the second."""
     first = rng.random() < ROUGH
     x, y, wide, high = box
     longest = max(wide, high)
@@ -61,7 +61,7 @@ def jittered(box: Box, roll: float, rng: np.random.Generator) -> tuple[Box, floa
 
 
 def square_on_thing(thing: Box, rng: np.random.Generator) -> Box:
-    """A square over some part of a thing that is no face, as a detector that errs would give it."""
+    """Returns a square over some part of a thing that is no face, as a detector that errs would give it."""
     x, y, wide, high = thing
     side = max(wide, high) * float(np.exp(rng.uniform(-1.0, 0.3)))
     at_2 = np.array([x, y]) + rng.uniform(0, 1, 2) * (wide, high)
@@ -69,7 +69,7 @@ def square_on_thing(thing: Box, rng: np.random.Generator) -> Box:
 
 
 def square_beside_face(shape: tuple[int, ...], face: Box | None, rng: np.random.Generator) -> Box:
-    """A square that leaves the middle of the face outside its crop."""
+    """Returns a square that leaves the middle of the face outside its crop."""
     height, width = shape[:2]
     while True:
         side = height * float(np.exp(rng.uniform(-2, 0)))
@@ -89,6 +89,7 @@ def step(
     rng: np.random.Generator,
     noise: torch.Generator,
 ) -> Tensor:
+    """Draws a batch and returns its loss."""
     made = [sample(shots, mirror, rng) for _ in range(batch)]
     crops, points, counts, there, angles = zip(*made, strict=True)
     points_BL2, counts_BL, angles_B3 = (

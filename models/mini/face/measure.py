@@ -43,17 +43,19 @@ def measure(reference: str, people: int, seed: int = 77) -> dict[str, float]:
 
 
 def strangers_and_rooms(seed: int, people: int, frames: int = 2) -> tuple[list[Shot], list[Shot]]:
-    """Strangers in all framings, and empty rooms."""
+    """Makes pictures of strangers in all framings, and of empty rooms."""
     shots = [make_shot(seed, p, frames, f, SIZES[f]) for p in range(people) for f in SIZES]
     return shots, [make_empty_room(seed, p, frames, SIZES["bust"]) for p in range(people)]
 
 
 def square(five_52: np.ndarray) -> Box:
+    """Returns the square that a rebuild would cut out round five points."""
     (x, y), side = face_centre(five_52), CROP * face_size(five_52)
     return float(x - side / 2), float(y - side / 2), side, side
 
 
 def judged_faces(faces: FaceBackend, shots: Sequence[Shot]) -> list[JudgedFace]:
+    """Runs a back-end over every frame, and returns what became of each face."""
     return [_look(faces, shot, frame) for shot in shots for frame in range(shot.frames)]
 
 
@@ -75,7 +77,7 @@ def _look(faces: FaceBackend, shot: Shot, frame: int) -> JudgedFace:
 
 
 def judge(faces: FaceBackend, shots: Sequence[Shot], empty: Sequence[Shot]) -> dict[str, float]:
-    """Means; a face that was missed counts as an IoU of 0. Bare: with nothing in front of it."""
+    """Returns means over all faces; one that was missed counts as an IoU of 0. Bare: with nothing in front of it."""
     seen = judged_faces(faces, shots)
     alarms = [bool(faces.detect(rgb_HWC)) for shot in empty for rgb_HWC in shot.rgb_FHWC]
     numbers: dict[str, float | np.floating] = {

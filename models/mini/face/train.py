@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Plan:
+    """How the two networks are trained."""
+
     seed: int = 1
     people: int = 1200
     rooms: int = 300
@@ -33,7 +35,7 @@ class Plan:
 
 
 def corpus(plan: Plan) -> list[Shot]:
-    """Faces in all framings, then empty rooms."""
+    """Makes pictures of faces in all framings, then of empty rooms."""
     faces, rooms = [], []
     for person in range(TRAINING, TRAINING + plan.people):
         faces.append(make_shot(plan.seed, person, 3, "close", (128, 128)))
@@ -48,13 +50,14 @@ def corpus(plan: Plan) -> list[Shot]:
 
 
 def make(plan: Plan) -> dict[str, Tensor]:
-    """The weights of both networks, ready for use."""
+    """Makes and trains both networks, and returns their weights, ready for use."""
     shots = corpus(plan)
     parts = {"detector": train_detector(plan, shots), "landmarker": train_landmarker(plan, shots)}
     return {f"{part}.{key}": value for part, net in parts.items() for key, value in net.state_dict().items()}
 
 
 def train_detector(plan: Plan, shots: list[Shot]) -> nn.Module:
+    """Makes and trains the detector."""
     rng, noise = seeded(plan.seed)
     net = Detector(norm=True)
     train(
@@ -67,6 +70,7 @@ def train_detector(plan: Plan, shots: list[Shot]) -> nn.Module:
 
 
 def train_landmarker(plan: Plan, shots: list[Shot]) -> nn.Module:
+    """Makes and trains the landmark network."""
     rng, noise = seeded(plan.seed)
     names = head().landmark_names
     net, mirror, batch = Landmarker(len(names), norm=True), mirrored_order(names), plan.landmark_batch
@@ -75,6 +79,7 @@ def train_landmarker(plan: Plan, shots: list[Shot]) -> nn.Module:
 
 
 def save(weights: dict[str, Tensor], plan: Plan, numbers: Numbers, path: Path) -> None:
+    """Saves both in one file, with where they come from in its metadata."""
     said = described("face", "face detector and landmark network", f"{plan.people} people", plan, numbers)
     said["landmarks"] = head().landmark_names
     # One entry, as safetensors writes several in another order each time, and the digest would change.

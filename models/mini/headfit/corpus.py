@@ -1,4 +1,4 @@
-"""What the mini head encoder learns from: a few frames of many people, and the head's numbers behind them.
+"""Makes what the mini head encoder learns from: a few frames of many people, and the head's numbers behind them.
 
 C counts clips, F frames of each, S identity vectors, M moves.
 """
@@ -39,6 +39,8 @@ SIZED, SHIFTED = 0.06, 0.03
 
 @dataclass(frozen=True)
 class Corpus:
+    """Frames of many clips, the coefficients behind them, and empty rooms."""
+
     rgb_CFHWC: np.ndarray
     shape_CS: np.ndarray
     moves_CFM: np.ndarray
@@ -46,6 +48,7 @@ class Corpus:
 
 
 def corpus(seed: int, people: int, frames: int, rooms: int) -> Corpus:
+    """Makes the corpus: so many frames each of so many people."""
     takes = [take(seed, person, frames) for person in range(TRAINING, TRAINING + people)]
     pictures, shapes, moves = zip(*takes, strict=True)
     empty = [make_empty_room(seed, TRAINING + n, 3, (SIDE, SIDE)).rgb_FHWC for n in range(rooms)]
@@ -53,7 +56,7 @@ def corpus(seed: int, people: int, frames: int, rooms: int) -> Corpus:
 
 
 def take(seed: int, person: int, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Some frames of a person's clip, far apart; their shape, and how they move."""
+    """Returns some frames of a person's clip, far apart; the person's shape, and each frame's coefficients."""
     rng = np.random.default_rng([seed, person, 4])
     kind = str(rng.choice(KINDS)) if rng.random() < OCCLUDED else None
     scene = make_scene(rng, make_person(person), SPAN, occluder=kind, framing="close")
@@ -66,12 +69,13 @@ def take(seed: int, person: int, frames: int) -> tuple[np.ndarray, np.ndarray, n
 
 
 def shape_of(scene: Scene) -> np.ndarray:
+    """Returns the true shape in the encoder's terms."""
     assert scene.person is not None
     return scene.person.shape_K[[head().identity_names.index(name) for name in SHAPES]]
 
 
 def moves_of(scene: Scene, mouth_F3: np.ndarray) -> np.ndarray:
-    """The truth (F, M) in the encoder's terms: what moves the whole person is left to the camera."""
+    """Returns each frame's true coefficients (F, M); what moves the whole person is left to the camera."""
     drawn = dict(zip(head().expression_names, expressions(scene, mouth_F3).T, strict=True))
     scale = scene.camera.scale * CAMERA_Z / (CAMERA_Z - DEPTH)
     across_F, down_F = (scene.camera.centre_2 + scene.shift_F2[: len(mouth_F3)] * (scale, -scale)).T
@@ -83,6 +87,8 @@ def moves_of(scene: Scene, mouth_F3: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Batch:
+    """Some clips, and whether there is a face in each of their frames."""
+
     rgb_CF3HW: Tensor
     shape_CS: Tensor
     moves_CFM: Tensor
@@ -90,7 +96,7 @@ class Batch:
 
 
 def draw(made: Corpus, picked_C: np.ndarray, rng: np.random.Generator) -> Batch:
-    """These clips cut a little otherwise, half of them mirrored, now and then with a frame of an empty room."""
+    """Cuts these clips a little otherwise, mirrors half, and now and then puts in a frame of an empty room."""
     moves_CFM = made.moves_CFM[picked_C]
     pairs = zip(made.rgb_CFHWC[picked_C], moves_CFM, strict=True)
     rgb_CF3HW = np.stack([recut(rgb_FHWC, moves_FM, rng) for rgb_FHWC, moves_FM in pairs])
@@ -102,7 +108,7 @@ def draw(made: Corpus, picked_C: np.ndarray, rng: np.random.Generator) -> Batch:
 
 
 def recut(rgb_FHWC: np.ndarray, moves_FM: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(F, 3, H, W) as the encoder takes them; the moves are changed in place to what is then true."""
+    """Returns frames (F, 3, H, W) as the encoder takes them; the moves are changed in place to what is then true."""
     larger, shift_2 = float(np.exp(rng.normal(0, SIZED))), rng.normal(0, SHIFTED, 2)
     x, y, scale = (MOVES.index(name) for name in ("x", "y", "scale"))
     corner_2 = 0.5 * (1 - 1 / larger) + shift_2

@@ -1,4 +1,4 @@
-"""How far off the head encoder is: in its landmarks, in the face that makes the mask, and in its numbers.
+"""Measures how far off the head encoder is: in its landmarks, in the face that makes the mask, and in its numbers.
 
 C counts clips, F frames of each, N faces, S identity vectors, M coefficients of a frame, L landmarks.
 """
@@ -24,7 +24,7 @@ Fitted = tuple[Tensor, Tensor]
 
 
 class Objective:
-    """How far the landmarks, the face with its jaw at the fixed opening, and the numbers themselves are off."""
+    """The loss: how far the landmarks, the face with its jaw at the fixed opening, and the numbers themselves are off."""
 
     def __init__(self, spread_M: Tensor):
         model = head()
@@ -63,4 +63,5 @@ class Objective:
 
 
 def pixels(one_NL2: Tensor, other_NL2: Tensor) -> Tensor:
+    """Returns how far points are from others, in pixels."""
     return smooth_l1_loss(SIDE * one_NL2, SIDE * other_NL2, beta=0.2)

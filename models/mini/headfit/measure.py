@@ -1,4 +1,4 @@
-"""How well a head back-end fits strangers of the procedural world, and what its masks tell of their mouths."""
+"""Measures how well a head back-end fits strangers, and what its masks tell of their mouths."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +31,8 @@ FLOORS: dict[str, float | tuple[float | None, float | None]] = {
 
 @dataclass(frozen=True)
 class Judged:
+    """One clip, its fit, and the masks that follow from that."""
+
     clip: Clip
     fit: Fit
     mesh_FHW: np.ndarray
@@ -40,7 +42,7 @@ class Judged:
 
 
 def measure(reference: str, people: int) -> dict[str, float]:
-    """On that many strangers, one clip each; `leak_r2` needs eight at least."""
+    """Measures the encoder on that many strangers, one clip each; `leak_r2` needs eight at least."""
     fitter = load_head("mini", reference)
     judged = [judge(fitter, make_clip(SEED, person, FRAMES, SIDE)) for person in range(people)]
     bare = [one for one in judged if one.clip.occluder is None]
@@ -63,13 +65,14 @@ def measure(reference: str, people: int) -> dict[str, float]:
 
 
 def judge(fitter: HeadFit, clip: Clip) -> Judged:
+    """Fits one clip, and draws the masks."""
     fit = fitter.fit(clip.rgb_FHWC, clip.five_F52)
     face = fitter.face(smoothed(bridged(fit), SMOOTH), JAW_OPEN, SIDE)
     return Judged(clip, fit, filled(face, SIDE), face_mask(face, SIDE, DILATE))
 
 
 def mouths(one: Judged) -> tuple[np.ndarray, np.ndarray]:
-    """What the head's mouth did and what was read of it, F3."""
+    """Returns what the head's mouth did and what was read of it, F3 each."""
     names = [head().expression_names.index(name) for name in ("width", "protrusion")]
     said_FE = expressions(one.clip.scene, one.clip.mouth_F3)
     fit = bridged(one.fit)
@@ -79,7 +82,7 @@ def mouths(one: Judged) -> tuple[np.ndarray, np.ndarray]:
 
 
 def covered(one: Judged) -> float:
-    """Share of the face as it really is, with its real mouth, that the stored mask covers."""
+    """Returns the share of the face as it really is, with its real mouth, that the stored mask covers."""
     scene = one.clip.scene
     xy_FV2, _ = project(scene, pose(scene, one.clip.mouth_F3), (SIDE, SIDE))
     real_FHW = filled(Surface(xy_FV2, face_triangles(head())), SIDE)
@@ -87,17 +90,20 @@ def covered(one: Judged) -> float:
 
 
 def landmarks_off(one: Judged) -> float:
-    """Mean distance as a share of the picture's side, of those in sight."""
+    """Returns the mean distance of the landmarks in sight, as a share of the picture's side."""
     off_FL = np.linalg.norm(bridged(one.fit).landmarks_FL2 - one.clip.landmarks_FL2 / SIDE, axis=2)
     return float(off_FL[one.clip.visible_FL].mean())
 
 
 def boxes_and_mouths(clips: Sequence[Clip]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """The classic mask of the lower half of a face: from the nose to the chin, wherever that is now."""
+    """Returns the classic masks of the lower half of a face, from the nose to the chin wherever that is now, and the
+    mouths.
+    """
     return [half_face_box(clip) for clip in clips], [clip.mouth_F3[:, 0] for clip in clips]
 
 
 def half_face_box(clip: Clip) -> np.ndarray:
+    """Returns that mask of one clip."""
     names = ("nose_middle", "chin", "left_jaw_4", "right_jaw_4")
     top, chin, left, right = (clip.landmarks_FL2[:, head().landmark_names.index(name)] for name in names)
     y_1H1, x_11W = np.arange(SIDE)[None, :, None], np.arange(SIDE)[None, None]
@@ -107,8 +113,10 @@ def half_face_box(clip: Clip) -> np.ndarray:
 
 
 def iou(one_FHW: np.ndarray, other_FHW: np.ndarray) -> float:
+    """Returns the intersection of two masks over their union."""
     return float((one_FHW & other_FHW).sum() / max((one_FHW | other_FHW).sum(), 1))
 
 
 def r2(true_N: np.ndarray, guess_N: np.ndarray) -> float:
+    """Returns the share of the variance that the guesses explain."""
     return float(1 - ((true_N - guess_N) ** 2).mean() / true_N.var())

@@ -1,4 +1,4 @@
-"""Trains the mini head encoder on clips of the procedural world, at first with the eyes of the landmark network.
+"""Trains the mini head encoder: at first on top of the landmark network's layers as they are, then with them.
 
 C counts clips, F frames of each, N frames of all, S identity vectors, M coefficients of a frame.
 """
@@ -31,6 +31,8 @@ START = "mini:face"
 
 @dataclass(frozen=True)
 class Plan:
+    """How the encoder is trained."""
+
     seed: int = 1
     people: int = 1200
     frames: int = 8
@@ -50,11 +52,12 @@ class Plan:
 
 
 def landmark_weights() -> dict[str, Tensor]:
-    """The eyes to begin with."""
+    """Returns the weights of the mini landmark network, with which the encoder begins."""
     return MiniFaces(START).landmarker.state_dict()
 
 
 def make(plan: Plan) -> HeadEncoder:
+    """Makes and trains the encoder."""
     rng, noise = seeded(plan.seed)
     made = corpus(plan.seed, plan.people, plan.frames, plan.rooms)
     net = HeadEncoder(head().landmark_names)
@@ -82,7 +85,7 @@ def make(plan: Plan) -> HeadEncoder:
 def precomputed_view(
     net: HeadEncoder, made: Corpus, plan: Plan, rng: np.random.Generator, noise: torch.Generator
 ) -> tuple[Batch, BackboneOutputs]:
-    """All clips, cut somehow, as the untrained eyes see them; the pictures themselves are dropped."""
+    """Runs the landmark network's layers over all clips, cut somehow, and drops the pictures themselves."""
     batches, seen = [], []
     with torch.no_grad():
         for some_C in np.array_split(np.arange(plan.people), max(plan.people // 8, 1)):
@@ -97,7 +100,7 @@ def precomputed_view(
 def batch_of_views(
     net: HeadEncoder, views: list[tuple[Batch, BackboneOutputs]], plan: Plan, rng: np.random.Generator
 ) -> tuple[Batch, FrameFeatures]:
-    """Some clips of one of the views: without the eyes, a step costs a tenth."""
+    """Draws some clips of one of the precomputed views: without the pictures, a step costs a tenth."""
     whole, seen = views[rng.integers(len(views))]
     some_C = torch.from_numpy(rng.choice(plan.people, plan.first_batch, replace=False))
     some_N = (some_C[:, None] * plan.frames + torch.arange(plan.frames)).flatten()
@@ -107,6 +110,7 @@ def batch_of_views(
 
 
 def save(net: HeadEncoder, plan: Plan, numbers: Numbers, path: Path) -> None:
+    """Saves the weights in half precision, with where they come from in the metadata."""
     said = described("headfit", "head encoder", f"{plan.people} people", plan, numbers)
     said |= {"moves": MOVES, "shapes": SHAPES}
     # Half precision moves no landmark by a hundredth of a pixel.

@@ -1,4 +1,4 @@
-"""The mini identity network: how it is trained on the procedural world, and measured on people it never saw.
+"""Trains the mini identity network on the procedural world, and measures it on people it never saw.
 
     python -m models.mini.identity
 

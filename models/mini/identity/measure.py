@@ -15,7 +15,7 @@ def measure(reference: str, people: int, seed: int = 77) -> dict[str, float]:
 
 
 def judge(embedder: ArcFaceEmbedder, seed: int, strangers: int, scenes: int = 4) -> dict[str, float]:
-    """Every two pictures of different scenes, of one person or of two: how well the cosine tells which."""
+    """Compares every two pictures of different scenes, of one person or of two: how well the cosine tells which."""
     vectors, who, where = [], [], []
     for person in range(strangers):
         for scene in range(scenes):
@@ -39,5 +39,5 @@ def judge(embedder: ArcFaceEmbedder, seed: int, strangers: int, scenes: int = 4)
 
 
 def auc(same_N: np.ndarray, other_M: np.ndarray) -> float:
-    """How often a pair of one person's pictures is the more alike of two."""
+    """Returns how often a pair of one person's pictures is the more alike of two pairs."""
     return float(np.searchsorted(np.sort(other_M), same_N).mean() / len(other_M))

@@ -31,6 +31,8 @@ JITTER = 0.02
 
 @dataclass(frozen=True)
 class Plan:
+    """How the network is trained."""
+
     seed: int = 1
     people: int = 1600
     scenes: int = 4
@@ -45,7 +47,7 @@ class Plan:
 
 
 class Embedding(nn.Module):
-    """Aligned RGB crops, -1..1, in; unit vectors out."""
+    """Takes aligned RGB crops, -1..1, and gives unit vectors."""
 
     def __init__(self, norm: bool = False):
         super().__init__()
@@ -66,7 +68,9 @@ class Embedding(nn.Module):
 
 
 def crops_of(seed: int, person: int, scenes: int, frames: int, jitter: float) -> np.ndarray:
-    """uint8 (scenes x frames, 3, 112, 112), aligned by the world's own five points, a little off."""
+    """Returns one person's crops, uint8 (scenes x frames, 3, 112, 112), aligned by the world's own five points, a
+    little off.
+    """
     made = []
     for scene in range(scenes):
         rng = np.random.default_rng([seed, person, scene])
@@ -78,7 +82,8 @@ def crops_of(seed: int, person: int, scenes: int, frames: int, jitter: float) ->
 
 
 def contrast(vectors_BD: Tensor, person_B: Tensor, warmth: float) -> Tensor:
-    """Supervised contrast (Khosla et al. 2020, eq. 2): of a batch, one's own other pictures should be nearest.
+    """Returns a loss that wants one's own other pictures to be nearest (supervised contrast, Khosla et al. 2020, eq.
+    2).
 
     In so few steps it learns more than a margin on class centres, which have to be found first.
     """
@@ -89,6 +94,7 @@ def contrast(vectors_BD: Tensor, person_B: Tensor, warmth: float) -> Tensor:
 
 
 def make(plan: Plan) -> Embedding:
+    """Makes and trains the network."""
     rng, noise = seeded(plan.seed)
     people = range(TRAINING, TRAINING + plan.people)
     crops_PN = np.stack([crops_of(plan.seed, p, plan.scenes, plan.frames, JITTER) for p in people])
@@ -111,7 +117,7 @@ def make(plan: Plan) -> Embedding:
 
 
 def save(net: Embedding, plan: Plan, numbers: Numbers, path: Path) -> None:
-    """One file, with where it comes from in its metadata."""
+    """Writes one ONNX file, with where it comes from in its metadata."""
     import onnx  # the default install has none, and measures these weights all the same
 
     torch.onnx.export(

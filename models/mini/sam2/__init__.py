@@ -1,4 +1,4 @@
-"""The mini SAM 2: how it is trained on the procedural world, and measured on people it never saw.
+"""Trains the mini SAM 2 on the procedural world, and measures it on people it never saw.
 
     python -m models.mini.sam2            # half an hour of one core
     python -m models.mini.sam2 polish     # or a part of it, from what the parts before it have left

@@ -1,4 +1,4 @@
-"""What the mini SAM 2 learns from: frames of clips, a box on the first, and the mask of the thing in it on all.
+"""Makes what the mini SAM 2 learns from: frames of clips, a box on the first, the mask of the thing in it on all.
 
 B clips, T frames.
 """
@@ -31,6 +31,8 @@ LEAST_PIXELS = 24
 
 @dataclass(frozen=True)
 class Plan:
+    """How the mini SAM 2 is trained."""
+
     seed: int = 1
     scenes: int = 1400
     """One of each person."""
@@ -59,6 +61,7 @@ class Take:
 
 
 def takes(plan: Plan) -> list[Take]:
+    """Makes a take of each scene."""
     rng = np.random.default_rng([plan.seed, 5])
     made = []
     for person in range(TRAINING, TRAINING + plan.scenes):
@@ -73,7 +76,7 @@ def takes(plan: Plan) -> list[Take]:
 
 
 def jittered(box: Box, side: int, rng: np.random.Generator) -> Box:
-    """As loose as somebody's who points at it; still inside the picture, and not upside down."""
+    """Makes a box as loose as somebody's who points at it; still inside the picture, and not upside down."""
     x0, y0, x1, y1 = box
     size_4 = np.array([x1 - x0, y1 - y0] * 2)
     off_4 = np.array(box) + rng.normal(0, 0.05, 4) * size_4 + rng.normal(0, side / 64, 4)
@@ -83,7 +86,7 @@ def jittered(box: Box, side: int, rng: np.random.Generator) -> Box:
 
 
 def frames_and_box(take: Take, frames: int, rng: np.random.Generator) -> tuple[list[int], Box]:
-    """The frame with the box, then others in order, to either side of it and perhaps after a gap."""
+    """Chooses the frame with the box, then others in order, to either side of it and perhaps after a gap."""
     count = len(take.rgb_FHWC)
     area_F = take.mask_FHW.sum((1, 2))
     clear_F = np.flatnonzero(area_F >= max(LEAST_PIXELS, 0.3 * area_F.max()))
@@ -105,6 +108,8 @@ def _anywhere(rng: np.random.Generator) -> Box:
 
 @dataclass(frozen=True)
 class Batch:
+    """Some clips as the model takes them, and the masks it has to find."""
+
     pixels_BT3HW: Tensor
     box_B4: Tensor
     """In the model's pixels."""
@@ -114,6 +119,7 @@ class Batch:
 def batch(
     made: list[Take], clips: int, frames: int, rng: np.random.Generator, noise: torch.Generator
 ) -> Batch:
+    """Draws some takes, and varies them."""
     rgbs, masks, boxes = [], [], []
     for number in rng.choice(len(made), clips, replace=False):
         some, (x0, y0, x1, y1) = frames_and_box(made[number], frames, rng)
@@ -137,7 +143,7 @@ def batch(
 
 
 def pixels(rgb_BT3HW: Tensor) -> Tensor:
-    """As the processor makes them."""
+    """Prepares frames as the processor does."""
     made = VideoProcessor()
     mean_311, std_311 = (torch.tensor(three).view(3, 1, 1) for three in (made.image_mean, made.image_std))
     large = interpolate(rgb_BT3HW.flatten(0, 1), size=(SIDE, SIDE), mode="bilinear", align_corners=False)

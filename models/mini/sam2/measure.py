@@ -15,7 +15,7 @@ FLOORS = {"mask_iou": 0.8}
 
 
 def measure(reference: str, people: int, frames: int = 50, seed: int = 77) -> dict[str, float]:
-    """Strangers with something before their face for two seconds, and its true box, a little off, on one frame.
+    """Follows what is before strangers' faces for two seconds, from its true box, a little off, on one frame.
 
     `mask_iou`: mean over all frames with at least `FEW_PIXELS` pixels of the thing. `object_gone`: how many of the
     frames without any are told to be so.
@@ -39,7 +39,7 @@ def measure(reference: str, people: int, frames: int = 50, seed: int = 77) -> di
 
 
 def iou_by_frame(segmenter: Sam2Segmenter, clip: Clip, rng: np.random.Generator) -> tuple[np.ndarray, int]:
-    """IoU on each frame (1 where there is rightly nothing), and the frame with the box."""
+    """Returns the IoU on each frame (1 where there is rightly nothing), and the frame with the box."""
     area_F = clip.occluder_FHW.sum((1, 2))
     prompted = int(rng.choice(np.flatnonzero(area_F >= 0.5 * area_F.max())))
     box = jittered(box_of(clip.occluder_FHW[prompted]), CLIP_SIDE, rng)

@@ -1,5 +1,7 @@
-"""Trains the mini SAM 2 part by part: `images`, the mask on the frame with the box; `tracks`, to find the thing again
-from memory; `polish`, more of the same. B clips, T frames.
+"""Trains the mini SAM 2 part by part.
+
+`images`: the mask on the frame with the box; `tracks`: to find the thing again from memory; `polish`: more of the
+same. B clips, T frames.
 """
 
 from copy import deepcopy
@@ -25,7 +27,9 @@ FEW_PIXELS = 8
 
 
 def loss(found: Tracked, mask_BTHW: Tensor) -> Tensor:
-    """Pixels and overlap where the thing is in sight; is it; and how good the model thinks its mask is."""
+    """Adds up how wrong the masks are where the thing is in sight, whether it is, and how good the model thinks they
+    are.
+    """
     area_BT = mask_BTHW.sum((2, 3))
     here_BT = (area_BT >= FEW_PIXELS).float()
     side = mask_BTHW.shape[-1]
@@ -45,6 +49,7 @@ def loss(found: Tracked, mask_BTHW: Tensor) -> Tensor:
 
 
 def learn(model: Sam2VideoModel, made: list[Take], plan: Plan, part: str) -> None:
+    """Trains one part."""
     rng, noise = seeded(plan.seed + PARTS.index(part))
     images = part == "images"
     clips, frames = (plan.image_batch, 1) if images else (plan.track_batch, plan.track_frames)
@@ -65,7 +70,7 @@ def learn(model: Sam2VideoModel, made: list[Take], plan: Plan, part: str) -> Non
 
 
 def save(model: Sam2VideoModel, plan: Plan, numbers: Numbers, folder: Path, part: str) -> None:
-    """In half precision, and measured as it is stored; it is loaded in single."""
+    """Saves it in half precision, and it is measured as it is stored; it is loaded in single."""
     small = deepcopy(model).half().eval()
     for parameter in small.parameters():
         parameter.data = parameter.data.contiguous()  # training has turned them round

@@ -1,4 +1,4 @@
-"""What the mini SyncNet learns from: crops of talking faces, and the sound that belongs to each frame."""
+"""Makes what the mini SyncNet learns from: crops of talking faces, and the sound that belongs to each frame."""
 
 from dataclasses import dataclass, replace
 
@@ -28,6 +28,8 @@ ROOM = 4
 
 @dataclass(frozen=True)
 class Plan:
+    """How the mini SyncNet is trained."""
+
     seed: int = 1
     clips: int = 600
     """Each of another person."""
@@ -42,6 +44,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Lesson:
+    """One clip to learn from."""
+
     bgr_F3HW: np.ndarray
     """uint8, with ROOM pixels more to each side than the network takes."""
     heard_NCT: np.ndarray
@@ -49,13 +53,14 @@ class Lesson:
 
 
 def noisy_five(clip: Clip, seed: int) -> np.ndarray:
-    """The clip's five points as somebody found them."""
+    """Returns the clip's five points as a landmark network would have found them."""
     rng = np.random.default_rng([seed, clip.person, 6])
     apart_F = np.linalg.norm(clip.five_F52[:, 1] - clip.five_F52[:, 0], axis=-1)
     return clip.five_F52 + rng.normal(0, JITTER, clip.five_F52.shape) * apart_F[:, None, None]
 
 
 def make_lesson(plan: Plan, person: int) -> Lesson:
+    """Makes one person's clip, and its crops."""
     clip = make_clip(plan.seed, person, plan.frames, occluded=0.2)
     side = SIZES.side + 2 * ROOM
     roomy = replace(SIZES, side=side, wide=SIZES.wide * side / SIZES.side)
@@ -63,7 +68,7 @@ def make_lesson(plan: Plan, person: int) -> Lesson:
 
 
 def batch(lessons: list[Lesson], count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """As many windows in a row of each: (clips, F, 3, H, W) and (clips, windows, C, T)."""
+    """Draws as many windows in a row of each lesson: (clips, F, 3, H, W) and (clips, windows, C, T)."""
     seen, heard = [], []
     for lesson in lessons:
         first = int(rng.integers(len(lesson.heard_NCT) - count + 1))

@@ -1,4 +1,4 @@
-"""Measures a SyncNet on strangers: is their sound nearer to their lips than the same sound moved?"""
+"""Measures a SyncNet on strangers: whether their sound is nearer to their lips than the same sound moved."""
 
 import numpy as np
 
@@ -12,7 +12,9 @@ FLOORS = {"in_sync_accuracy": 0.9}
 
 
 def measure(reference: str, people: int, seed: int = 1, seconds: float = 2.0) -> dict[str, float]:
-    """Two seconds of each stranger: is the sound nearer than the same sound moved, and where is it nearest?"""
+    """Measures on two seconds of each stranger whether the sound is nearer than the same sound moved, and where it is
+    nearest.
+    """
     net, told, offsets = SyncNet(reference), [], []
     for person in range(people):
         clip = make_clip(seed, person, round(seconds * 25))

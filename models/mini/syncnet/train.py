@@ -24,13 +24,15 @@ log = logging.getLogger(__name__)
 
 
 def contrast(lips_CND: Tensor, sound_CND: Tensor) -> Tensor:
-    """Of all windows of a clip, one's own should be nearest, seen from either side."""
+    """Returns a loss that wants, of all windows of a clip, one's own to be nearest, seen from either side."""
     near_CNN = -torch.cdist(lips_CND, sound_CND)
     own_CN = torch.arange(near_CNN.shape[1]).expand(len(near_CNN), -1)
     return (cross_entropy(near_CNN.transpose(1, 2), own_CN) + cross_entropy(near_CNN, own_CN)) / 2
 
 
 class TrainingNet(torch.nn.Module):
+    """The network, with the cutting into windows and the loss."""
+
     def __init__(self) -> None:
         super().__init__()
         self.net = Net(SIZES)
@@ -44,12 +46,13 @@ class TrainingNet(torch.nn.Module):
 
 
 def vary_clips(bgr_CF3HW: Tensor, rng: torch.Generator) -> Tensor:
-    """One camera a clip: its frames as one tall picture are treated alike."""
+    """Varies clips, one camera a clip: its frames as one tall picture are treated alike."""
     tall_C3HW = bgr_CF3HW.float().transpose(1, 2).flatten(2, 3)
     return vary(tall_C3HW, rng).unflatten(2, (bgr_CF3HW.shape[1], -1)).transpose(1, 2)
 
 
 def make(plan: Plan) -> Net:
+    """Makes and trains the network."""
     rng, noise = seeded(plan.seed)
     lessons = [make_lesson(plan, person) for person in range(TRAINING, TRAINING + plan.clips)]
     log.info("%d clips of %d frames", plan.clips, plan.frames)
@@ -64,6 +67,7 @@ def make(plan: Plan) -> Net:
 
 
 def save(net: Net, plan: Plan, numbers: Numbers, path: Path) -> None:
+    """Saves the weights, with their sizes and where they come from in the metadata."""
     said = described("syncnet", "SyncNet", f"{plan.clips} people", plan, numbers) | {"sizes": asdict(SIZES)}
     weights = {key: value.contiguous() for key, value in net.state_dict().items()}
     save_file(weights, path, {"about": json.dumps(said)})

@@ -1,4 +1,4 @@
-"""The mini video VAE: how it is trained on the procedural world, and measured on people it never saw.
+"""Trains the mini video VAE on the procedural world, and measures it on people it never saw.
 
     python -m models.mini.vae
 

@@ -1,4 +1,4 @@
-"""What the mini VAE learns from: clips of the procedural world, and how much each pixel counts."""
+"""Makes what the mini VAE learns from: clips of the procedural world, and how much each pixel counts."""
 
 from dataclasses import dataclass
 
@@ -15,6 +15,8 @@ MOUTH = 4.0
 
 @dataclass(frozen=True)
 class Plan:
+    """How the mini VAE is trained."""
+
     seed: int = 1
     people: int = 1400
     frames: int = 17
@@ -30,14 +32,14 @@ Batch = tuple[Tensor, Tensor]
 
 
 def corpus(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
-    """Clips, and where the mouth's middle is in each."""
+    """Makes the clips, and returns where the mouth's middle is in each as well."""
     clips = [make_clip(plan.seed, TRAINING + n, plan.frames) for n in range(plan.people)]
     mouths_N2 = np.stack([clip.five_F52[:, 3:].mean((0, 1)) for clip in clips])
     return np.stack([clip.rgb_FHWC for clip in clips]), mouths_N2
 
 
 def draw(rgb_NFHWC: np.ndarray, mouths_N2: np.ndarray, batch: int, rng: np.random.Generator) -> Batch:
-    """Half of them mirrored."""
+    """Draws a batch, half of it mirrored."""
     chosen = rng.integers(len(rgb_NFHWC), size=batch)
     video = torch.from_numpy(rgb_NFHWC[chosen]).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
     height, width = video.shape[-2:]

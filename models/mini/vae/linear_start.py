@@ -1,4 +1,4 @@
-"""Where the training of the mini VAE starts: as a linear codec, solved for, layer by layer.
+"""Starts the training of the mini VAE as a linear codec, solved for layer by layer.
 
 From random weights the VAE needs far more steps than a CPU gives. But with the second convolution of every residual
 block at zero all that is left of the net, its trunk, is nearly linear: a convolution here and there. The encoder's
@@ -31,7 +31,7 @@ ROWS = 60_000
 
 @torch.no_grad()
 def start_linear(vae: AutoencoderKLWan, video_BCTHW: Tensor) -> None:
-    """In place; for two halvings of space and of time."""
+    """Makes the VAE a linear codec, in place; for two halvings of space and of time."""
     for module in vae.modules():
         if isinstance(module, WanResidualBlock):
             _silence(module.conv2)

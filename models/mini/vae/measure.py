@@ -16,12 +16,13 @@ FLOORS: Mapping[str, float] = {"psnr": 30.0, "mouth_r": 0.85}
 
 
 def decibels(squared: float | np.floating) -> float:
-    """PSNR of pictures -1..1."""
+    """Returns the PSNR of a mean squared error of pictures -1..1."""
     return float(-10 * np.log10(squared / 4))
 
 
 def load(reference: str) -> AutoencoderKLWan:
     # Without the last argument it tells everybody that accelerate is not installed.
+    """Loads a VAE in diffusers' layout, in single precision."""
     return AutoencoderKLWan.from_pretrained(
         resolve(reference), torch_dtype=torch.float32, low_cpu_mem_usage=False
     ).eval()
@@ -29,7 +30,7 @@ def load(reference: str) -> AutoencoderKLWan:
 
 @torch.no_grad()
 def measure(reference: str, people: int) -> dict[str, float]:
-    """On strangers, 25 frames each: PSNR, how it holds up over time, and the mouth as the landmarks see it."""
+    """Measures on strangers, 25 frames each: PSNR, how it holds up over time, and the mouth as the landmarks see it."""
     vae, faces = load(reference), load_face("mini", "mini:face")
     squared, truth, before, after = [], [], [], []
     for person in range(people):
@@ -53,12 +54,12 @@ def measure(reference: str, people: int) -> dict[str, float]:
 
 
 def opened(faces, clip: Clip, rgb_FHWC: np.ndarray) -> list[float]:
-    """The gap of the lips on each frame, as the mini landmarks have it; NaN where they see no face."""
+    """Returns the gap of the lips on each frame, as the mini landmarks have it; NaN where they see no face."""
     boxes = [hull(points_L2) for points_L2 in clip.landmarks_FL2]
     shapes = [faces.shape(rgb_HWC, box) for rgb_HWC, box in zip(rgb_FHWC, boxes, strict=True)]
     return [float("nan") if shape is None else shape.opening for shape in shapes]
 
 
 def correlated(truth: list[float], read: list[float]) -> float:
-    """A face that is not seen any more reads as a mouth that is shut."""
+    """Returns the correlation; a face that is not seen any more reads as a mouth that is shut."""
     return float(np.corrcoef(truth, np.nan_to_num(read))[0, 1])

@@ -33,11 +33,13 @@ three of them alike, and so can hardly say what differs within a pair; that cost
 
 
 def trunk(vae: nn.Module) -> list[nn.Parameter]:
+    """Returns the parameters outside all residual branches."""
     inner = ("norm1", "conv1", "norm2", "conv2", "attentions")
     return [p for name, p in vae.named_parameters() if not set(inner) & set(name.split("."))]
 
 
 def train(vae: AutoencoderKLWan, batches: Callable[[], Batch], steps: int, rate: float) -> None:
+    """Trains the trunk, in place."""
     parameters = trunk(vae)
     adam = torch.optim.AdamW(parameters, rate, betas=(0.9, 0.99), weight_decay=0.0)
     pace = torch.optim.lr_scheduler.OneCycleLR(adam, rate, total_steps=steps, pct_start=0.08)
@@ -56,6 +58,7 @@ def train(vae: AutoencoderKLWan, batches: Callable[[], Batch], steps: int, rate:
 
 
 def make(plan: Plan) -> AutoencoderKLWan:
+    """Makes and trains the VAE."""
     torch.set_num_threads(1)
     torch.manual_seed(plan.seed)
     rng = np.random.default_rng(plan.seed)
@@ -71,14 +74,14 @@ def make(plan: Plan) -> AutoencoderKLWan:
 
 @torch.no_grad()
 def normalise(vae: AutoencoderKLWan, video_BCTHW: Tensor) -> None:
-    """Tells in the config what to subtract and divide by, so that a DiT sees mean 0 and deviation 1."""
+    """Writes into the config what to subtract and divide by, so that a DiT sees mean 0 and deviation 1."""
     z_CN = torch.cat([encode(vae, part).transpose(0, 1).flatten(1) for part in video_BCTHW.split(10)], 1)
     mean, std = z_CN.mean(1).tolist(), z_CN.std(1).clamp(min=1e-3).tolist()
     vae.register_to_config(latents_mean=mean, latents_std=std)
 
 
 def save(vae: AutoencoderKLWan, plan: Plan, numbers: Numbers, folder: Path) -> None:
-    """In half precision; it is measured as it is stored."""
+    """Saves it in half precision; it is measured as it is stored."""
     vae.half().save_pretrained(folder)
     vae.float()
     what = "video VAE, of the class of Wan 2.1's"

@@ -1,4 +1,4 @@
-"""The mini Whisper: how it is trained on the procedural world, and measured on people it never saw.
+"""Trains the mini Whisper on the procedural world's speech, and measures it on people it never heard.
 
     python -m models.mini.whisper
 

@@ -1,4 +1,4 @@
-"""What the mini Whisper learns from: speech of the procedural world, with the lips and the phone at each position.
+"""Makes what the mini Whisper learns from: speech, with the lips and the phone at each position.
 
 B counts lessons, M mel bands, T mel columns (100 a second), P positions (50 a second).
 """
@@ -23,6 +23,8 @@ POSITIONS = WINDOW_S * FEATURES_HZ
 
 @dataclass(frozen=True)
 class Plan:
+    """How the mini Whisper is trained."""
+
     seed: int = 1
     people: int = 400
     seconds: tuple[float, float] = (3.0, 30.0)
@@ -40,6 +42,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Lesson:
+    """One speaker's sound, and what the lips do meanwhile."""
+
     mel_MT: np.ndarray
     """float16, 30 seconds, silent before and after the speech."""
     lips_P3: np.ndarray
@@ -50,7 +54,10 @@ class Lesson:
 
 
 def make_lesson(plan: Plan, person: int, extractor: WhisperFeatureExtractor) -> Lesson:
-    """Half of them are silent at first, too: a net that always heard speech at once takes the lead for a part."""
+    """Makes one person's lesson.
+
+    Half of them are silent at first, too: a net that always heard speech at once takes the lead for a part.
+    """
     rng = np.random.default_rng([plan.seed, person, 4])
     count = round(rng.uniform(*plan.seconds) * FEATURES_HZ)
     first = int(rng.integers(POSITIONS - count + 1)) if rng.random() < 0.5 else 0
@@ -68,19 +75,20 @@ def make_lesson(plan: Plan, person: int, extractor: WhisperFeatureExtractor) -> 
 
 
 def phones_of(speech: Speech, count: int) -> np.ndarray:
-    """The phone at each position, as its place in `PHONES`; the pause is the first."""
+    """Returns the phone at each position, as its place in `PHONES`; the pause is the first."""
     ends = np.array([phone.end_s for phone in speech.phones])
     which_P = np.searchsorted(ends, np.arange(count) / FEATURES_HZ, side="right").clip(0, len(ends) - 1)
     return np.array([PHONES.index(phone.name) for phone in speech.phones])[which_P]
 
 
 def where_a_lesson_starts(lesson: Lesson, count: int, rng: np.random.Generator) -> int:
-    """Where a short lesson begins, so that at least half of it is speech."""
+    """Chooses where a short lesson begins, so that at least half of it is speech."""
     earliest, latest = lesson.first - count // 2, lesson.last - count // 2
     return int(rng.integers(earliest, latest).clip(0, POSITIONS - count))
 
 
 def batch(lessons: list[Lesson], starts: list[int], count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Cuts so many positions out of each lesson."""
     pairs = list(zip(lessons, starts, strict=True))
     mel_BMT = np.stack([one.mel_MT[:, 2 * at : 2 * (at + count)] for one, at in pairs])
     lips_BP3 = np.stack([one.lips_P3[at : at + count] for one, at in pairs])
@@ -89,7 +97,7 @@ def batch(lessons: list[Lesson], starts: list[int], count: int) -> tuple[Tensor,
 
 
 def vary(mel_BMT: Tensor, rng: torch.Generator) -> Tensor:
-    """Another microphone for each: smooth over the pitches, by some 3 dB."""
+    """Gives each sound another microphone: smooth over the pitches, by some 3 dB."""
     knots_B1K = 0.07 * torch.randn(len(mel_BMT), 1, 6, generator=rng)
     colour_BM = interpolate(knots_B1K, mel_BMT.shape[1], mode="linear", align_corners=True)[:, 0]
     return mel_BMT + colour_BM[:, :, None]

@@ -15,7 +15,7 @@ FLOORS = {**dict.fromkeys(LIPS, 0.9), "late_r2": 0.8}
 
 
 def measure(reference: str, people: int, seed: int = 1, taught: int = 60) -> dict[str, float]:
-    """How much of strangers' lips a ridge regression reads off 16 neighbouring features, learnt on others.
+    """Measures how much of strangers' lips a ridge regression reads off 16 neighbouring features, learnt on others.
 
     `late_r2`: the least of the three where nothing is heard for ten seconds before the same speech.
     """
@@ -46,8 +46,11 @@ def _heard(whisper: Whisper, seed: int, people: range, silence: int = 0) -> tupl
 def ridge_regression(
     x_ND: np.ndarray, y_NK: np.ndarray, stiffness: float = 300.0
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """The linear reading of y off x. Weights are held small, or it would lean on when in the 30 seconds something
-    is heard, of which Whisper's features tell a little, too."""
+    """Returns the linear reading of y off x.
+
+    Weights are held small, or it would lean on when in the 30 seconds something is heard, of which Whisper's features
+    tell a little, too.
+    """
     mean_D, mean_K = x_ND.mean(0), y_NK.mean(0)
     x_ND = (x_ND - mean_D).astype(np.float64)
     weights_DK = np.linalg.solve(x_ND.T @ x_ND + stiffness * np.eye(x_ND.shape[1]), x_ND.T @ (y_NK - mean_K))

@@ -34,6 +34,7 @@ SPREAD_3 = torch.tensor([0.33, 0.5, 0.33])
 
 
 def config() -> WhisperConfig:
+    """Returns the mini Whisper's config."""
     return WhisperConfig(
         d_model=96,
         encoder_layers=3,
@@ -53,7 +54,7 @@ def config() -> WhisperConfig:
 
 
 class TrainingNet(nn.Module):
-    """The encoder with the two questions it is taught by."""
+    """The encoder, with the two questions that it is taught by."""
 
     def __init__(self, whisper: WhisperModel):
         super().__init__()
@@ -68,6 +69,7 @@ class TrainingNet(nn.Module):
 
 
 def make(plan: Plan) -> tuple[WhisperModel, WhisperFeatureExtractor]:
+    """Makes and trains the mini Whisper."""
     rng, noise = seeded(plan.seed)
     extractor = WhisperFeatureExtractor(feature_size=config().num_mel_bins)
     people = range(TRAINING, TRAINING + plan.people)
@@ -96,7 +98,7 @@ def make(plan: Plan) -> tuple[WhisperModel, WhisperFeatureExtractor]:
 def save(
     made: tuple[WhisperModel, WhisperFeatureExtractor], plan: Plan, numbers: Numbers, folder: Path
 ) -> None:
-    """As transformers saves it, with where it comes from beside it."""
+    """Saves it as transformers does, with where it comes from beside it."""
     with quietly():
         for part in made:
             part.save_pretrained(folder)

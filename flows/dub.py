@@ -1,7 +1,7 @@
 """`redub dub`: a clip of a face and other speech in, the face saying that out.
 
 Whatever can be refused is refused before weights are loaded, which takes minutes: the files are decoded, the headers
-of the weights are read, and the whole request is checked against networks without numbers.
+of the weights are read, and the whole request is checked against networks on the meta device.
 """
 
 import time
@@ -104,7 +104,7 @@ class Asked:
 
 
 def _checked(clip: Clip, ask: Asked) -> "tuple[References, DitConfig, Settings, int]":
-    """The request, and how many steps it takes: against networks without numbers, before any are loaded."""
+    """The request, and how many steps it takes: checked with networks on the meta device, before any are loaded."""
     from models.dubbing.networks import References, editor_config, on_meta_device
     from models.dubbing.request import Settings, check
     from storage.sources import SourceError

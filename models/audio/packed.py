@@ -13,8 +13,9 @@ MAGIC = b"RDH1"
 
 
 def pack(heard_PLD: np.ndarray) -> bytes:
-    """Returns features (positions, layers, numbers in a vector) as bytes; raises ValueError where half precision
-    can't hold them.
+    """Returns features (positions, layers, numbers in a vector) as bytes.
+
+    ValueError where half precision can't hold them.
     """
     assert heard_PLD.ndim == 3, heard_PLD.shape
     with np.errstate(over="ignore"):
@@ -29,8 +30,9 @@ def pack(heard_PLD: np.ndarray) -> bytes:
 
 
 def unpack(data: bytes) -> np.ndarray:
-    """Returns float16 features (P, L, D), read-only, as a view of the bytes; raises ValueError for those that `pack`
-    didn't write.
+    """Returns float16 features (P, L, D), read-only, as a view of the bytes.
+
+    ValueError for bytes that `pack` didn't write.
     """
     magic, *shape = HEADER.unpack_from(data.ljust(HEADER.size, b"\0"))
     if magic != MAGIC:

@@ -1,5 +1,6 @@
-"""Measures what a forward pass of each preset costs: operations counted without memory, time and memory where it is
-run.
+"""Measures what a forward pass of each preset costs.
+
+Operations are counted without memory, time and memory measured where it is run.
 
 The share of the machine's peak is against a large matrix product, measured just before on the same device and in
 the same precision. Attention is counted apart: its share grows with the clip, that of everything else does not.

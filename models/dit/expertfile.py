@@ -1,5 +1,6 @@
-"""Saves and loads files of experts: one each, of its own tensors and none of the net's, which are a hundred times as
-many.
+"""Saves and loads experts, one file each.
+
+It holds the expert's own tensors and none of the net's, which are a hundred times as many.
 
 A file says what it is, and for what kind of net; one for another is refused by name, and the net left as it was.
 """

@@ -1,5 +1,6 @@
-"""Adapts the editor by LoRA experts: small adapters over a frozen net, each on between its own noise levels (section
-3.3).
+"""Adapts the editor by LoRA experts.
+
+They are small adapters over a frozen net, each on between its own noise levels (section 3.3).
 
 Where an expert is on, each W it adapts acts as W + alpha / rank B A; the arithmetic is peft's. The net stays a
 `VideoDit`, and an expert is one small file beside the net's own. Importing this module imports peft, and with it

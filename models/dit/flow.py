@@ -95,8 +95,9 @@ def sample(
     motion_BCMHW: Tensor | None = None,
     border_BCFHW: Tensor | None = None,
 ) -> Tensor:
-    """Samples by Euler's method: z <- z + (t' - t) v^(z, t). `predict` is the net with its conditions and its
-    guidance.
+    """Samples by Euler's method: z <- z + (t' - t) v^(z, t).
+
+    `predict` is the net with its conditions and its guidance.
 
     Motion frames stay as they are given. With a `border` (the reference's latents) each frame's outermost ring
     follows that clip, at the noise of the moment, so that the background holds still.

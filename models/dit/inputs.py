@@ -47,8 +47,9 @@ def generator_input(
     text_BLX: Tensor | None = None,
     motion: Motion | None = None,
 ) -> DitInput:
-    """Lays out what the generator sees: Frame-concat(channel-concat[z_mask, z_t], channel-concat[0, z_ref]) (section
-    3.1.1).
+    """Lays out what the generator sees (section 3.1.1).
+
+    Frame-concat(channel-concat[z_mask, z_t], channel-concat[0, z_ref]).
 
     A sequence has its reference first, here as in the editor's; attention does not mind the order, and RoPE puts
     the frame at time 0, where the paper says it is anchored (B.3), beside the picture rather than over it.

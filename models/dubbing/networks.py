@@ -44,11 +44,11 @@ class References:
         return self.wav2vec == NONE
 
 
-def editor_config(names: References) -> DitConfig:
+def editor_config(references: References) -> DitConfig:
     """Reads the editor's config from the headers of its weights, and refuses whatever is not on this machine."""
     found, missing = None, []
-    others = [(what, reference) for what, reference in asdict(names).items() if what != "experts"]
-    for what, reference in [*others, *(("expert", one) for one in names.experts)]:
+    others = [(what, reference) for what, reference in asdict(references).items() if what != "experts"]
+    for what, reference in [*others, *(("expert", one) for one in references.experts)]:
         try:
             if what == "model":
                 found = checkpoint.inspect(reference)
@@ -66,30 +66,39 @@ def editor_config(names: References) -> DitConfig:
     return found.fit.config
 
 
-def on_meta_device(names: References, config: DitConfig, prompt: str) -> Networks:
+def on_meta_device(references: References, config: DitConfig, prompt: str) -> Networks:
     """Makes the networks on the meta device, as they will be, for `models.dubbing.request.check`."""
-    path = resolve(names.vae)
+    vae = _vae_on_meta(resolve(references.vae))
+    _check_hearing(references, config)
+    prompt_LX = (
+        torch.zeros(prompt_shape(prompt, references.text, config.text_tokens)) if config.text else None
+    )
+    dit = on_meta(config)
+    for one in references.experts:
+        _expertfile().examined(dit, one)
+    return Networks(dit, vae, _never_called, prompt_LX)
+
+
+def _vae_on_meta(path: Path) -> AutoencoderKLWan:
     try:
         with torch.device("meta"):
-            vae = AutoencoderKLWan.from_config(AutoencoderKLWan.load_config(path, local_files_only=True))
+            return AutoencoderKLWan.from_config(AutoencoderKLWan.load_config(path, local_files_only=True))
     except Exception as error:  # the library's errors have no common base
         raise ModelError(
             f"{path} is no VAE in the layout of diffusers ({error}); give such a folder, as wan2.2-vae is"
         ) from error
-    hears = (
-        load_processor(WhisperConfig, resolve(names.whisper)).d_model,
-        0 if names.whisper_alone else load_processor(Wav2Vec2Config, resolve(names.wav2vec)).hidden_size,
-    )
-    if sum(hears) != config.audio.features:
+
+
+def _check_hearing(references: References, config: DitConfig) -> None:
+    whisper = load_processor(WhisperConfig, resolve(references.whisper)).d_model
+    wav2vec = 0
+    if not references.whisper_alone:
+        wav2vec = load_processor(Wav2Vec2Config, resolve(references.wav2vec)).hidden_size
+    if whisper + wav2vec != config.audio.features:
         raise ModelError(
-            f"{names.model} hears {config.audio.features} numbers a feature, and {names.whisper} and {names.wav2vec} "
-            f"make {hears[0]} and {hears[1]}; give those it learnt with"
+            f"{references.model} hears {config.audio.features} numbers a feature, and {references.whisper} and "
+            f"{references.wav2vec} make {whisper} and {wav2vec}; give those it learnt with"
         )
-    told_LX = torch.zeros(prompt_shape(prompt, names.text, config.text_tokens)) if config.text else None
-    dit = on_meta(config)
-    for one in names.experts:
-        _expertfile().examined(dit, one)
-    return Networks(dit, vae, _never_called, told_LX)
 
 
 def _expertfile() -> ModuleType:
@@ -100,11 +109,11 @@ def _expertfile() -> ModuleType:
 
 
 def _never_called(_: np.ndarray) -> np.ndarray:
-    raise AssertionError("networks without numbers were made to work")
+    raise AssertionError("networks on the meta device were made to work")
 
 
 def loaded(
-    names: References,
+    references: References,
     config: DitConfig,
     prompt: str,
     device: str,
@@ -115,27 +124,27 @@ def loaded(
 
     The prompt's encoder is gone before the others come: it is the largest.
     """
-    told_LX = None
+    prompt_LX = None
     if config.text:
         tell("the prompt")
-        told_LX = prompt_embedding(prompt, names.text, config.text_tokens).to(device)
+        prompt_LX = prompt_embedding(prompt, references.text, config.text_tokens).to(device)
     tell("the VAE")
-    vae = load(AutoencoderKLWan, resolve(names.vae), dtype).to(device)
+    vae = load(AutoencoderKLWan, resolve(references.vae), dtype).to(device)
     tell("what listens")
-    hear = (
-        _whisper(names, device)
-        if names.whisper_alone
-        else WhisperAndWav2Vec(names.whisper, names.wav2vec, device).features
+    audio_features = (
+        _whisper(references, device)
+        if references.whisper_alone
+        else WhisperAndWav2Vec(references.whisper, references.wav2vec, device).features
     )
-    tell(f"the editor, {_gigabytes(resolve(names.model))}")
-    dit = checkpoint.load(names.model, config, device, dtype).requires_grad_(False)
-    for one in names.experts:
+    tell(f"the editor, {_gigabytes(resolve(references.model))}")
+    dit = checkpoint.load(references.model, config, device, dtype).requires_grad_(False)
+    for one in references.experts:
         _expertfile().load(dit, one)
-    return Networks(dit, vae, hear, told_LX)
+    return Networks(dit, vae, audio_features, prompt_LX)
 
 
-def _whisper(names: References, device: str) -> Callable[[np.ndarray], np.ndarray]:
-    whisper = Whisper(names.whisper, (LAST,), device)
+def _whisper(references: References, device: str) -> Callable[[np.ndarray], np.ndarray]:
+    whisper = Whisper(references.whisper, (LAST,), device)
     return lambda sound: whisper.features(sound)[:, 0]
 
 

@@ -1,6 +1,6 @@
 """Embeds a prompt by umT5, a vector a token: the text that a video DiT reads.
 
-The encoder is 5.7 billion numbers, 23 GB in 32 bits, and editors are always told the same: "". So it is loaded once
+The encoder is 5.7 billion numbers, 23 GB in 32 bits, and editors are always given the same: "". So it is loaded once
 for each prompt, let go at once, and its answer, some kilobytes, is kept in the cache. Whoever has such an answer
 already gives that file and needs no encoder.
 
@@ -26,7 +26,7 @@ from models.weights.pretrained import load, load_processor
 from models.weights.references import ModelError, cache, resolve
 
 MOST = 512
-"""Tokens that Wan's nets read."""
+"""Tokens that Wan's nets read at most."""
 QUOTED = 40
 """Letters of a prompt in a message."""
 
@@ -66,10 +66,10 @@ def prompt_embedding(prompt: str, reference: str, most: int = MOST) -> Tensor:
 def _encoded(folder: Path, tokens: Sequence[int]) -> Tensor:
     """In 32 bits on the CPU, so that what is kept is the same wherever it was made."""
     encoder = load(UMT5EncoderModel, folder)
-    told_LX = encoder(input_ids=torch.tensor([tokens])).last_hidden_state[0]
-    if not told_LX.isfinite().all():
+    prompt_LX = encoder(input_ids=torch.tensor([tokens])).last_hidden_state[0]
+    if not prompt_LX.isfinite().all():
         raise ModelError(f"{folder} makes NaN or infinite numbers of a prompt; pull or copy it again")
-    return told_LX
+    return prompt_LX
 
 
 def _encoder(path: Path) -> tuple[Path, UMT5Config]:
@@ -142,12 +142,12 @@ def _embedding(path: Path):
         ) from error
 
 
-def _keep(path: Path, told_LX: Tensor) -> None:
+def _keep(path: Path, prompt_LX: Tensor) -> None:
     """Whole or not at all: another process may be reading."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"prompt": told_LX.contiguous()}, temporary)
+        save_file({"prompt": prompt_LX.contiguous()}, temporary)
         temporary.replace(path)
     except (SafetensorError, OSError) as error:
         raise ModelError(

@@ -64,8 +64,9 @@ class MediaPipeFaces:
         return _shape(*found[chosen]) if best > 0 else None
 
     def close(self) -> None:
-        """Frees the landmarker. Call it before the interpreter ends: its own destructor complains when it comes that
-        late.
+        """Frees the landmarker.
+
+        Call it before the interpreter ends: its own destructor complains when it comes that late.
         """
         self._landmarker.close()
 

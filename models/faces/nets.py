@@ -74,9 +74,7 @@ class Detector(nn.Module):
 
 
 class Landmarker(nn.Module):
-    """Takes RGB crops 0..255, and gives landmarks in pixels of the crop, the logit of a face, and three angles in
-    radians.
-    """
+    """Takes RGB crops 0..255, and gives landmarks in pixels, the logit of a face, and three angles in radians."""
 
     def __init__(self, landmarks: int, norm: bool = False):
         super().__init__()

@@ -12,8 +12,9 @@ MAX_TAPS = 6
 
 
 def warp(rgb_HWC: np.ndarray, to_source_23: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Returns the picture under a map, float32 (3, height, width), 0..255; black outside the source. `size` is
-    (width, height).
+    """Returns the picture under a map, float32 (3, height, width), 0..255.
+
+    Black outside the source. `size` is (width, height).
     """
     assert rgb_HWC.dtype == np.uint8
     out_CHW = np.empty((3, size[1], size[0]), np.float32)

@@ -1,9 +1,9 @@
 """The mini head encoder: pictures of one person in, the coefficients of the world's morphable head out.
 
-It looks with the eyes of the mini landmark network, and has that one's weights to begin with; then at the mouth
-alone, closer. The shape is read from all frames of a clip at once, and so are its moves: whether a mouth is wide by
+It has the layers of the mini landmark network, and that one's weights to begin with; then it looks at a crop of the
+mouth alone, closer. The shape is read from all frames of a clip at once, and so are its moves: whether a mouth is wide by
 nature or just now cannot be seen in one picture. C counts clips, F frames of each, N frames of all, D numbers known
-of a frame, S identity vectors, M moves, L landmarks.
+of a frame, S shape coefficients, M frame coefficients, L landmarks.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import grid_sample, interpolate
 
 from models.faces.nets import CROP, Conv, Landmarker, Residual
-from models.heads.coefficients import EYES, LIPS, MOVES, SHAPES
+from models.heads.coefficients import EYES, FRAME_COEFFICIENTS, LIPS, SHAPE_COEFFICIENTS
 
 ZOOM = 0.85
 """Share of the clip's side that is looked at, in its middle: a face then is as large as that network is used to."""
@@ -41,9 +41,13 @@ class HeadEncoder(Landmarker):
         close = Conv(3, 24, 2), Conv(24, 40, 2), Residual(40, False), nn.Flatten()
         self.close = nn.Sequential(*close, nn.Linear(40 * (CLOSE // 4) ** 2, DEEP), nn.ReLU())
         self.known = nn.Sequential(nn.Linear(2 * DEEP + 8 + 2 * len(landmarks), KNOWN), nn.ReLU())
-        self.shape = nn.Sequential(nn.Linear(KNOWN, MIXED), nn.ReLU(), nn.Linear(MIXED, len(SHAPES)))
-        self.moves = nn.Sequential(nn.Linear(2 * KNOWN, MIXED), nn.ReLU(), nn.Linear(MIXED, len(MOVES)))
-        for name, size in (("M", (len(MOVES),)), ("L2", (len(landmarks), 2))):
+        self.shape = nn.Sequential(
+            nn.Linear(KNOWN, MIXED), nn.ReLU(), nn.Linear(MIXED, len(SHAPE_COEFFICIENTS))
+        )
+        self.moves = nn.Sequential(
+            nn.Linear(2 * KNOWN, MIXED), nn.ReLU(), nn.Linear(MIXED, len(FRAME_COEFFICIENTS))
+        )
+        for name, size in (("M", (len(FRAME_COEFFICIENTS),)), ("L2", (len(landmarks), 2))):
             self.register_buffer(f"usual_{name}", torch.zeros(size))
             self.register_buffer(f"spread_{name}", torch.ones(size))
 
@@ -67,8 +71,8 @@ class HeadEncoder(Landmarker):
         """Returns what `frame_features` does, of what `backbone` gave."""
         placed_NL2 = (self.upright(points_NL2) - self.usual_L2) / self.spread_L2
         where_N4 = 8 * torch.cat([points_NL2[:, some].mean(1) for some in (self.eyes, self.mouth)], 1)
-        told = self.more(deep), self.close(mouth_N3HW / 128 - 1), whole_N4, placed_NL2.flatten(1), where_N4
-        return self.known(torch.cat(told, 1)), 0.5 + ZOOM * points_NL2, whole_N4[:, 0]
+        parts = self.more(deep), self.close(mouth_N3HW / 128 - 1), whole_N4, placed_NL2.flatten(1), where_N4
+        return self.known(torch.cat(parts, 1)), 0.5 + ZOOM * points_NL2, whole_N4[:, 0]
 
     def upright(self, points_NL2: Tensor) -> Tensor:
         """Returns points seen from the middle of the mouth, in units of its way from the eyes, which points down.

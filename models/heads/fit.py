@@ -29,8 +29,8 @@ class Fit:
     @property
     def seen_F(self) -> np.ndarray:
         """In which frames a face was found."""
-        told = [getattr(self, name) for name in FRAME_BY_FRAME]
-        return np.logical_and.reduce([np.isfinite(rows).reshape(len(rows), -1).all(1) for rows in told])
+        values = [getattr(self, name) for name in FRAME_BY_FRAME]
+        return np.logical_and.reduce([np.isfinite(rows).reshape(len(rows), -1).all(1) for rows in values])
 
     def without(self, lost_F: np.ndarray) -> "Fit":
         """Returns the same fit with these frames lost."""

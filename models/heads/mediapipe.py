@@ -1,5 +1,6 @@
-"""Fits a head by MediaPipe's FaceLandmarker, for real footage: its points, with a jaw that opens
-(models/heads/jaw.py).
+"""Fits a head by MediaPipe's FaceLandmarker, for real footage.
+
+Its points get a jaw that opens (models/heads/jaw.py).
 
 Drawn is the face's oval, filled from the tip of the nose: a fan of 36 triangles, not the whole mesh, as only the
 outline counts. Needs the extra `redub[real]`; the model file is Apache-2.0 and asks for no signature.
@@ -55,8 +56,9 @@ class MediaPipeHead:
         return Surface(fit.landmarks_FL2 * side, fan(list(range(len(OUTER_LIPS)))))
 
     def close(self) -> None:
-        """Frees the landmarker. Call it before the interpreter ends: its own destructor complains when it comes that
-        late.
+        """Frees the landmarker.
+
+        Call it before the interpreter ends: its own destructor complains when it comes that late.
         """
         self._landmarker.close()
 

@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 
 from models.faces.nets import CROP
 from models.faces.warp import scaling, warp
-from models.heads.coefficients import LIPS, MOVES, SHAPES
+from models.heads.coefficients import FRAME_COEFFICIENTS, LIPS, SHAPE_COEFFICIENTS
 from models.heads.encoder import HeadEncoder, encoder_view
 from models.heads.fit import Fit, Surface, fan
 from models.weights.references import ModelError, resolve
@@ -38,7 +38,7 @@ class MiniHead:
         try:
             with safe_open(path, "pt") as stored:
                 about = json.loads(stored.metadata()["about"])
-                if (about["moves"], about["shapes"]) != (list(MOVES), list(SHAPES)):
+                if (about["moves"], about["shapes"]) != (list(FRAME_COEFFICIENTS), list(SHAPE_COEFFICIENTS)):
                     raise ValueError("its numbers are named otherwise")
                 self.net = HeadEncoder(self.model.landmark_names)
                 self.net.load_state_dict({key: stored.get_tensor(key) for key in stored.keys()})  # noqa: SIM118
@@ -50,11 +50,11 @@ class MiniHead:
         """Fits the head. There is one face in the world's clips, in the middle: the encoder need not be told which."""
         assert len(five_F52) == len(rgb_FHWC)
         shape_S, moves_FM, lost_F = self._read(rgb_FHWC)
-        move = dict(zip(MOVES, moves_FM.T, strict=True))
+        move = dict(zip(FRAME_COEFFICIENTS, moves_FM.T, strict=True))
         opening_F = np.clip(move["opening"], 0, 1)
         move |= {"part": np.clip(opening_F / PART_OPENING, 0, 1), "blink": np.clip(move["blink"], 0, None)}
         shape_K = np.zeros(len(self.model.identity_names), np.float32)
-        shape_K[[self.model.identity_names.index(name) for name in SHAPES]] = shape_S
+        shape_K[[self.model.identity_names.index(name) for name in SHAPE_COEFFICIENTS]] = shape_S
         expression_FE = np.stack([move[name] for name in self.model.expression_names], 1)
         pose_F3, camera_F3 = (
             np.stack([move[name] for name in names], 1)

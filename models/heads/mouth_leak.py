@@ -1,9 +1,10 @@
-"""Measures how much of the mouth can be read from a mask's outline: ridge regressions, judged on people they never
-saw.
+"""Measures how much of the mouth can be read from a mask's outline.
 
-Three looks at a mask compete, and all of them together: a few measures of it, its widths row by row and column
+Ridge regressions read it, and are judged on people they never saw.
+
+Three descriptions of a mask compete, and all of them together: a few measures of it, its widths row by row and column
 by column, and a coarse picture; the last two both as it lies in the clip and brought to one place and size. Each is
-told with what sets it apart from its own clip's mean. N counts frames of all clips, D numbers told of each.
+described with what sets it apart from its own clip's mean, too. N counts frames of all clips, D numbers of each.
 """
 
 from collections.abc import Sequence
@@ -19,21 +20,23 @@ Rows = tuple[np.ndarray, np.ndarray]
 def mouth_r2(masks: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> float:
     """Returns R2 of the values, frame by frame, on the last half of the clips; each is a mask FHW of another person."""
     assert len(masks) == len(values) >= 8
-    told, quarter = [_told(mask_FHW) for mask_FHW in masks], len(masks) // 4
+    described, quarter = [_descriptions(mask_FHW) for mask_FHW in masks], len(masks) // 4
 
     def rows(look: str, first: int, last: int) -> Rows:
-        return np.concatenate([one[look] for one in told[first:last]]), np.concatenate(values[first:last])
+        return np.concatenate([one[look] for one in described[first:last]]), np.concatenate(
+            values[first:last]
+        )
 
     tried = [
         (_r2(rows(look, 0, quarter), rows(look, quarter, 2 * quarter), penalty), look, penalty)
-        for look in told[0]
+        for look in described[0]
         for penalty in PENALTIES
     ]
     _, look, penalty = max(tried)
-    return _r2(rows(look, 0, 2 * quarter), rows(look, 2 * quarter, len(told)), penalty)
+    return _r2(rows(look, 0, 2 * quarter), rows(look, 2 * quarter, len(described)), penalty)
 
 
-def _told(mask_FHW: np.ndarray) -> dict[str, np.ndarray]:
+def _descriptions(mask_FHW: np.ndarray) -> dict[str, np.ndarray]:
     """Look -> (F, D)."""
     placed_FHW = np.stack([_placed(mask_HW) for mask_HW in mask_FHW])
     looks = {
@@ -44,7 +47,7 @@ def _told(mask_FHW: np.ndarray) -> dict[str, np.ndarray]:
         "picture": np.concatenate([_cells(m_FHW) for m_FHW in (mask_FHW, placed_FHW)], 1),
     }
     looks["all"] = np.concatenate(list(looks.values()), 1)
-    return {name: np.concatenate([told, told - told.mean(0)], 1) for name, told in looks.items()}
+    return {name: np.concatenate([values, values - values.mean(0)], 1) for name, values in looks.items()}
 
 
 def _measures(mask_HW: np.ndarray) -> np.ndarray:

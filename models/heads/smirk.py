@@ -115,8 +115,8 @@ class SmirkHead:
             for rgb, (at, side) in zip(rgb_FHWC, squares_F, strict=True)
         ]
         with torch.inference_mode():
-            told = [self.net(part) for part in torch.from_numpy(np.stack(seen_F3HW)).split(BATCH)]
-        return [torch.cat(parts).numpy() for parts in zip(*told, strict=True)]
+            answers = [self.net(part) for part in torch.from_numpy(np.stack(seen_F3HW)).split(BATCH)]
+        return [torch.cat(parts).numpy() for parts in zip(*answers, strict=True)]
 
 
 def _somewhere(side: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.heads.coefficients import MOVES
+from models.heads.coefficients import FRAME_COEFFICIENTS
 from models.world.mesh import PART_OPENING
 from models.world.morphable import JAW_OPEN, MorphableHead
 from models.world.raster import CAMERA_Z
@@ -45,7 +45,7 @@ class TorchHead(nn.Module):
 
     def forward(self, shape_BS: Tensor, moves_BM: Tensor) -> Tensor:
         """Returns points as shares of the picture's side, (B, N, 2)."""
-        move = {name: moves_BM[:, n] for n, name in enumerate(MOVES)}
+        move = {name: moves_BM[:, n] for n, name in enumerate(FRAME_COEFFICIENTS)}
         move["part"] = (move["opening"] / PART_OPENING).clamp(0, 1)
         amount_BE = torch.stack([move[name] for name in EXPRESSIONS], 1)
         x_BN3 = self.mean_N3 + torch.einsum("bs,snc->bnc", shape_BS, self.shape_SN3)

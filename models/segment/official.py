@@ -1,5 +1,6 @@
-"""Follows things by SAM 2 as its authors' `sam2` package has it, with a checkpoint of theirs
-(`sam2.1_hiera_large.pt`).
+"""Follows things by SAM 2 as its authors' `sam2` package has it.
+
+It takes a checkpoint of theirs (`sam2.1_hiera_large.pt`).
 
 Results are those of models/segment/sam2.py up to how a picture is scaled to the model's size. The package is
 not part of any install of this project: it has to be built against the torch that is there.

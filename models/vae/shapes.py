@@ -28,7 +28,10 @@ def frames_of(first: int, count: int) -> slice:
 
 
 def pixels_per_latent(vae: AutoencoderKLWan) -> int:
-    """Returns how many pixels wide and high a latent is. (The config's own `scale_factor_spatial` is but a note.)"""
+    """Returns how many pixels wide and high a latent is.
+
+    (The config's own `scale_factor_spatial` is but a note.)
+    """
     return 2 ** (len(vae.config.dim_mult) - 1) * (vae.config.patch_size or 1)
 
 

@@ -35,13 +35,13 @@ def measure(reference: str, people: int, frames: int = 50, seed: int = 77) -> di
             elif counts_as_occluded(clip.occluder_FHW, clip.face_FHW):
                 right.append(seen.phrases == [clip.occluder])
                 ious += [_iou(seen, clip)] if right[-1] else []
-    told: dict[str, list] = {
+    answers: dict[str, list] = {
         "named_right": right,
         "none_when_none": bare,
         "box_iou": ious,
         "unparsable": unread,
     }
-    return {key: round(float(np.mean(values)), 4) if values else 0.0 for key, values in told.items()}
+    return {key: round(float(np.mean(values)), 4) if values else 0.0 for key, values in answers.items()}
 
 
 def _two(seed: int, person: int, frames: int) -> tuple[Clip, Clip]:

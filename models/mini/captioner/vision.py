@@ -1,6 +1,6 @@
 """Trains the captioner's vision tower, the first half of its training: token by token, what is there and where.
 
-A decoder that only hears "hand" after a whole clip learns slowly what its eyes should look at. Here each token
+A decoder that only hears "hand" after a whole clip learns slowly what its vision tower should look at. Here each token
 says what it sees, how much of each of its parts is covered, and how far the thing reaches from there. B counts pictures
 (two frames each, as the tower takes them), K a picture's tokens, P its patches.
 """

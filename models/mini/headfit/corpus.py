@@ -1,6 +1,6 @@
 """Makes what the mini head encoder learns from: a few frames of many people, and the head's numbers behind them.
 
-C counts clips, F frames of each, S identity vectors, M moves.
+C counts clips, F frames of each, S shape coefficients, M frame coefficients.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.faces.nets import CROP
 from models.faces.warp import warp
-from models.heads.coefficients import MOVES, SHAPES
+from models.heads.coefficients import FRAME_COEFFICIENTS, SHAPE_COEFFICIENTS
 from models.heads.encoder import encoder_view
 from models.mini.world_clips import centred
 from models.mini.world_pictures import SPAN, TRAINING, make_empty_room, random_mouths, some_frames
@@ -71,7 +71,7 @@ def take(seed: int, person: int, frames: int) -> tuple[np.ndarray, np.ndarray, n
 def shape_of(scene: Scene) -> np.ndarray:
     """Returns the true shape in the encoder's terms."""
     assert scene.person is not None
-    return scene.person.shape_K[[head().identity_names.index(name) for name in SHAPES]]
+    return scene.person.shape_K[[head().identity_names.index(name) for name in SHAPE_COEFFICIENTS]]
 
 
 def moves_of(scene: Scene, mouth_F3: np.ndarray) -> np.ndarray:
@@ -82,7 +82,7 @@ def moves_of(scene: Scene, mouth_F3: np.ndarray) -> np.ndarray:
     where = dict(zip(("yaw", "pitch", "roll"), scene.pose_F3[: len(mouth_F3)].T, strict=True))
     where |= {"opening": mouth_F3[:, 0], "x": across_F, "y": down_F}
     where["scale"] = np.full(len(mouth_F3), np.log(scene.camera.scale))
-    return np.stack([(drawn | where)[name] for name in MOVES], -1).astype(np.float32)
+    return np.stack([(drawn | where)[name] for name in FRAME_COEFFICIENTS], -1).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def draw(made: Corpus, picked_C: np.ndarray, rng: np.random.Generator) -> Batch:
 def recut(rgb_FHWC: np.ndarray, moves_FM: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Returns frames (F, 3, H, W) as the encoder takes them; the moves are changed in place to what is then true."""
     larger, shift_2 = float(np.exp(rng.normal(0, SIZED))), rng.normal(0, SHIFTED, 2)
-    x, y, scale = (MOVES.index(name) for name in ("x", "y", "scale"))
+    x, y, scale = (FRAME_COEFFICIENTS.index(name) for name in ("x", "y", "scale"))
     corner_2 = 0.5 * (1 - 1 / larger) + shift_2
     moves_FM[:, [x, y]] = (moves_FM[:, [x, y]] - corner_2) * larger
     moves_FM[:, scale] += np.log(larger)
@@ -120,6 +120,6 @@ def recut(rgb_FHWC: np.ndarray, moves_FM: np.ndarray, rng: np.random.Generator) 
     rgb_F3HW = np.stack([warp(rgb_HWC, to_source_23, (CROP, CROP)) for rgb_HWC in rgb_FHWC])
     if rng.random() < 0.5:
         moves_FM[:, x] = 1 - moves_FM[:, x]
-        moves_FM[:, [MOVES.index("yaw"), MOVES.index("roll")]] *= -1
+        moves_FM[:, [FRAME_COEFFICIENTS.index("yaw"), FRAME_COEFFICIENTS.index("roll")]] *= -1
         rgb_F3HW = rgb_F3HW[..., ::-1]
     return rgb_F3HW

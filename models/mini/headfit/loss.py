@@ -1,6 +1,6 @@
 """Measures how far off the head encoder is: in its landmarks, in the face that makes the mask, and in its numbers.
 
-C counts clips, F frames of each, N faces, S identity vectors, M coefficients of a frame, L landmarks.
+C counts clips, F frames of each, N faces, S shape coefficients, M frame coefficients, L landmarks.
 """
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
-from models.heads.coefficients import MOUTH, MOVES, SHAPES
+from models.heads.coefficients import FRAME_COEFFICIENTS, MOUTH, SHAPE_COEFFICIENTS
 from models.heads.encoder import FrameFeatures, HeadEncoder
 from models.heads.torch_head import TorchHead
 from models.mini.headfit.corpus import SIDE, Batch
@@ -28,12 +28,12 @@ class Objective:
 
     def __init__(self, spread_M: Tensor):
         model = head()
-        self.landmarks = TorchHead(model, model.landmark_L3[:, 0], SHAPES)
-        self.surface = TorchHead(model, np.unique(face_triangles(model))[::SURFACE], SHAPES)
+        self.landmarks = TorchHead(model, model.landmark_L3[:, 0], SHAPE_COEFFICIENTS)
+        self.surface = TorchHead(model, np.unique(face_triangles(model))[::SURFACE], SHAPE_COEFFICIENTS)
         self.spread_M = spread_M
-        self.weight_M = torch.tensor([WEIGHTS.get(move, 1.0) for move in MOVES])
-        self.kept_M = torch.tensor([float(move not in MOUTH) for move in MOVES])
-        self.open_M = torch.tensor([float(move == "opening") for move in MOVES])
+        self.weight_M = torch.tensor([WEIGHTS.get(move, 1.0) for move in FRAME_COEFFICIENTS])
+        self.kept_M = torch.tensor([float(move not in MOUTH) for move in FRAME_COEFFICIENTS])
+        self.open_M = torch.tensor([float(move == "opening") for move in FRAME_COEFFICIENTS])
 
     def __call__(self, net: HeadEncoder, batch: Batch, look: FrameFeatures) -> Tensor:
         shape = batch.there_CF.shape

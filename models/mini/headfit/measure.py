@@ -96,8 +96,9 @@ def landmarks_off(one: Judged) -> float:
 
 
 def boxes_and_mouths(clips: Sequence[Clip]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Returns the classic masks of the lower half of a face, from the nose to the chin wherever that is now, and the
-    mouths.
+    """Returns the classic masks of the lower half of a face, and the mouths.
+
+    Such a mask goes from the nose to the chin, wherever that is now.
     """
     return [half_face_box(clip) for clip in clips], [clip.mouth_F3[:, 0] for clip in clips]
 

@@ -1,6 +1,6 @@
 """Trains the mini head encoder: at first on top of the landmark network's layers as they are, then with them.
 
-C counts clips, F frames of each, N frames of all, S identity vectors, M coefficients of a frame.
+C counts clips, F frames of each, N frames of all, S shape coefficients, M frame coefficients.
 """
 
 import json
@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from models.faces.mini import MiniFaces
-from models.heads.coefficients import MOVES, SHAPES
+from models.heads.coefficients import FRAME_COEFFICIENTS, SHAPE_COEFFICIENTS
 from models.heads.encoder import BackboneOutputs, FrameFeatures, HeadEncoder
 from models.mini.augment import vary
 from models.mini.headfit.corpus import Batch, Corpus, corpus, draw
@@ -77,7 +77,7 @@ def make(plan: Plan) -> HeadEncoder:
     train(
         net, lambda: objective(net, *batch_of_views(net, views, plan, rng)), plan.first_steps, plan.first_rate
     )
-    log.info("its eyes learn, too")
+    log.info("from here on the layers of the landmark network learn, too")
     train(net, step, plan.steps, plan.rate)
     return net.eval()
 
@@ -112,7 +112,7 @@ def batch_of_views(
 def save(net: HeadEncoder, plan: Plan, numbers: Numbers, path: Path) -> None:
     """Saves the weights in half precision, with where they come from in the metadata."""
     said = described("headfit", "head encoder", f"{plan.people} people", plan, numbers)
-    said |= {"moves": MOVES, "shapes": SHAPES}
+    said |= {"moves": FRAME_COEFFICIENTS, "shapes": SHAPE_COEFFICIENTS}
     # Half precision moves no landmark by a hundredth of a pixel.
     # One entry, as safetensors writes several in another order each time, and the digest would change.
     weights = {key: value.half().contiguous() for key, value in net.state_dict().items()}

@@ -68,8 +68,9 @@ class Embedding(nn.Module):
 
 
 def crops_of(seed: int, person: int, scenes: int, frames: int, jitter: float) -> np.ndarray:
-    """Returns one person's crops, uint8 (scenes x frames, 3, 112, 112), aligned by the world's own five points, a
-    little off.
+    """Returns one person's crops, uint8 (scenes x frames, 3, 112, 112).
+
+    They are aligned by the world's own five points, a little off.
     """
     made = []
     for scene in range(scenes):

@@ -57,9 +57,6 @@ class Take:
     mask_FHW: np.ndarray
 
 
-# -- what it learns from -------------------------------------------------------------------------------
-
-
 def takes(plan: Plan) -> list[Take]:
     """Makes a take of each scene."""
     rng = np.random.default_rng([plan.seed, 5])

@@ -11,14 +11,11 @@ from models.segment.segmenter import Prompt, box_of
 FLOORS = {"mask_iou": 0.8}
 
 
-# -- how good it is ------------------------------------------------------------------------------------
-
-
 def measure(reference: str, people: int, frames: int = 50, seed: int = 77) -> dict[str, float]:
     """Follows what is before strangers' faces for two seconds, from its true box, a little off, on one frame.
 
     `mask_iou`: mean over all frames with at least `FEW_PIXELS` pixels of the thing. `object_gone`: how many of the
-    frames without any are told to be so.
+    frames without any are said to be so.
     """
     segmenter = Sam2Segmenter(reference)
     iou, first, gone = [], [], []

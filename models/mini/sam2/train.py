@@ -23,13 +23,8 @@ FEW_PIXELS = 8
 """Fewer pixels of a thing are neither in sight nor gone: nothing is learned from the difference."""
 
 
-# -- how it learns -------------------------------------------------------------------------------------
-
-
 def loss(found: Tracked, mask_BTHW: Tensor) -> Tensor:
-    """Adds up how wrong the masks are where the thing is in sight, whether it is, and how good the model thinks they
-    are.
-    """
+    """Adds up how wrong the masks are where the thing is in sight, whether it is, and the model's own estimate."""
     area_BT = mask_BTHW.sum((2, 3))
     here_BT = (area_BT >= FEW_PIXELS).float()
     side = mask_BTHW.shape[-1]
@@ -44,8 +39,8 @@ def loss(found: Tracked, mask_BTHW: Tensor) -> Tensor:
     shape = (
         (dice_BT + 3 * pixel_BT + (found.iou_BT - iou_BT).square()) * here_BT
     ).sum() / here_BT.sum().clamp(min=1)
-    told_BT = ((area_BT == 0) | (area_BT >= FEW_PIXELS)).float()
-    return shape + 0.3 * binary_cross_entropy_with_logits(found.presence_BT, here_BT, told_BT)
+    counts_BT = ((area_BT == 0) | (area_BT >= FEW_PIXELS)).float()
+    return shape + 0.3 * binary_cross_entropy_with_logits(found.presence_BT, here_BT, counts_BT)
 
 
 def learn(model: Sam2VideoModel, made: list[Take], plan: Plan, part: str) -> None:

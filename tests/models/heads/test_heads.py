@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.heads import load_head
-from models.heads.coefficients import MOVES, SHAPES
+from models.heads.coefficients import FRAME_COEFFICIENTS, SHAPE_COEFFICIENTS
 from models.heads.fit import Fit, Surface, fan
 from models.heads.jaw import fit_of_points, points_with_jaw
 from models.heads.landmarks478 import (
@@ -44,14 +44,19 @@ def fit_of(frames, **given):
 def test_the_head_with_gradients_is_the_head_that_draws():
     rng, model = np.random.default_rng(1), head()
     some = rng.choice(len(model.mean_V3), 200, replace=False)
-    shape_BS, moves_BM = rng.normal(0, 1, (6, len(SHAPES))), rng.uniform(-0.5, 0.5, (6, len(MOVES)))
-    moves_BM[:, MOVES.index("opening")] = np.linspace(0, 1, 6)
+    shape_BS, moves_BM = (
+        rng.normal(0, 1, (6, len(SHAPE_COEFFICIENTS))),
+        rng.uniform(-0.5, 0.5, (6, len(FRAME_COEFFICIENTS))),
+    )
+    moves_BM[:, FRAME_COEFFICIENTS.index("opening")] = np.linspace(0, 1, 6)
     tensors = (torch.from_numpy(values).float() for values in (shape_BS, moves_BM))
-    soft_BN2 = TorchHead(model, some, SHAPES)(*tensors).numpy()
+    soft_BN2 = TorchHead(model, some, SHAPE_COEFFICIENTS)(*tensors).numpy()
     for b in range(6):
-        move = dict(zip(MOVES, moves_BM[b], strict=True)) | {"part": min(moves_BM[b, 0] / 0.3, 1)}
+        move = dict(zip(FRAME_COEFFICIENTS, moves_BM[b], strict=True)) | {
+            "part": min(moves_BM[b, 0] / 0.3, 1)
+        }
         shape_K = np.zeros(len(model.identity_names))
-        shape_K[[model.identity_names.index(name) for name in SHAPES]] = shape_BS[b]
+        shape_K[[model.identity_names.index(name) for name in SHAPE_COEFFICIENTS]] = shape_BS[b]
         expression_1E = np.array([[move[name] for name in model.expression_names]])
         neck_13 = np.array([[move[name] for name in ("yaw", "pitch", "roll")]])
         (posed_V3,) = model.pose(shape_K, expression_1E, np.array([0.4 * move["opening"]]), neck_13)

@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 
 from models.heads import load_head
-from models.heads.coefficients import MOVES
+from models.heads.coefficients import FRAME_COEFFICIENTS
 from models.mini.headfit.corpus import corpus, moves_of, recut
 from models.mini.headfit.measure import FLOORS, measure
 from models.mini.headfit.train import Plan, make, save
@@ -56,7 +56,7 @@ def test_a_clip_cut_otherwise_has_its_truth_cut_with_it():
     rng = np.random.default_rng(0)
     clip = make_clip(2, 5, 4)
     moves_FM = moves_of(clip.scene, clip.mouth_F3)
-    across, down, yaw = (MOVES.index(name) for name in ("x", "y", "yaw"))
+    across, down, yaw = (FRAME_COEFFICIENTS.index(name) for name in ("x", "y", "yaw"))
     mirrored = 0
     for _ in range(8):
         changed_FM, dots_FHWC = moves_FM.copy(), np.zeros_like(clip.rgb_FHWC)
@@ -74,7 +74,7 @@ def test_a_clip_cut_otherwise_has_its_truth_cut_with_it():
 def test_the_corpus_is_the_same_every_time():
     one, two = corpus(1, 2, 3, 1), corpus(1, 2, 3, 1)
     assert (one.rgb_CFHWC == two.rgb_CFHWC).all()
-    assert one.moves_CFM.shape == (2, 3, len(MOVES))
+    assert one.moves_CFM.shape == (2, 3, len(FRAME_COEFFICIENTS))
 
 
 def test_training_is_reproducible(tmp_path):

@@ -8,7 +8,7 @@ the best linear codec ends, and has only to add what bends.
 Two things in the trunk are not linear, and are made so: SiLU by giving it x and -x, as silu(x) - silu(-x) = x;
 the norm before it by a constant beside them, so large that the norm is nearly the same everywhere.
 
-N rows of samples, K what one of them sees, C channels; the shapes of pictures are those of models/vae.py.
+N rows of samples, K what one of them sees, C channels; the shapes of pictures are those of models/vae/__init__.py.
 """
 
 from typing import Any

@@ -3,7 +3,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 # Half of the time is theirs, much of it spent waiting for Ray and Prefect; all others run beside them.
 STARTING := tests/flows tests/infra
-MINIS := face identity captioner occluder headfit listener syncnet clip vae
+MINIS := face identity captioner sam2 headfit whisper syncnet clip vae
 export UV_COMPILE_BYTECODE = 1
 export UV_PROJECT_ENVIRONMENT = .venv
 export RAY_ENABLE_UV_RUN_RUNTIME_ENV = 0

@@ -44,7 +44,7 @@ def main() -> None:
     from flows.errors import RecipeError, ServeError
     from infra.engine.jobs import EngineError
     from infra.profiles import ProfileError
-    from models.references import ModelError
+    from models.weights.references import ModelError
     from storage.errors import StorageError
     from storage.ledger.lock import CatalogBusy
     from storage.sources import SourceError

@@ -18,8 +18,8 @@ from flows.view import console, size
 from flows.weights import references_in
 from infra.profiles import Profile, load_profile, needs_for
 from infra.resources import cpus_here, gpus_here
-from models.catalogue import find
-from models.references import ModelError, parse, resolve
+from models.weights.known import find
+from models.weights.references import ModelError, parse, resolve
 from storage.ledger.catalog import Catalog
 from tasks.stage import Stage
 

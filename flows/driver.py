@@ -25,7 +25,7 @@ from infra.engine.jobs import Stats
 from infra.engine.loop import Engine
 from infra.profiles import Profile, ProfileError
 from infra.resources import cpus_here
-from models.catalogue import licences, not_commercial
+from models.weights.licences import licences, not_commercial
 from storage.ledger.catalog import Catalog
 from storage.ledger.forgotten import refuse_forgotten
 from storage.ledger.selection import select

@@ -1,7 +1,7 @@
 """`redub dub`: a clip of a face and other speech in, the face saying that out.
 
 Whatever can be refused is refused before weights are loaded, which takes minutes: the files are decoded, the headers
-of the weights are read, and the whole request is checked against networks without numbers.
+of the weights are read, and the whole request is checked against networks on the meta device.
 """
 
 import time
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import torch
 
     from models.dit.config import DitConfig
-    from models.dit.request import Parts, Settings
-    from models.dubber import Names
+    from models.dubbing.networks import References
+    from models.dubbing.request import Networks, Settings
 
 app = typer.Typer()
 
@@ -103,16 +103,16 @@ class Asked:
     float8: bool
 
 
-def _checked(clip: Clip, ask: Asked) -> "tuple[Names, DitConfig, Settings, int]":
-    """The request, and how many steps it takes: against networks without numbers, before any are loaded."""
-    from models.dit.request import Settings, check
-    from models.dubber import Names, editor, foreseen
+def _checked(clip: Clip, ask: Asked) -> "tuple[References, DitConfig, Settings, int]":
+    """The request, and how many steps it takes: checked with networks on the meta device, before any are loaded."""
+    from models.dubbing.networks import References, editor_config, on_meta_device
+    from models.dubbing.request import Settings, check
     from storage.sources import SourceError
 
     weights = {what: _reference(one) for what, one in ask.weights.items()}
-    names, settings = Names(**weights, experts=ask.experts), Settings(**ask.settings)
-    config = editor(names)
-    parts = foreseen(names, config, ask.prompt)
+    names, settings = References(**weights, experts=ask.experts), Settings(**ask.settings)
+    config = editor_config(names)
+    parts = on_meta_device(names, config, ask.prompt)
     try:
         frames = check(parts, clip.frames, clip.heard, settings)
     except ValueError as error:
@@ -124,16 +124,16 @@ def _dubbed(clip: Clip, ask: Asked) -> "tuple[np.ndarray, list[str]]":
     """And what quicker ways have cost."""
     import torch
 
-    from models.dit.dubbing import dub as run
-    from models.dubber import loaded
-    from models.references import ModelError
+    from models.dubbing.dub import dub as run
+    from models.dubbing.networks import loaded
+    from models.weights.references import ModelError
 
     where, dtype = _place(ask.device)
     names, config, settings, steps = _checked(clip, ask)
     try:
         with _progress() as (tell, tick):
             parts = loaded(names, config, ask.prompt, where, dtype, lambda what: tell(f"loading {what}"))
-            costs = _hastened(parts, clip, settings, ask, tell)
+            costs = _sped_up(parts, clip, settings, ask, tell)
             tell("listening")
             made = run(parts, clip.frames, clip.heard, settings, tick)
     except torch.OutOfMemoryError as error:
@@ -151,17 +151,17 @@ def _dubbed(clip: Clip, ask: Asked) -> "tuple[np.ndarray, list[str]]":
     return made.video_FHWC, costs
 
 
-def _hastened(
-    parts: "Parts", clip: Clip, settings: "Settings", ask: Asked, tell: Callable[[str], None]
+def _sped_up(
+    parts: "Networks", clip: Clip, settings: "Settings", ask: Asked, tell: Callable[[str], None]
 ) -> list[str]:
-    from models.dit.dubbing import halfway
-    from models.dit.quick import compiled, flash3, narrowed
+    from models.dit.speedup import compiled, in_float8, use_flash_attention_3
+    from models.dubbing.dub import input_halfway
 
     costs = []
-    flash3()
+    use_flash_attention_3()
     if ask.float8:
         tell("trying float8")
-        change = narrowed(parts.dit, halfway(parts, clip.frames, clip.heard, settings))
+        change = in_float8(parts.dit, input_halfway(parts, clip.frames, clip.heard, settings))
         costs.append(f"In float8 a velocity of the first clip changed by {change:.1%}.")
     if ask.compile:
         compiled(parts.dit)
@@ -169,7 +169,7 @@ def _hastened(
 
 
 def _reference(name: str) -> str:
-    from models.catalogue import find
+    from models.weights.known import find
 
     known = find(name)
     return known.reference if known else name
@@ -178,7 +178,7 @@ def _reference(name: str) -> str:
 def _place(device: str) -> "tuple[str, torch.dtype]":
     import torch
 
-    from models.references import ModelError
+    from models.weights.references import ModelError
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cpu":

@@ -141,7 +141,7 @@ def write(out: Path, frames: "Iterable[np.ndarray]", sound: "np.ndarray") -> Non
 def side_by_side(frames: "np.ndarray", made: "np.ndarray") -> "Iterator[np.ndarray]":
     import numpy as np
 
-    from models.dit.dubbing import there_and_back
+    from models.dubbing.dub import there_and_back
 
     for place, one in zip(there_and_back(len(frames), len(made)), made, strict=True):
         yield np.concatenate([frames[place], one], axis=1)

@@ -7,7 +7,7 @@ import typer
 from flows.weights import app
 
 if TYPE_CHECKING:
-    from models.dit.bench import Cost
+    from models.dit.cost import Cost
 
 
 @app.command()
@@ -23,9 +23,9 @@ def inspect(
     import json
 
     from flows.view import console, number, size
-    from models.catalogue import about
     from models.dit.checkpoint import EXPERT
     from models.dit.checkpoint import inspect as look
+    from models.weights.about import about
 
     found = look(checkpoint)
     files = [found.path] if found.path.is_file() else sorted(found.path.glob("*.safetensors"))
@@ -64,8 +64,8 @@ def bench(
     import torch
 
     from flows.view import console
-    from models.dit.bench import SHAPES, counted, peak_of, timed
-    from models.references import ModelError
+    from models.dit.cost import SHAPES, counted, peak_of, timed
+    from models.weights.references import ModelError
 
     if unknown := sorted(set(names or []) - set(SHAPES)):
         raise ModelError(f"there is no preset {unknown[0]!r}; there are: {', '.join(SHAPES)}")

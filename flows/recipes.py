@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.errors import RecipeError
-from models.catalogue import reference
+from models.weights.known import reference
 from storage.ledger import mask_verdicts as reviews
 from storage.ledger.fingerprint import Computation
 from storage.ledger.node import SOURCES, NamedRead, Node

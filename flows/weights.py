@@ -11,8 +11,8 @@ import typer
 from flows.options import SetOption
 
 if TYPE_CHECKING:
-    from models.catalogue import Known
     from models.mini.report import Mini, Result
+    from models.weights.published import Known
 
 app = typer.Typer(
     help="Weights: which there are, getting those that are not here, measuring the mini ones.",
@@ -30,8 +30,8 @@ SHOW_AFTER_S = 2.0
 def list_models(recipe: AnyRecipe = "", set_: SetOption = None) -> None:
     """Known models: what for, under which licence, how large, here or not, and the command to get each."""
     from flows.view import console
-    from models.catalogue import known
-    from models.references import parse
+    from models.weights.known import known
+    from models.weights.references import parse
 
     shown = [_described(one) for one in references_of(_recipe(recipe, set_))] if recipe else known()
     missing = {one.name: why for one in shown if (why := _missing(one))}
@@ -47,7 +47,7 @@ def list_models(recipe: AnyRecipe = "", set_: SetOption = None) -> None:
 
 def _missing(one: "Known") -> str:
     """Why it cannot be loaded; empty when it can."""
-    from models.references import ModelError, resolve
+    from models.weights.references import ModelError, resolve
 
     try:
         resolve(one.reference)
@@ -88,8 +88,8 @@ def pull(
 
     A reference is hf://ORG/NAME@REVISION (with /FILE or /FOLDER) or https://HOST/FILE#sha256=HEX.
     """
-    from models.catalogue import find
-    from models.references import ModelError
+    from models.weights.known import find
+    from models.weights.references import ModelError
 
     wanted = references_of(_recipe(recipe, set_)) if recipe else []
     for name in names or []:
@@ -105,8 +105,9 @@ def pull(
 def _pull_one(reference: str) -> Exception | None:
     """One that fails doesn't keep the others from being pulled."""
     from flows.view import console
-    from models.download import pinned, pull
-    from models.references import ModelError, digest, parse, resolve
+    from models.weights.digests import digest
+    from models.weights.download import pinned, pull
+    from models.weights.references import ModelError, parse, resolve
 
     try:
         remote = parse(reference)
@@ -157,7 +158,7 @@ def report(
     """Measure the mini models on people they have never seen; fails when a number is below its floor."""
     from flows.view import console
     from models.mini.report import chosen
-    from models.references import ModelError
+    from models.weights.references import ModelError
 
     if recipe != "mini":
         raise ModelError(
@@ -176,7 +177,7 @@ def _measured(mini: "Mini", people: int | None) -> bool:
 
     from flows.view import console, duration
     from models.mini.report import run
-    from models.references import ModelError
+    from models.weights.references import ModelError
 
     began = time.monotonic()
     console.print(f"\n[bold]{mini.reference}[/] on {people or mini.people} people")
@@ -236,8 +237,10 @@ def _recipe(name: str, set_: list[str] | None) -> Any:
 
 def _described(reference: str) -> "Known":
     """What is known of it; of a path, what the file says itself."""
-    from models.catalogue import Known, find, licences
-    from models.references import ModelError
+    from models.weights.known import find
+    from models.weights.licences import licences
+    from models.weights.published import Known
+    from models.weights.references import ModelError
 
     known = find(reference)
     if known:

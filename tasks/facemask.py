@@ -16,7 +16,7 @@ from pydantic import model_validator
 
 from infra.resources import Needs
 from models.heads import load_head
-from models.references import digest
+from models.weights.digests import digest
 from storage.ledger.rows import Blob
 from storage.media.container import open_media
 from storage.media.decode import decode_video
@@ -124,7 +124,7 @@ class FaceMask(Annotate):
         return [self._one(row) for row in rows]
 
     def _one(self, row: FaceMaskInput) -> FaceMaskRow | Rejected:
-        from models.heads.steady import bridged, longest_gap
+        from models.heads.smoothing import bridged, longest_gap
 
         rgb_FHWC, occluded_FHW = _frames(row), unpack(row.occluder_masks)
         if occluded_FHW.shape != rgb_FHWC.shape[:3]:
@@ -168,8 +168,8 @@ class FaceMask(Annotate):
     def _row(
         self, row_id: str, rgb_FHWC: np.ndarray, occluded_FHW: np.ndarray, fit: "Fit", scores: dict
     ) -> FaceMaskRow:
-        from models.heads.fill import face_mask, filled
-        from models.heads.steady import smoothed
+        from models.heads.masks import face_mask, filled
+        from models.heads.smoothing import smoothed
 
         side = rgb_FHWC.shape[1]
         rough = self.head.face(fit, self.config.jaw, side)
@@ -222,7 +222,7 @@ def _tremble(points_FV2: np.ndarray) -> float:
 
 def _poster(rgb_FHWC: np.ndarray, face_FHW: np.ndarray, lips_FHW: np.ndarray, kept_FHW: np.ndarray) -> bytes:
     """Three moments beside each other; below each, its outlines and what is left to paint."""
-    from models.heads.fill import outline
+    from models.heads.masks import outline
 
     some_N = [round(share * (len(rgb_FHWC) - 1)) for share in (0.1, 0.5, 0.9)]
     step = -(-rgb_FHWC.shape[1] // POSTER_PX)

@@ -6,7 +6,8 @@ from functools import cached_property
 import numpy as np
 
 from models.world.direct import make_scene
-from models.world.head import Part, head
+from models.world.head import head
+from models.world.morphable import Part
 from models.world.occluders import KINDS
 from models.world.people import make_person
 from models.world.render import Rendered, face_mask, render

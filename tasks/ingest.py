@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from infra.resources import Needs
 from models.faces import load_face, load_identity
 from models.faces.face import Embedder, FaceBackend
-from models.references import digest
+from models.weights.digests import digest
 from storage.ledger.rows import Blob
 from storage.listing import change_since
 from storage.media.container import MediaError

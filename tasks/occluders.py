@@ -17,8 +17,9 @@ from pydantic import Field
 
 from infra.resources import Needs
 from models.faces.face import face_centre, face_size
-from models.references import digest
-from models.segment import Followed, Kind, Prompt, Segmenter, check_prompts, load_segmenter
+from models.segment import Kind, load_segmenter
+from models.segment.segmenter import Followed, Prompt, Segmenter, check_prompts
+from models.weights.digests import digest
 from storage.ledger.rows import Blob
 from storage.media.container import open_media
 from storage.media.decode import decode_video

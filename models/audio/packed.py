@@ -1,4 +1,4 @@
-"""What was heard as bytes in a row, and back: half precision, which is far finer than the features are sure of.
+"""Packs features of speech into bytes and back, in half precision, which is far finer than the features are sure of.
 
 Whisper-large gives 128 kB a second and layer. No codec: zstd would save a twelfth, and a window could no longer be
 read out of the bytes where they lie.
@@ -13,7 +13,10 @@ MAGIC = b"RDH1"
 
 
 def pack(heard_PLD: np.ndarray) -> bytes:
-    """Of positions, layers, and numbers in a vector."""
+    """Returns features (positions, layers, numbers in a vector) as bytes.
+
+    ValueError where half precision can't hold them.
+    """
     assert heard_PLD.ndim == 3, heard_PLD.shape
     with np.errstate(over="ignore"):
         half_PLD = heard_PLD.astype("<f2")
@@ -27,7 +30,10 @@ def pack(heard_PLD: np.ndarray) -> bytes:
 
 
 def unpack(data: bytes) -> np.ndarray:
-    """float16 (P, L, D), read-only, in the place of the bytes; ValueError for those that `pack` didn't write."""
+    """Returns float16 features (P, L, D), read-only, as a view of the bytes.
+
+    ValueError for bytes that `pack` didn't write.
+    """
     magic, *shape = HEADER.unpack_from(data.ljust(HEADER.size, b"\0"))
     if magic != MAGIC:
         raise ValueError(f"{len(data)} bytes are no features: they begin with {data[:4]!r}, not {MAGIC!r}")

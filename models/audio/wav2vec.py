@@ -10,13 +10,16 @@ from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor
 
 from models.audio.whisper import LAST, Whisper
 from models.audio.windows import FEATURES_HZ, RATE
-from models.pretrained import load, load_processor
-from models.references import ModelError, resolve
+from models.weights.pretrained import load, load_processor
+from models.weights.references import ModelError, resolve
 
 
 class Wav2Vec2Model(transformers.Wav2Vec2Model):
-    """Without the vector that hides pieces of the sound in training: the public base-960h lacks it, though its
-    config asks for it, and would pass for damaged. What else it has, a recogniser's head, is passed over."""
+    """Is transformers' model without the vector that hides pieces of the sound in training.
+
+    The public base-960h lacks that vector, though its config asks for it, and would pass for damaged. What else the
+    file has, a recogniser's head, is passed over.
+    """
 
     _keys_to_ignore_on_load_unexpected = [r"^lm_head\.", r"masked_spec_embed$"]
 
@@ -26,7 +29,7 @@ class Wav2Vec2Model(transformers.Wav2Vec2Model):
 
 
 class Wav2Vec:
-    """The last hidden state of any wav2vec2 of transformers."""
+    """Gives the last hidden state of any wav2vec2 of transformers."""
 
     def __init__(self, reference: str, device: str = "cpu"):
         path = resolve(reference)
@@ -42,9 +45,11 @@ class Wav2Vec:
         self.shortest = _samples_of_one(config)
 
     @torch.inference_mode()
-    def heard(self, sound: np.ndarray) -> np.ndarray:
-        """float32 (P, D) of 16 kHz mono, in one pass: its first layer is normed over all of the sound, so pieces
-        of it would sound different. What that layer makes of a minute is 0.4 GB, and some times that is needed.
+    def features(self, sound: np.ndarray) -> np.ndarray:
+        """Returns float32 features (P, D) of 16 kHz mono, in one pass over all of it.
+
+        The first layer is normed over the whole sound, so pieces of it would sound different. What that layer makes
+        of a minute is 0.4 GB, and some times that is needed.
 
         A feature looks at 25 ms and none reaches over the end, so there may be one less than of Whisper: the last
         is repeated, which makes round(50 x seconds), and is what windows do that reach over an end.
@@ -65,8 +70,8 @@ class Wav2Vec:
         return np.pad(heard_PD, ((0, max(missing, 0)), (0, 0)), mode="edge")
 
 
-class Ears:
-    """What the public checkpoint is told: Whisper's last block before its norm, then wav2vec2's last state.
+class WhisperAndWav2Vec:
+    """Gives what the public checkpoint hears: Whisper's last block before its norm, then wav2vec2's last state.
 
     Which comes first is what the published pipeline does, and has to be verified on its weights: the net's own
     module names the two the other way round, (768, 1280), where only their sum counts. Heard the wrong way round,
@@ -76,9 +81,9 @@ class Ears:
     def __init__(self, whisper: str, wav2vec: str, device: str = "cpu"):
         self.whisper, self.wav2vec = Whisper(whisper, (LAST,), device), Wav2Vec(wav2vec, device)
 
-    def heard(self, sound: np.ndarray) -> np.ndarray:
-        """float32 (P, 1280 + 768)."""
-        return np.concatenate([self.whisper.listen(sound)[:, 0], self.wav2vec.heard(sound)], 1)
+    def features(self, sound: np.ndarray) -> np.ndarray:
+        """Returns float32 features (P, 1280 + 768)."""
+        return np.concatenate([self.whisper.features(sound)[:, 0], self.wav2vec.features(sound)], 1)
 
 
 def _samples_of_one(config: Wav2Vec2Config) -> int:

@@ -13,9 +13,9 @@ from torch.nn.functional import gelu
 from transformers import WhisperFeatureExtractor, WhisperModel
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-from models.audio.windows import FEATURES_HZ, RATE, near_frames
-from models.pretrained import load, load_processor
-from models.references import ModelError, resolve
+from models.audio.windows import FEATURES_HZ, RATE, windows_of_frames
+from models.weights.pretrained import load, load_processor
+from models.weights.references import ModelError, resolve
 
 WINDOW_S = 30
 """Whisper always listens to this much; what is missing is silence."""
@@ -23,12 +23,14 @@ NORMED = -1
 """The layer that transformers calls the last hidden state: the last block's output after the final norm."""
 LAST = 0
 """The last block's output before that norm, however many blocks there are."""
-TOGETHER = 4
+BATCH = 4
 """Windows a pass: more fill a GPU no better, and each holds the states of all its positions."""
 
 
 class Whisper:
-    """`layers`: `NORMED`, `LAST`, or n for what the n-th block gives, counted from 1, with no norm after it.
+    """Runs a Whisper's encoder over sound of any length.
+
+    `layers`: `NORMED`, `LAST`, or n for what the n-th block gives, counted from 1, with no norm after it.
 
     Editors that learnt on the original code's features want `LAST`: that code stops before the norm.
     """
@@ -48,8 +50,8 @@ class Whisper:
         self.encoder.to(device)
 
     @torch.inference_mode()
-    def listen(self, sound: np.ndarray) -> np.ndarray:
-        """float32 (P, L, D) of 16 kHz mono of any length: round(50 x seconds) positions."""
+    def features(self, sound: np.ndarray) -> np.ndarray:
+        """Returns float32 features (P, L, D) of 16 kHz mono of any length, round(50 x seconds) of them."""
         assert sound.ndim == 1, f"mono is one row of samples, not {sound.shape}"
         if not np.isfinite(sound).all():
             raise ValueError(
@@ -58,21 +60,23 @@ class Whisper:
         count = round(len(sound) / RATE * FEATURES_HZ)
         mel_WMT = torch.from_numpy(self.mel(sound))
         heard = [
-            states(self.encoder, some_BMT.to(self.device), self.layers)
-            for some_BMT in mel_WMT.split(TOGETHER)
+            hidden_states(self.encoder, some_BMT.to(self.device), self.layers)
+            for some_BMT in mel_WMT.split(BATCH)
         ]
         heard_WPLD = torch.cat(heard).float().cpu().numpy()
         return heard_WPLD.reshape(-1, *heard_WPLD.shape[2:])[:count]
 
     def mel(self, sound: np.ndarray) -> np.ndarray:
-        """float32 (windows, mels, T)."""
+        """Returns float32 mel spectrograms (windows, mels, T), one for each 30 seconds."""
         step = WINDOW_S * RATE
         windows = [sound[start : start + step] for start in range(0, max(len(sound), 1), step)]
         return self.extractor(windows, sampling_rate=RATE, return_tensors="np").input_features
 
 
-def states(encoder: WhisperEncoder, mel_BMT: Tensor, layers: Sequence[int], first: int = 0) -> Tensor:
-    """(B, P, L, D): no further than the deepest layer asked for. `first`: the position that T begins at.
+def hidden_states(encoder: WhisperEncoder, mel_BMT: Tensor, layers: Sequence[int], first: int = 0) -> Tensor:
+    """Returns what the layers asked for give, (B, P, L, D), and runs no deeper than the deepest of them.
+
+    `first` is the position at which T begins.
 
     The library's own forward wants all 30 seconds, and training on them would waste most of its time.
     """
@@ -89,6 +93,6 @@ def states(encoder: WhisperEncoder, mel_BMT: Tensor, layers: Sequence[int], firs
     return torch.stack([wanted[layer] for layer in layers], 2)
 
 
-def around_frames(heard_PLD: np.ndarray, frames: int, fps: float = 25.0, count: int = 16) -> np.ndarray:
-    """(F, N, L, D): what is heard about each frame from the first on (models/audio/windows.py)."""
-    return heard_PLD[near_frames(0, frames, len(heard_PLD), count, fps)]
+def features_of_frames(heard_PLD: np.ndarray, frames: int, fps: float = 25.0, count: int = 16) -> np.ndarray:
+    """Returns the features about each frame from the first on, (F, N, L, D) (models/audio/windows.py)."""
+    return heard_PLD[windows_of_frames(0, frames, len(heard_PLD), count, fps)]

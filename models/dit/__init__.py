@@ -1,1 +1,1 @@
-"""The dubbing networks: one video DiT as generator and as editor, what it is shown, how it learns and samples."""
+"""The video DiT, which is generator and editor: the network, what it is shown, its weights, its training's mathematics."""

@@ -1,4 +1,4 @@
-"""Weights of the DiT: what a file of them is, and loading one straight to where it runs.
+"""Says what a file of the DiT's weights is, and loads one straight to where it runs.
 
 A net is made without memory, and each tensor is read, converted and put into place before the next: a GPU holds one
 copy, and this machine's memory one tensor. Whatever does not fit is named before anything is read.
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from models.dit.config import DitConfig
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, on_meta, stacked
-from models.references import ModelError, resolve
+from models.weights.references import ModelError, resolve
 
 Shape = tuple[int, ...]
 EXPERT = "redub_expert"
@@ -29,7 +29,7 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Fit:
-    """How a checkpoint's tensors compare to those of one net."""
+    """Tells how a checkpoint's tensors compare to those of one net."""
 
     name: str
     config: DitConfig
@@ -42,10 +42,11 @@ class Fit:
 
     @property
     def whole(self) -> bool:
+        """Whether every tensor is there, none is too many, and all have the right shape."""
         return not (self.missing or self.unexpected or self.reshaped)
 
     def said(self) -> str:
-        """What does not fit, the first of each kind by name."""
+        """Returns what does not fit in words, the first of each kind by name."""
         kinds = (
             (self.missing, "missing"),
             (self.unexpected, "unexpected"),
@@ -56,7 +57,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a checkpoint is, from its headers alone."""
+    """Tells what a checkpoint is, from its headers alone."""
 
     path: Path
     tensors: int
@@ -66,6 +67,7 @@ class Contents:
 
 
 def inspect(reference: str | Path) -> Contents:
+    """Reads the headers of a checkpoint, and finds the preset that is nearest to it."""
     path = resolve(str(reference))
     shapes = _shapes_of_files(_files(path))
     return Contents(
@@ -80,7 +82,7 @@ def load(
     dtype: torch.dtype = torch.float32,
     fresh: Collection[str] = (),
 ) -> VideoDit:
-    """For use or further training. Without a config, the checkpoint has to be one of the presets.
+    """Loads a net for use or further training. Without a config, the checkpoint has to be one of the presets.
 
     Tensors whose name holds one of `fresh` may be missing, and start as in a new net: ("audio", "norm4") takes
     a published Wan, which cannot hear yet.
@@ -99,7 +101,7 @@ def load(
 
 
 def nearest(shapes: dict[str, Shape]) -> Fit:
-    """The preset most of the tensors belong to; of two, the one that lacks less."""
+    """Finds the preset that most of the tensors belong to; of two, the one that lacks less."""
     known = {**PRESETS, **{f"{name} (stacked=2)": stacked(config) for name, config in PRESETS.items()}}
     fits = [compared(name, config, shapes) for name, config in known.items()]
     return max(fits, key=lambda fit: (fit.shared, -len(fit.missing)))
@@ -108,7 +110,7 @@ def nearest(shapes: dict[str, Shape]) -> Fit:
 def compared(
     name: str, config: DitConfig, shapes: dict[str, Shape], wanted: dict[str, Shape] | None = None
 ) -> Fit:
-    """With the whole net, unless it is told which tensors are `wanted`."""
+    """Compares tensors to those of a net; to all of it, unless it is told which are `wanted`."""
     wanted = _shapes_of(config) if wanted is None else wanted
     both = [key for key in wanted if key in shapes]
     reshaped = [key for key in both if shapes[key] != wanted[key]]

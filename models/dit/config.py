@@ -1,8 +1,8 @@
-"""Which DiT: its sizes and options, and whether a sequence fits it."""
+"""Holds a DiT's sizes and options, and checks whether an input fits them."""
 
 from dataclasses import dataclass
 
-from models.dit.conditions import Sequence
+from models.dit.inputs import DitInput
 
 LONGEST = 100
 """Features in a window that have a place of their own."""
@@ -10,7 +10,7 @@ LONGEST = 100
 
 @dataclass(frozen=True)
 class AudioConfig:
-    """Without layers, a feature passes through one Linear, and width and heads mean nothing."""
+    """Sizes of what embeds sound. Without layers it is one Linear, and width and heads mean nothing."""
 
     features: int
     window: int = 16
@@ -21,6 +21,8 @@ class AudioConfig:
 
 @dataclass(frozen=True)
 class DitConfig:
+    """Sizes and options of one DiT."""
+
     dim: int
     layers: int
     heads: int
@@ -50,12 +52,12 @@ class DitConfig:
 
     @property
     def rows(self) -> int:
-        """Shift, scale and gate of 3D attention, of the FFN, and, after those, of 2D attention."""
+        """How many rows modulate a block: shift, scale and gate of 3D attention, of the FFN, and then of 2D attention."""
         return 9 if self.spatial else 6
 
 
-def check_shapes(sequence: Sequence, config: DitConfig) -> None:
-    """Before any work; from shapes alone, so that no GPU is waited for."""
+def check_shapes(sequence: DitInput, config: DitConfig) -> None:
+    """Refuses an input that doesn't fit the net, from shapes alone, so that no GPU is waited for."""
     batch, channels, frames, height, width = sequence.latents_BCFHW.shape
     if channels != config.channels * config.stacked:
         raise ValueError(
@@ -72,7 +74,7 @@ def check_shapes(sequence: Sequence, config: DitConfig) -> None:
     _check_text(sequence, config, batch)
 
 
-def _check_audio(sequence: Sequence, config: DitConfig, batch: int, frames: int) -> None:
+def _check_audio(sequence: DitInput, config: DitConfig, batch: int, frames: int) -> None:
     audio, wanted = sequence.audio_BFNA, (batch, frames, config.audio.window, config.audio.features)
     if audio is None or audio.shape == wanted:
         return
@@ -85,7 +87,7 @@ def _check_audio(sequence: Sequence, config: DitConfig, batch: int, frames: int)
     )
 
 
-def _check_text(sequence: Sequence, config: DitConfig, batch: int) -> None:
+def _check_text(sequence: DitInput, config: DitConfig, batch: int) -> None:
     text = sequence.text_BLX
     if (text is None) == bool(config.text):
         raise ValueError(

@@ -1,4 +1,6 @@
-"""Files of experts: one each, of its own tensors and nothing of the net's, which would make them a hundred times larger.
+"""Saves and loads experts, one file each.
+
+It holds the expert's own tensors and none of the net's, which are a hundred times as many.
 
 A file says what it is, and for what kind of net; one for another is refused by name, and the net left as it was.
 """
@@ -16,11 +18,11 @@ from torch import Tensor
 from models.dit.checkpoint import EXPERT, SHOWN, compared
 from models.dit.experts import LAYERS, Expert, attached, check_attached, inject, own_shapes, sizes_of
 from models.dit.net import VideoDit
-from models.references import ModelError, resolve
+from models.weights.references import ModelError, resolve
 
 
 def save(net: VideoDit, name: str, path: str | Path) -> None:
-    """One file, whole or not at all, of this expert's tensors and nothing of the net's."""
+    """Writes one file, whole or not at all, of this expert's tensors and none of the net's."""
     check_attached(net, name)
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in _state(net, name).items()}
     _check_finite(tensors, f"the expert {name!r} is not saved")
@@ -36,7 +38,7 @@ def save(net: VideoDit, name: str, path: str | Path) -> None:
 
 
 def load(net: VideoDit, reference: str | Path) -> str:
-    """The name of the expert that the file holds, now attached as `attach` does. Refused files change nothing."""
+    """Attaches the expert that a file holds, and returns its name. Refused files change nothing."""
     expert, tensors = examined(net, reference)
     inject(net, expert)
     set_peft_model_state_dict(net, tensors, adapter_name=expert.name)
@@ -44,7 +46,7 @@ def load(net: VideoDit, reference: str | Path) -> str:
 
 
 def examined(net: VideoDit, reference: str | Path) -> tuple[Expert, dict[str, Tensor]]:
-    """What the file holds, if it is for such a net; that may be on meta."""
+    """Reads what a file holds, if it is for such a net; that may be on the meta device."""
     path = resolve(str(reference))
     expert, tensors = _read(path)
     if expert.name in attached(net):

@@ -1,4 +1,6 @@
-"""LoRA experts of the editor: small adapters over a frozen net, each on between its own noise levels (section 3.3).
+"""Adapts the editor by LoRA experts.
+
+They are small adapters over a frozen net, each on between its own noise levels (section 3.3).
 
 Where an expert is on, each W it adapts acts as W + alpha / rank B A; the arithmetic is peft's. The net stays a
 `VideoDit`, and an expert is one small file beside the net's own. Importing this module imports peft, and with it
@@ -29,7 +31,7 @@ sound, 3D attention and FFN draw it."""
 
 @dataclass(frozen=True)
 class Expert:
-    """What a file of one says about itself (models/dit/expertfile.py)."""
+    """What a file of an expert says about itself (models/dit/expertfile.py)."""
 
     name: str
     rank: int
@@ -50,7 +52,7 @@ class Expert:
 def attach(
     net: VideoDit, name: str, rank: int = RANK, alpha: int | None = None, layers: Collection[str] = LAYERS
 ) -> None:
-    """In place: a new expert, which adds nothing before it has learnt, is frozen like the net, and is off.
+    """Attaches a new expert in place: it adds nothing before it has learnt, is frozen like the net, and is off.
 
     Its weights are in 32 bits even where the net's are in 16: a step of 5e-6 is lost on a bfloat16, whose neighbour is
     1/256 of itself away, or more. Experts that were there before stay as they are.
@@ -63,8 +65,8 @@ def attach(
     inject(net, expert)
 
 
-def teach(net: VideoDit, name: str) -> list[nn.Parameter]:
-    """For an optimiser: this expert's parameters. Nothing else requires a gradient, and no other expert is on."""
+def parameters_to_train(net: VideoDit, name: str) -> list[nn.Parameter]:
+    """Makes one expert the only thing that learns, switches it on, and returns its parameters for an optimiser."""
     check_attached(net, name)
     learning = [*_parameters(net, name)]
     net.requires_grad_(False)
@@ -75,17 +77,18 @@ def teach(net: VideoDit, name: str) -> list[nn.Parameter]:
 
 
 def attached(net: VideoDit) -> tuple[str, ...]:
+    """Returns the names of the experts that a net has."""
     return tuple(getattr(net, "peft_config", ()))
 
 
 def active(net: VideoDit) -> str | None:
-    """The expert that is on."""
+    """Returns the name of the expert that is on, or None."""
     first = next(_adapted(net), None)
     return first.active_adapters[0] if first and first.active_adapters else None
 
 
 def switch(net: VideoDit, name: str | None) -> None:
-    """This expert on, and no other; None: the net as it was without any. What requires a gradient still does."""
+    """Switches this expert on and all others off; None leaves all off. What requires a gradient still does."""
     check_attached(net, name)
     if active(net) == name:
         return
@@ -96,20 +99,20 @@ def switch(net: VideoDit, name: str | None) -> None:
             parameter.requires_grad_()
 
 
-def at(net: VideoDit, t: float) -> None:
-    """As sampling at noise level t wants it, of the experts that the net has."""
+def switch_at(net: VideoDit, t: float) -> None:
+    """Switches to the expert that sampling at noise level t wants, of those that the net has."""
     name = expert_at(t)
     switch(net, name if name in attached(net) else None)
 
 
 def base_state(net: VideoDit) -> dict[str, Tensor]:
-    """`net.state_dict()` without experts, by the names a checkpoint has; attached ones change those."""
+    """Returns `net.state_dict()` without experts, by the names a checkpoint has; attached ones change those."""
     state = net.state_dict()
     return {key.replace(".base_layer.", "."): state[key] for key in state if ".lora_" not in key}
 
 
 def inject(net: VideoDit, expert: Expert) -> None:
-    """Checked already."""
+    """Attaches an expert that is checked already."""
     before = active(net)
     config = LoraConfig(r=expert.rank, lora_alpha=expert.alpha, target_modules=_pattern(expert.layers))
     with warnings.catch_warnings():
@@ -138,11 +141,11 @@ def _pattern(layers: Collection[str]) -> str:
 
 
 def own_shapes(net: VideoDit, expert: Expert) -> dict[str, tuple[int, ...]]:
-    """Of the tensors that an expert of this kind has for this net."""
+    """Returns the shapes of the tensors that an expert of this kind has for this net."""
     shapes = _shapes(net, expert)
     if shapes != _shapes(on_meta(net.config), expert):
         raise ValueError(
-            "this net's Linears are no longer its own (fused, or narrowed); attach experts before that"
+            "this net's Linears are no longer its own (fused, or in float8); attach experts before that"
         )
     return shapes
 
@@ -158,10 +161,12 @@ def _shapes(net: VideoDit, expert: Expert) -> dict[str, tuple[int, ...]]:
 
 
 def sizes_of(config: DitConfig) -> dict[str, int | float | bool]:
+    """Returns a config as one flat dictionary, as an expert's file keeps it."""
     sizes = asdict(config)
     return sizes | {f"audio.{field}": value for field, value in sizes.pop("audio").items()}
 
 
 def check_attached(net: VideoDit, name: str | None) -> None:
+    """Raises ValueError where a net has no expert of that name."""
     if name is not None and name not in attached(net):
         raise ValueError(f"{name!r} is not attached; attached: {', '.join(attached(net)) or 'none'}")

@@ -15,31 +15,34 @@ ALPHA = {"structure": 4.0, "lip": 1.5, "texture": 0.25}
 """Where each phase of the editor's training puts its noise levels."""
 EXPERTS = {"texture": (0.0, 0.3), "lip": (0.4, 0.6)}
 """Between which noise levels each LoRA expert is on; the bounds themselves are outside."""
-CLIP = 0.6
+LATEST_TIME = 0.6
 """t_thres of (11)."""
 STEPS, SHIFT = 30, 5.0
 NOISIEST_BORDER = 0.95
 
 
 def shifted(t: Tensor, alpha: float) -> Tensor:
-    """(2): alpha t / (1 + (alpha - 1) t)."""
+    """Moves noise levels towards 1, by (2): alpha t / (1 + (alpha - 1) t)."""
     return alpha * t / (1 + (alpha - 1) * t)
 
 
 def draw_times(count: int, alpha: float, generator: torch.Generator) -> Tensor:
-    """(B,), logit-normal, then (2). The generator must differ between ranks, or all of them learn one t a step."""
+    """Draws noise levels (B,) for training: logit-normal, then (2).
+
+    The generator must differ between ranks, or all of them learn one t a step.
+    """
     normal_B = torch.randn(count, generator=generator, device=generator.device)
     return shifted(normal_B.sigmoid(), alpha)
 
 
 def noised(z0_BCFHW: Tensor, noise_BCFHW: Tensor, t_B: Tensor) -> Tensor:
-    """(4): z_t = (1 - t) z0 + t eps."""
+    """Mixes latents with noise, by (4): z_t = (1 - t) z0 + t eps."""
     t_B1111 = _wide(t_B)
     return (1 - t_B1111) * z0_BCFHW + t_B1111 * noise_BCFHW
 
 
 def velocity(z0_BCFHW: Tensor, noise_BCFHW: Tensor) -> Tensor:
-    """What the net learns, below (4): v = eps - z0."""
+    """Returns what the net learns to predict, below (4): v = eps - z0."""
     return noise_BCFHW - z0_BCFHW
 
 
@@ -52,9 +55,9 @@ def weighted_loss(
     face_weight: float = 0.3,
     lips_weight: float = 0.3,
 ) -> Tensor:
-    """(1): the mean of (1 + l M + l_lip M_lip) |v - v^|^2, in 32 bits.
+    """Returns the training loss (1): the mean of (1 + l M + l_lip M_lip) |v - v^|^2, in 32 bits.
 
-    `noised_BF` (`conditions.noised_frames`) leaves motion frames out: what is clean says nothing of its noise.
+    `noised_BF` (`inputs.noised_frames`) leaves motion frames out: what is clean says nothing of its noise.
     """
     weight_BFHW = 1 + face_weight * face_BFHW + lips_weight * lips_BFHW
     error_BFHW = (predicted_BCFHW - velocity_BCFHW).float().square().mean(1) * weight_BFHW
@@ -65,17 +68,20 @@ def weighted_loss(
 
 
 def single_step(z0_BCFHW: Tensor, velocity_BCFHW: Tensor, predicted_BCFHW: Tensor, t_B: Tensor) -> Tensor:
-    """(11) before its decoder: z0 + (v - v^) min(t, 0.6). The net itself is given t as it is."""
-    return z0_BCFHW + (velocity_BCFHW - predicted_BCFHW) * _wide(t_B.clamp(max=CLIP))
+    """Guesses the clean latents from one prediction, (11) before its decoder: z0 + (v - v^) min(t, 0.6).
+
+    The net itself is given t as it is.
+    """
+    return z0_BCFHW + (velocity_BCFHW - predicted_BCFHW) * _wide(t_B.clamp(max=LATEST_TIME))
 
 
 def expert_at(t: float) -> str | None:
-    """Which LoRA is on while sampling at t."""
+    """Returns which LoRA expert is on while sampling at t, or None."""
     return next((name for name, (low, high) in EXPERTS.items() if low < t < high), None)
 
 
 def schedule(steps: int = STEPS, shift: float = SHIFT) -> list[float]:
-    """From 1 to 0, evenly and then (2): one more than there are steps."""
+    """Returns the noise levels of sampling from 1 to 0, spaced evenly and then by (2): one more than there are steps."""
     if steps < 1:
         raise ValueError(f"sampling takes one step or more, not {steps}")
     return shifted(torch.linspace(1, 0, steps + 1, dtype=torch.float64), shift).tolist()
@@ -89,22 +95,24 @@ def sample(
     motion_BCMHW: Tensor | None = None,
     border_BCFHW: Tensor | None = None,
 ) -> Tensor:
-    """Euler: z <- z + (t' - t) v^(z, t). `predict` is the net with its conditions and its guidance.
+    """Samples by Euler's method: z <- z + (t' - t) v^(z, t).
+
+    `predict` is the net with its conditions and its guidance.
 
     Motion frames stay as they are given. With a `border` (the reference's latents) each frame's outermost ring
     follows that clip, at the noise of the moment, so that the background holds still.
     """
     z = noise_BCFHW
     for t, after in pairwise(schedule(steps, shift)):
-        z = held(z, noise_BCFHW, motion_BCMHW, border_BCFHW, min(t, NOISIEST_BORDER))
+        z = with_border_and_motion(z, noise_BCFHW, motion_BCMHW, border_BCFHW, min(t, NOISIEST_BORDER))
         z = z + (after - t) * predict(z, t)
-    return held(z, noise_BCFHW, motion_BCMHW, border_BCFHW, 0.0)
+    return with_border_and_motion(z, noise_BCFHW, motion_BCMHW, border_BCFHW, 0.0)
 
 
-def held(
+def with_border_and_motion(
     z_BCFHW: Tensor, noise_BCFHW: Tensor, motion_BCMHW: Tensor | None, border_BCFHW: Tensor | None, t: float
 ) -> Tensor:
-    """z with its border at noise level t, and its motion frames clean."""
+    """Returns z with its border at noise level t, and its motion frames clean."""
     if border_BCFHW is not None:
         around = (1 - t) * border_BCFHW + t * noise_BCFHW
         z_BCFHW = torch.where(_ring(z_BCFHW), around, z_BCFHW)
@@ -121,18 +129,18 @@ def _ring(z_BCFHW: Tensor) -> Tensor:
 
 
 def guided(of_three_BCFHW: Tensor, reference: float, audio: float) -> Tensor:
-    """v = v0 + s_r (v_r - v0) + s_a (v_ra - v_r), of a batch as `conditions.three_ways` lays it out."""
+    """Combines the three predictions of `inputs.guidance_batch`: v = v0 + s_r (v_r - v0) + s_a (v_ra - v_r)."""
     none, seen, heard = of_three_BCFHW.chunk(3)
     return none + reference * (seen - none) + audio * (heard - seen)
 
 
 def reference_scale(t: float, scale: float = 2.5) -> float:
-    """s_r(t): 1, then 0.6, then 0.3 of the scale, with cosine blends of width 0.1 at t = 0.8 and t = 0.4."""
+    """Returns s_r(t): 1, then 0.6, then 0.3 of the scale, with cosine blends of width 0.1 at t = 0.8 and t = 0.4."""
     return scale * (1 - 0.4 * _blend(t, 0.8) - 0.3 * _blend(t, 0.4))
 
 
 def audio_scale(t: float, scale: float = 10.0) -> float:
-    """s_a t^1.5."""
+    """Returns s_a t^1.5."""
     return scale * t**1.5
 
 

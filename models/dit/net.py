@@ -8,25 +8,25 @@ B clips, F latent frames, H by W latents of C channels; T tokens of D numbers; S
 block; N audio tokens a latent frame; L text tokens; d numbers a head.
 """
 
-from collections.abc import Sequence as Several
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, rms_norm, scaled_dot_product_attention
 
-from models.dit.conditions import Sequence
+from models.dit.audio import audio_embedding
 from models.dit.config import DitConfig, check_shapes
-from models.dit.listening import audio_embedding
+from models.dit.inputs import DitInput
 from models.dit.rope import rotated, rotations
 
-CLOCK = 1000
+TIMES_TO = 1000
 """Times 0..1 become 0..1000 before the sinusoid, as Wan learnt them."""
 
 
 @dataclass(frozen=True)
-class Around:
-    """What all blocks are told beside the tokens."""
+class BlockContext:
+    """What every block needs beside the tokens."""
 
     lengths: tuple[int, ...]
     """Tokens of each stretch; none is empty."""
@@ -41,6 +41,8 @@ class Around:
 
 
 class VideoDit(nn.Module):
+    """The network, of any size."""
+
     def __init__(self, config: DitConfig):
         super().__init__()
         self.config, dim, patch = config, config.dim, (1, config.patch, config.patch)
@@ -57,30 +59,30 @@ class VideoDit(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.head = Head(dim, config.patch**2 * config.channels, config.eps)
 
-    def forward(self, sequence: Sequence) -> Tensor:
-        """(B, C, F, H, W): the velocity of the motion and target frames."""
+    def forward(self, sequence: DitInput) -> Tensor:
+        """Returns the velocity of the motion and target frames, (B, C, F, H, W)."""
         check_shapes(sequence, self.config)
         x_BDFHW = self.patch_embedding(sequence.latents_BCFHW)
         frames, rows, columns = x_BDFHW.shape[2:]
-        around = self._around(sequence, rows, columns, x_BDFHW.dtype)
-        times_BSD = self.time_embedding(self._clock(sequence).to(x_BDFHW.dtype))
+        context = self._context(sequence, rows, columns, x_BDFHW.dtype)
+        times_BSD = self.time_embedding(self._time_features(sequence).to(x_BDFHW.dtype))
         rows_BSRD = self.time_projection(times_BSD).unflatten(2, (self.config.rows, -1))
         # Laid out as the blocks' results are, or the first block would be compiled for itself.
         x_BTD = x_BDFHW.flatten(2).transpose(1, 2).contiguous()
         for block in self.blocks:
-            x_BTD = block(x_BTD, rows_BSRD, around)
-        shown = 1 if around.reference else 0
-        x_BTP = self.head(x_BTD[:, around.reference :], times_BSD[:, shown:], around.lengths[shown:])
-        return self._picture(x_BTP, frames - sequence.frames[0], rows, columns)
+            x_BTD = block(x_BTD, rows_BSRD, context)
+        shown = 1 if context.reference else 0
+        x_BTP = self.head(x_BTD[:, context.reference :], times_BSD[:, shown:], context.lengths[shown:])
+        return self._unpatched(x_BTP, frames - sequence.frames[0], rows, columns)
 
-    def _around(self, sequence: Sequence, rows: int, columns: int, dtype: torch.dtype) -> Around:
+    def _context(self, sequence: DitInput, rows: int, columns: int, dtype: torch.dtype) -> BlockContext:
         config, (reference, motion, target), frame = self.config, sequence.frames, rows * columns
         grid = (reference, motion + target, rows, columns)
         text = sequence.text_BLX
         if text is not None:  # without a mask: Wan reads its padding, too
             text = self.text_embedding(pad(text, (0, 0, 0, config.text_tokens - text.shape[1])))
         audio = sequence.audio_BFNA
-        return Around(
+        return BlockContext(
             tuple(frame * count for count in sequence.frames if count),
             frame * reference,
             frame,
@@ -89,10 +91,10 @@ class VideoDit(nn.Module):
             None if audio is None else self.audio_embedding(audio).flatten(0, 1),
         )
 
-    def _clock(self, sequence: Sequence) -> Tensor:
+    def _time_features(self, sequence: DitInput) -> Tensor:
         """(B, S, frequencies), for the stretches that are not empty."""
         present = [sequence.times_B3[:, place] for place, count in enumerate(sequence.frames) if count]
-        ticks_BS = torch.stack(present, 1).double() * CLOCK
+        ticks_BS = torch.stack(present, 1).double() * TIMES_TO
         if self.config.coarse_clock:
             ticks_BS = ticks_BS.bfloat16().double()
         half = self.config.frequencies // 2
@@ -100,7 +102,7 @@ class VideoDit(nn.Module):
         angles = ticks_BS[..., None] * turns
         return torch.cat([angles.cos(), angles.sin()], -1)
 
-    def _picture(self, x_BTP: Tensor, frames: int, rows: int, columns: int) -> Tensor:
+    def _unpatched(self, x_BTP: Tensor, frames: int, rows: int, columns: int) -> Tensor:
         """A token holds its patch row by row, channels last."""
         side = self.config.patch
         x_BFHWyxC = x_BTP.unflatten(2, (side, side, -1)).unflatten(1, (frames, rows, columns))
@@ -108,7 +110,7 @@ class VideoDit(nn.Module):
 
 
 class Block(nn.Module):
-    """Text and sound are added ungated; reference tokens know of neither."""
+    """One block. Text and sound are added ungated; reference tokens attend to neither."""
 
     def __init__(self, config: DitConfig):
         super().__init__()
@@ -123,7 +125,7 @@ class Block(nn.Module):
             self.norm3 = nn.LayerNorm(dim, eps)
             self.cross_attn = Attention(dim, heads, eps)
         self.norm4 = nn.LayerNorm(dim, eps)
-        self.audio_attn = Attention(dim, heads, eps, silent=True)
+        self.audio_attn = Attention(dim, heads, eps, starts_at_zero=True)
         self.norm2 = nn.LayerNorm(dim, eps, elementwise_affine=False)
         self.ffn = nn.Sequential(nn.Linear(dim, config.ffn), nn.GELU("tanh"), nn.Linear(config.ffn, dim))
         self.reset_parameters()
@@ -131,41 +133,44 @@ class Block(nn.Module):
     def reset_parameters(self) -> None:
         nn.init.normal_(self.modulation, std=self.modulation.shape[-1] ** -0.5)
 
-    def forward(self, x_BTD: Tensor, rows_BSRD: Tensor, around: Around) -> Tensor:
+    def forward(self, x_BTD: Tensor, rows_BSRD: Tensor, context: BlockContext) -> Tensor:
         rows = (self.modulation[:, None] + rows_BSRD).unbind(2)
         if len(rows) > 6:
-            x_BTD = self._within_frames(x_BTD, rows[6:], around)
-        seen = modulated(self.norm1(x_BTD), rows[0], rows[1], around.lengths)
-        x_BTD = gated(x_BTD, self.self_attn(seen, seen, around.rotation_Tc2), rows[2], around.lengths)
-        x_BTD = self._told(x_BTD, around)
-        seen = modulated(self.norm2(x_BTD), rows[3], rows[4], around.lengths)
-        return gated(x_BTD, self.ffn(seen), rows[5], around.lengths)
+            x_BTD = self._within_frames(x_BTD, rows[6:], context)
+        seen = modulated(self.norm1(x_BTD), rows[0], rows[1], context.lengths)
+        x_BTD = gated(x_BTD, self.self_attn(seen, seen, context.rotation_Tc2), rows[2], context.lengths)
+        x_BTD = self._with_text_and_sound(x_BTD, context)
+        seen = modulated(self.norm2(x_BTD), rows[3], rows[4], context.lengths)
+        return gated(x_BTD, self.ffn(seen), rows[5], context.lengths)
 
-    def _within_frames(self, x_BTD: Tensor, rows: Several[Tensor], around: Around) -> Tensor:
+    def _within_frames(self, x_BTD: Tensor, rows: Sequence[Tensor], context: BlockContext) -> Tensor:
         """All frames turn as the last one does: within one, only differences of rows and columns matter."""
-        seen = modulated(self.norm0(x_BTD), rows[0], rows[1], around.lengths)
-        seen_VHD = seen.unflatten(1, (-1, around.frame)).flatten(0, 1)
-        found_VHD = self.spatial_attn(seen_VHD, seen_VHD, around.rotation_Tc2[-around.frame :])
-        return gated(x_BTD, found_VHD.view_as(x_BTD), rows[2], around.lengths)
+        seen = modulated(self.norm0(x_BTD), rows[0], rows[1], context.lengths)
+        seen_VHD = seen.unflatten(1, (-1, context.frame)).flatten(0, 1)
+        found_VHD = self.spatial_attn(seen_VHD, seen_VHD, context.rotation_Tc2[-context.frame :])
+        return gated(x_BTD, found_VHD.view_as(x_BTD), rows[2], context.lengths)
 
-    def _told(self, x_BTD: Tensor, around: Around) -> Tensor:
-        target = x_BTD[:, around.reference :]
-        if around.text_BLD is not None:
-            target = target + self.cross_attn(self.norm3(target), around.text_BLD)
-        if around.audio_VND is not None:
-            frames = self.norm4(target).unflatten(1, (-1, around.frame)).flatten(0, 1)
-            target = target + self.audio_attn(frames, around.audio_VND).view_as(target)
-        return torch.cat([x_BTD[:, : around.reference], target], 1)
+    def _with_text_and_sound(self, x_BTD: Tensor, context: BlockContext) -> Tensor:
+        target = x_BTD[:, context.reference :]
+        if context.text_BLD is not None:
+            target = target + self.cross_attn(self.norm3(target), context.text_BLD)
+        if context.audio_VND is not None:
+            frames = self.norm4(target).unflatten(1, (-1, context.frame)).flatten(0, 1)
+            target = target + self.audio_attn(frames, context.audio_VND).view_as(target)
+        return torch.cat([x_BTD[:, : context.reference], target], 1)
 
 
 class Attention(nn.Module):
-    """Queries and keys are normed over their whole width, as in Wan. `silent`: adds nothing before it has learnt."""
+    """Attention whose queries and keys are normed over their whole width, as in Wan.
 
-    def __init__(self, dim: int, heads: int, eps: float, silent: bool = False):
+    `starts_at_zero`: it adds nothing before it has learnt.
+    """
+
+    def __init__(self, dim: int, heads: int, eps: float, starts_at_zero: bool = False):
         super().__init__()
         self.heads = heads
         self.q, self.k, self.v = (nn.Linear(dim, dim) for _ in range(3))
-        self.o = Silent(dim, dim) if silent else nn.Linear(dim, dim)
+        self.o = ZeroLinear(dim, dim) if starts_at_zero else nn.Linear(dim, dim)
         self.norm_q, self.norm_k = RMSNorm(dim, eps), RMSNorm(dim, eps)
 
     def forward(self, x_BTD: Tensor, seen_BLD: Tensor, rotation_Tc2: Tensor | None = None) -> Tensor:
@@ -176,23 +181,26 @@ class Attention(nn.Module):
         found = scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
         return self.o(found.transpose(1, 2).flatten(2))
 
-    def projected(self, x_BTD: Tensor, seen_BLD: Tensor) -> Several[Tensor]:
+    def projected(self, x_BTD: Tensor, seen_BLD: Tensor) -> Sequence[Tensor]:
+        """Returns queries, keys and values."""
         return self.q(x_BTD), self.k(seen_BLD), self.v(seen_BLD)
 
 
 class RMSNorm(nn.RMSNorm):
-    """In the activations' type: under autocast those are narrower than the weight, which no fused kernel takes."""
+    """Norms in the activations' type: under autocast those are narrower than the weight, which no fused kernel takes."""
 
     def forward(self, x: Tensor) -> Tensor:
         return rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
 
 
 class Head(nn.Module):
+    """Turns tokens into patches of velocity."""
+
     def __init__(self, dim: int, outputs: int, eps: float):
         super().__init__()
         self.norm = nn.LayerNorm(dim, eps, elementwise_affine=False)
         self.modulation = nn.Parameter(torch.empty(1, 2, dim))
-        self.head = Silent(dim, outputs)
+        self.head = ZeroLinear(dim, outputs)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -203,8 +211,8 @@ class Head(nn.Module):
         return self.head(modulated(self.norm(x_BTD), shift_BSD, scale_BSD, lengths))
 
 
-class Silent(nn.Linear):
-    """Zero at first: a net starts at velocity 0, and one that learns to listen starts as the net it was."""
+class ZeroLinear(nn.Linear):
+    """Is zero at first: a net starts at velocity 0, and one that learns to hear starts as the net it was."""
 
     def reset_parameters(self) -> None:
         nn.init.zeros_(self.weight)
@@ -212,11 +220,12 @@ class Silent(nn.Linear):
 
 
 def modulated(x_BTD: Tensor, shift_BSD: Tensor, scale_BSD: Tensor, lengths: tuple[int, ...]) -> Tensor:
-    """Each stretch of tokens by its own row (AdaLN)."""
+    """Scales and shifts each stretch of tokens by its own row (AdaLN)."""
     parts = enumerate(x_BTD.split(lengths, 1))
     return torch.cat([part * (1 + scale_BSD[:, s, None]) + shift_BSD[:, s, None] for s, part in parts], 1)
 
 
 def gated(x_BTD: Tensor, added_BTD: Tensor, gate_BSD: Tensor, lengths: tuple[int, ...]) -> Tensor:
+    """Adds to each stretch of tokens through its own gate."""
     parts = enumerate(zip(x_BTD.split(lengths, 1), added_BTD.split(lengths, 1), strict=True))
     return torch.cat([part + gate_BSD[:, s, None] * added for s, (part, added) in parts], 1)

@@ -1,5 +1,7 @@
-"""The DiTs that have a name. A preset takes one latent at a time (the editor); `stacked` is what the generator and
-the channel-concat editor take. `parameters(config)` counts them without memory; tests hold these counts.
+"""The DiTs that have a name.
+
+A preset takes one latent at a time (the editor); `stacked` makes of it what the generator and the channel-concat
+editor take. `count_parameters(config)` counts without memory; tests hold these counts.
 """
 
 from dataclasses import replace
@@ -33,15 +35,16 @@ PRESETS = {"mini": MINI, "1b": BILLION, "wan-1.3b": WAN_SMALL, "wan2.2-5b-xdub":
 
 
 def stacked(config: DitConfig) -> DitConfig:
-    """As the generator and the channel-concat editor: two latents over one another."""
+    """Returns the config of the generator and of the channel-concat editor: two latents over one another."""
     return replace(config, stacked=2)
 
 
 def on_meta(config: DitConfig) -> VideoDit:
-    """Shapes without numbers, in a moment."""
+    """Makes a net on the meta device: shapes without memory, in a moment."""
     with torch.device("meta"):
         return VideoDit(config)
 
 
-def parameters(config: DitConfig) -> int:
+def count_parameters(config: DitConfig) -> int:
+    """Counts a net's parameters on the meta device."""
     return sum(tensor.numel() for tensor in on_meta(config).state_dict().values())

@@ -1,4 +1,4 @@
-"""Where a token is, as a rotation of its queries and keys (RoPE over frame, row and column).
+"""Rotates queries and keys by where their token is (RoPE over frame, row and column).
 
 Reference tokens keep their frame and move to the rows and columns beyond the picture's (paper, B.4): frames that
 belong together are near in time, yet never lie over one another. T tokens, c = half a head's numbers.
@@ -13,7 +13,7 @@ BASE = 10000.0
 
 
 def split(head: int) -> tuple[int, int, int]:
-    """How many of a head's numbers turn with frame, row and column: 44, 42 and 42 of 128, as in Wan."""
+    """Returns how many of a head's numbers turn with frame, row and column: 44, 42 and 42 of 128, as in Wan."""
     side = 2 * (head // 6)
     return head - 2 * side, side, side
 
@@ -22,7 +22,7 @@ def split(head: int) -> tuple[int, int, int]:
 def rotations(
     head: int, reference: int, target: int, rows: int, columns: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """(T, c, 2), cosine and sine, of `reference` and then of `target` frames; computed in 64 bits, whatever is kept."""
+    """Returns cosine and sine for `reference` and then `target` frames, (T, c, 2), computed in 64 bits."""
     # What is made under inference_mode could never be used in training afterwards, and this is kept.
     with torch.inference_mode(False), torch.no_grad():
         table_Tc = torch.cat(
@@ -49,7 +49,7 @@ def _grid(head: int, frames: int, rows: range, columns: range) -> Tensor:
 
 
 def rotated(x_BTHd: Tensor, rotation_Tc2: Tensor) -> Tensor:
-    """Neighbouring numbers are one complex number, as in Wan.
+    """Rotates tokens; neighbouring numbers are one complex number, as in Wan.
 
     Written twice: complex multiplication is the quickest thing there is without a compiler (a third of the time of
     the other), and the one that no compiler takes apart.

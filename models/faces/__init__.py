@@ -1,9 +1,9 @@
-"""Finds faces, their landmarks and whose they are. Which back-end, and its weights, is the recipe's choice."""
+"""Finds faces, their landmarks and whose they are. Which back-end does it, and its weights, is the recipe's choice."""
 
 from typing import Literal
 
 from models.faces.face import Embedder, FaceBackend
-from models.references import ModelError
+from models.weights.references import ModelError
 
 Kind = Literal["mini", "mediapipe", "yunet"]
 
@@ -14,7 +14,7 @@ NO_MEDIAPIPE = (
 
 
 def load_face(kind: Kind, reference: str) -> FaceBackend:
-    """Imports only what the kind needs: MediaPipe is not part of the default install."""
+    """Loads a face back-end, and imports only what that kind needs: MediaPipe is not part of the default install."""
     if kind == "mini":
         from models.faces.mini import MiniFaces
 
@@ -34,7 +34,7 @@ def load_face(kind: Kind, reference: str) -> FaceBackend:
 
 
 def load_identity(reference: str) -> Embedder | None:
-    """None for an empty reference: a recipe may do without."""
+    """Loads what tells people apart; None for an empty reference, as a recipe may do without."""
     if not reference:
         return None
     from models.faces.identity import ArcFaceEmbedder

@@ -13,7 +13,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Face:
-    """Found by a detector: where about a face is."""
+    """A face that a detector found: about where it is."""
 
     box: tuple[float, float, float, float]
     """x, y, width, height."""
@@ -44,11 +44,12 @@ class Shape:
 
     @property
     def size(self) -> float:
+        """The size of the face, in pixels (`face_size`)."""
         return face_size(self.five_52)
 
     @property
     def centre(self) -> tuple[float, float]:
-        """Half-way between the eyes and the mouth."""
+        """The point half-way between the eyes and the mouth."""
         x, y = face_centre(self.five_52)
         return float(x), float(y)
 
@@ -56,23 +57,27 @@ class Shape:
 class FaceBackend(Protocol):
     """Finds faces in a whole picture, and the landmarks of one face near a box. One object a process."""
 
-    def detect(self, rgb_HWC: np.ndarray) -> list[Face]: ...
+    def detect(self, rgb_HWC: np.ndarray) -> list[Face]:
+        """Finds all faces in a picture."""
+        ...
 
     def shape(self, rgb_HWC: np.ndarray, box: tuple[float, float, float, float]) -> Shape | None:
-        """The face near `box` (any box of its last place will do); None when there is none."""
+        """Finds the face near `box` (any box of its last place will do); None when there is none."""
         ...
 
     def close(self) -> None: ...
 
 
 class Embedder(Protocol):
-    """Who it is: a unit vector that stays the same across pose, light and mouth."""
+    """Tells who it is, by a unit vector that stays the same across pose, light and mouth."""
 
-    def embed(self, rgb_HWC: np.ndarray, five_52: np.ndarray) -> np.ndarray: ...
+    def embed(self, rgb_HWC: np.ndarray, five_52: np.ndarray) -> np.ndarray:
+        """Returns the vector of the face with these five points."""
+        ...
 
 
 def face_size(five_52: np.ndarray) -> float:
-    """About the height from brow to chin: twice the way from eyes to mouth, which turning the head keeps.
+    """Returns about the height from brow to chin: twice the way from eyes to mouth, which turning the head keeps.
 
     Nodding shortens it, the distance of the eyes does not, so the longer of the two counts.
     """
@@ -81,4 +86,5 @@ def face_size(five_52: np.ndarray) -> float:
 
 
 def face_centre(five_52: np.ndarray) -> np.ndarray:
+    """Returns the point half-way between the eyes and the mouth."""
     return (five_52[:2].mean(0) + five_52[3:].mean(0)) / 2

@@ -1,4 +1,4 @@
-"""The output layout of OpenCV Zoo's YuNet (2023mar): one guess per cell of three grids.
+"""Decodes the output layout of OpenCV Zoo's YuNet (2023mar): one guess per cell of three grids.
 
 For each stride s of 8, 16 and 32: `cls_s` and `obj_s` (probabilities), `bbox_s` (middle in cells from the
 cell's corner, log of width and height in cells) and `kps_s` (five points, likewise), cells row by row.
@@ -21,25 +21,27 @@ SAME = 0.4
 
 @dataclass(frozen=True)
 class Guess:
+    """One face that a detector takes to be there."""
+
     box: Box
     five_52: np.ndarray
     score: float
 
     def moved(self, scale: float, corner: tuple[float, float]) -> "Guess":
-        """In pixels of the picture of which the input was a scaled part."""
+        """Returns the guess in pixels of the picture of which the input was a scaled part."""
         (x, y, wide, high), (left, top) = self.box, corner
         box = x * scale + left, y * scale + top, wide * scale, high * scale
         return Guess(box, (self.five_52 * scale + corner).astype(np.float32), self.score)
 
 
 def cells(width: int, height: int, stride: int) -> np.ndarray:
-    """Column and row of each cell, in the order of the outputs."""
+    """Returns column and row of each cell, in the order of the outputs."""
     rows, columns = np.mgrid[: height // stride, : width // stride]
     return np.stack([columns.ravel(), rows.ravel()], 1).astype(np.float32)
 
 
 def decode(outputs: Mapping[str, np.ndarray], width: int, height: int, least: float) -> list[Guess]:
-    """The faces in one picture (batch of one), best first, in pixels of the network's input."""
+    """Returns the faces in one picture (batch of one), best first, in pixels of the network's input."""
     guesses: list[Guess] = []
     for stride in STRIDES:
         sure_N = np.clip(outputs[f"cls_{stride}"].reshape(-1), 0, 1) * np.clip(
@@ -56,7 +58,7 @@ def decode(outputs: Mapping[str, np.ndarray], width: int, height: int, least: fl
 
 
 def distinct_guesses(guesses: list[Guess]) -> list[Guess]:
-    """Non-maximum suppression."""
+    """Returns guesses, best first, without those that overlap a better one (non-maximum suppression)."""
     kept: list[Guess] = []
     for guess in sorted(guesses, key=lambda guess: -guess.score):
         if all(overlap(guess.box, other.box) < SAME for other in kept):

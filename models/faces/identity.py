@@ -1,10 +1,10 @@
-"""Who it is: ArcFace-like networks in ONNX, such as insightface's w600k_r50, or the mini one shipped here."""
+"""Tells who it is by ArcFace-like networks in ONNX, such as insightface's w600k_r50, or the mini one shipped here."""
 
 import numpy as np
 
-from models.faces.onnx import session
 from models.faces.warp import inverse, similarity, warp
-from models.references import ModelError
+from models.weights.onnxfile import session
+from models.weights.references import ModelError
 
 SIDE = 112
 TEMPLATE_52 = np.array(
@@ -14,7 +14,7 @@ TEMPLATE_52 = np.array(
 
 
 class ArcFaceEmbedder:
-    """An Embedder."""
+    """Implements `Embedder` with an ONNX file."""
 
     def __init__(self, reference: str):
         self._session, path = session(reference)
@@ -27,13 +27,13 @@ class ArcFaceEmbedder:
         self._names = inputs[0].name, outputs[0].name
 
     def embed(self, rgb_HWC: np.ndarray, five_52: np.ndarray) -> np.ndarray:
-        """A float32 unit vector."""
+        """Returns a float32 unit vector."""
         crop_3HW = (aligned(rgb_HWC, five_52) - 127.5) / 127.5
         (vector_1D,) = self._session.run([self._names[1]], {self._names[0]: crop_3HW[None]})
         return vector_1D[0] / max(float(np.linalg.norm(vector_1D[0])), 1e-12)
 
 
 def aligned(rgb_HWC: np.ndarray, five_52: np.ndarray) -> np.ndarray:
-    """float32 (3, 112, 112), RGB 0..255: the face brought to ArcFace's template."""
+    """Brings a face to ArcFace's template: float32 (3, 112, 112), RGB 0..255."""
     to_crop_23 = similarity(five_52, TEMPLATE_52 + 0.5)
     return warp(rgb_HWC, inverse(to_crop_23), (SIDE, SIDE))

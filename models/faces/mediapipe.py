@@ -1,4 +1,4 @@
-"""Faces by MediaPipe's FaceLandmarker: 478 points, for real footage. Needs the extra `redub[real]`.
+"""Finds faces by MediaPipe's FaceLandmarker: 478 points, for real footage. Needs the extra `redub[real]`.
 
 Its detector sees 128x128 pixels, whatever it is given, so a face that is small in the picture is missed:
 the picture is searched again in overlapping squares, and landmarks are always taken from a crop.
@@ -13,9 +13,9 @@ import mediapipe
 import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 
-from models.faces.boxes import Box, around, crop, distinct, hull, overlap
+from models.faces.boxes import Box, crop, distinct, hull, overlap, square_around
 from models.faces.face import Face, Shape, face_size
-from models.references import ModelError, resolve
+from models.weights.references import ModelError, resolve
 
 EYES, NOSE, CORNERS, INNER_LIPS = ((33, 133), (362, 263)), 1, (61, 291), (13, 14)
 """Points of the mesh: the corners of either eye (the iris would follow the gaze), and so on."""
@@ -28,7 +28,7 @@ MARGIN = 2.0
 
 
 class MediaPipeFaces:
-    """A FaceBackend. It reports no score of its own: a face it gives has passed its thresholds."""
+    """Implements `FaceBackend`. It reports no score of its own: a face it gives has passed its thresholds."""
 
     def __init__(self, reference: str):
         path = resolve(reference)
@@ -38,7 +38,7 @@ class MediaPipeFaces:
             num_faces=4,
             output_facial_transformation_matrixes=True,
         )
-        with hushed():
+        with without_native_output():
             try:
                 self._landmarker = vision.FaceLandmarker.create_from_options(options)
                 self._find(np.zeros((128, 128, 3), np.uint8))
@@ -58,13 +58,16 @@ class MediaPipeFaces:
         return [Face(box, 1.0) for box in distinct(found)]
 
     def shape(self, rgb_HWC: np.ndarray, box: Box) -> Shape | None:
-        found = self._find(rgb_HWC, around(box, MARGIN))
+        found = self._find(rgb_HWC, square_around(box, MARGIN))
         near = [(overlap(hull(points), box), n) for n, (points, _) in enumerate(found)]
         best, chosen = max(near, default=(0.0, 0))
         return _shape(*found[chosen]) if best > 0 else None
 
     def close(self) -> None:
-        """Call it before the interpreter ends: its own destructor complains when it comes that late."""
+        """Frees the landmarker.
+
+        Call it before the interpreter ends: its own destructor complains when it comes that late.
+        """
         self._landmarker.close()
 
     def _find(self, rgb_HWC: np.ndarray, square: Box | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -79,7 +82,7 @@ class MediaPipeFaces:
 
 
 def squares(width: int, height: int, side: float) -> Iterator[Box]:
-    """Cover the picture, each overlapping the next by at least half: a face is whole in one of them."""
+    """Yields squares that cover the picture, each overlapping the next by at least half: a face is whole in one of them."""
     columns, rows = (int(np.ceil(2 * (length - side) / side)) + 1 for length in (width, height))
     for y in np.linspace(0, height - side, rows):
         for x in np.linspace(0, width - side, columns):
@@ -108,8 +111,8 @@ def _angles(rotation_33: np.ndarray) -> tuple[float, float, float]:
 
 
 @contextmanager
-def hushed() -> Iterator[None]:
-    """Its C++ writes notes about delegates to file descriptor 2, and no setting stops it."""
+def without_native_output() -> Iterator[None]:
+    """Keeps MediaPipe's C++ from writing notes about delegates to file descriptor 2, which no setting stops."""
     with tempfile.TemporaryFile() as aside:
         kept = os.dup(2)
         os.dup2(aside.fileno(), 2)

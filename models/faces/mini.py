@@ -1,4 +1,4 @@
-"""Faces by two small networks that this project trains on its own procedural world, and ships.
+"""Finds faces by two small networks that this project trains on its own procedural world, and ships.
 
 For footage of that world only: real faces need `mediapipe` or `yunet`.
 """
@@ -10,14 +10,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from models.faces.boxes import Box, around, hull, overlap
+from models.faces.boxes import Box, hull, overlap, square_around
 from models.faces.face import Face, Shape, face_size
 from models.faces.grid import MULTIPLE, Guess, decode, distinct_guesses
 from models.faces.nets import CROP, Detector, Landmarker
 from models.faces.warp import apply, scaling, turned_square, warp
-from models.references import ModelError, resolve
+from models.weights.references import ModelError, resolve
 
-SIGHTS = (160, 320)
+DETECTOR_SIDES = (160, 320)
 """Pixels of the longer side that the detector sees: more only where it found nothing, and there is more."""
 CERTAIN = 0.5
 PRESENT = 0.99
@@ -31,7 +31,7 @@ LIPS = ("upper_inner", "lower_inner")
 
 
 class MiniFaces:
-    """A FaceBackend. Runs on one thread, as workers are one to a core."""
+    """Implements `FaceBackend`. Runs on one thread, as workers are one to a core."""
 
     def __init__(self, reference: str):
         torch.set_num_threads(1)
@@ -50,9 +50,9 @@ class MiniFaces:
             net.eval().to(memory_format=torch.channels_last)  # a little quicker on CPUs
 
     def detect(self, rgb_HWC: np.ndarray) -> list[Face]:
-        """What the detector takes for a face and the landmark network, which sees it larger, does too."""
+        """Finds what the detector takes for a face and the landmark network, which sees it larger, does too."""
         sure: list[Guess] = []
-        for longest in SIGHTS:
+        for longest in DETECTOR_SIDES:
             first = [(guess, self._look(rgb_HWC, guess.box, 0.0)) for guess in self.guesses(rgb_HWC, longest)]
             seen = [(guess, self._again(rgb_HWC, shape)) for guess, shape in first if shape]
             new = [(guess, shape) for guess, shape in seen if shape and shape.score >= PRESENT]
@@ -61,7 +61,8 @@ class MiniFaces:
                 break
         return [Face(guess.box, guess.score) for guess in distinct_guesses(sure)]
 
-    def guesses(self, rgb_HWC: np.ndarray, longest: int = SIGHTS[0]) -> list[Guess]:
+    def guesses(self, rgb_HWC: np.ndarray, longest: int = DETECTOR_SIDES[0]) -> list[Guess]:
+        """Returns what the detector alone takes for faces."""
         bgr_3HW, shrink = detector_input(rgb_HWC, longest)
         with torch.inference_mode():
             outputs = self.detector(torch.from_numpy(bgr_3HW)[None])
@@ -70,7 +71,7 @@ class MiniFaces:
         return [guess.moved(shrink, (0.0, 0.0)) for guess in found]
 
     def shape(self, rgb_HWC: np.ndarray, box: Box) -> Shape | None:
-        """One look, and another where the box was off or the head leans: a followed face rarely needs it."""
+        """Looks once, and again where the box was off or the head leans: a followed face rarely needs it."""
         first = self._look(rgb_HWC, box, 0.0)
         if first is None or (abs(first.roll) < UPRIGHT and _same_square(hull(first.points_K2), box)):
             return first
@@ -81,7 +82,7 @@ class MiniFaces:
         return self._look(rgb_HWC, hull(first.points_K2), first.roll)
 
     def close(self) -> None:
-        """Nothing is held but memory."""
+        """Does nothing: nothing is held but memory."""
 
     def _look(self, rgb_HWC: np.ndarray, box: Box, tilt: float) -> Shape | None:
         to_picture_23 = crop_map(box, tilt)
@@ -105,21 +106,22 @@ _REFUSAL = (
 
 
 def part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Returns the weights whose names begin with `prefix`, without it."""
     return {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
 
 
 def _same_square(one: Box, other: Box) -> bool:
-    return overlap(around(one, 1.0), around(other, 1.0)) > CENTRED
+    return overlap(square_around(one, 1.0), square_around(other, 1.0)) > CENTRED
 
 
 def crop_map(box: Box, tilt: float) -> np.ndarray:
-    """From the crop for the landmarks to the picture."""
-    left, top, side, _ = around(box, MARGIN)
+    """Returns the map from the crop for the landmarks to the picture."""
+    left, top, side, _ = square_around(box, MARGIN)
     return turned_square((left + side / 2, top + side / 2), side, tilt, CROP)
 
 
 def detector_input(rgb_HWC: np.ndarray, longest: int) -> tuple[np.ndarray, float]:
-    """Also by how much it was shrunk."""
+    """Shrinks a picture for the detector, and returns by how much as well."""
     height, width = rgb_HWC.shape[:2]
     shrink = max(height, width) / longest
     seen = max(round(width / shrink), 1), max(round(height / shrink), 1)

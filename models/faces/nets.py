@@ -20,6 +20,8 @@ ANGLE = 0.5
 
 
 class Conv(nn.Module):
+    """A convolution, a norm in training, and ReLU."""
+
     def __init__(self, inner: int, outer: int, stride: int = 1, norm: bool = False, size: int = 3):
         super().__init__()
         self.conv = nn.Conv2d(inner, outer, size, stride, size // 2)
@@ -30,6 +32,8 @@ class Conv(nn.Module):
 
 
 class Residual(nn.Module):
+    """Two convolutions whose result is added to what went in."""
+
     def __init__(self, channels: int, norm: bool):
         super().__init__()
         self.one, self.two = Conv(channels, channels, 1, norm), Conv(channels, channels, 1, norm)
@@ -39,7 +43,7 @@ class Residual(nn.Module):
 
 
 class Detector(nn.Module):
-    """BGR pictures 0..255 with sides of multiples of 32 in, YuNet's outputs out."""
+    """Takes BGR pictures 0..255 with sides of multiples of 32, and gives YuNet's outputs."""
 
     def __init__(self, norm: bool = False):
         super().__init__()
@@ -70,7 +74,7 @@ class Detector(nn.Module):
 
 
 class Landmarker(nn.Module):
-    """RGB crops 0..255 in; landmarks in pixels of the crop, logit of a face, yaw, pitch, roll in radians out."""
+    """Takes RGB crops 0..255, and gives landmarks in pixels, the logit of a face, and three angles in radians."""
 
     def __init__(self, landmarks: int, norm: bool = False):
         super().__init__()

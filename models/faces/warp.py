@@ -12,7 +12,10 @@ MAX_TAPS = 6
 
 
 def warp(rgb_HWC: np.ndarray, to_source_23: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """float32 (3, height, width), 0..255; black outside the source. `size` is (width, height)."""
+    """Returns the picture under a map, float32 (3, height, width), 0..255.
+
+    Black outside the source. `size` is (width, height).
+    """
     assert rgb_HWC.dtype == np.uint8
     out_CHW = np.empty((3, size[1], size[0]), np.float32)
     shrink = float(np.sqrt(abs(np.linalg.det(to_source_23[:, :2]))))
@@ -23,18 +26,19 @@ def warp(rgb_HWC: np.ndarray, to_source_23: np.ndarray, size: tuple[int, int]) -
 
 
 def scaling(scale: float) -> np.ndarray:
+    """Returns the map to a picture that is so many times as large."""
     return np.array([[scale, 0, 0], [0, scale, 0]], np.float64)
 
 
 def turned_square(centre: tuple[float, float], side: float, degrees: float, pixels: int) -> np.ndarray:
-    """From a picture of `pixels` squared to the square of that side, its top leaning right by `degrees`."""
+    """Returns the map from a picture of `pixels` squared to the square of that side, its top leaning right by `degrees`."""
     angle, scale = np.radians(degrees), side / pixels
     turn_22 = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return np.column_stack([turn_22, np.asarray(centre) - turn_22 @ [pixels / 2, pixels / 2]])
 
 
 def similarity(from_K2: np.ndarray, to_K2: np.ndarray) -> np.ndarray:
-    """The turn, scale and shift that bring the points nearest to the others, by least squares.
+    """Finds the turn, scale and shift that bring the points nearest to the others, by least squares.
 
     In the plane these are one complex factor and one complex offset, which spares Umeyama's decomposition.
     """
@@ -46,10 +50,12 @@ def similarity(from_K2: np.ndarray, to_K2: np.ndarray) -> np.ndarray:
 
 
 def apply(map_23: np.ndarray, points_K2: np.ndarray) -> np.ndarray:
+    """Returns points under a map."""
     return points_K2 @ map_23[:, :2].T + map_23[:, 2]
 
 
 def inverse(map_23: np.ndarray) -> np.ndarray:
+    """Returns the map that undoes another."""
     back_22 = np.linalg.inv(map_23[:, :2])
     return np.column_stack([back_22, -back_22 @ map_23[:, 2]])
 

@@ -1,4 +1,4 @@
-"""Faces by an ONNX file with the outputs of OpenCV Zoo's YuNet: five points each, from ten pixels up.
+"""Finds faces by an ONNX file with the outputs of OpenCV Zoo's YuNet: five points each, from ten pixels up.
 
 It is quick and finds small faces, but knows nothing of the lips: `opening` is NaN here, and turning is
 judged from where the nose lies between the eyes and the mouth: yaw is good to some degrees, pitch a guess.
@@ -6,12 +6,12 @@ judged from where the nose lies between the eyes and the mouth: yaw is good to s
 
 import numpy as np
 
-from models.faces.boxes import Box, around, overlap
+from models.faces.boxes import Box, overlap, square_around
 from models.faces.face import Face, Shape, face_size
 from models.faces.grid import MULTIPLE, OUTPUTS, Guess, decode
-from models.faces.onnx import session
 from models.faces.warp import scaling, warp
-from models.references import ModelError
+from models.weights.onnxfile import session
+from models.weights.references import ModelError
 
 LONGEST = 320
 """Pictures are shrunk (never enlarged) to this longer side, for files that take any size."""
@@ -26,7 +26,7 @@ NOD_TRUST = 0.3
 
 
 class YuNetFaces:
-    """A FaceBackend."""
+    """Implements `FaceBackend` with an ONNX file."""
 
     def __init__(self, reference: str):
         self._session, path = session(reference)
@@ -44,12 +44,14 @@ class YuNetFaces:
         return [Face(guess.box, guess.score) for guess in self._find(rgb_HWC, (0.0, 0.0, width, height))]
 
     def shape(self, rgb_HWC: np.ndarray, box: Box) -> Shape | None:
-        found = [(overlap(guess.box, box), guess) for guess in self._find(rgb_HWC, around(box, MARGIN))]
+        found = [
+            (overlap(guess.box, box), guess) for guess in self._find(rgb_HWC, square_around(box, MARGIN))
+        ]
         nearest, guess = max(found, key=lambda one: one[0], default=(0.0, None))
         return shape_of_five(guess.five_52, guess.score) if guess and nearest > 0 else None
 
     def close(self) -> None:
-        """Nothing is held but memory."""
+        """Does nothing: nothing is held but memory."""
 
     def _find(self, rgb_HWC: np.ndarray, window: Box) -> list[Guess]:
         longest = max(window[2:])
@@ -66,6 +68,7 @@ class YuNetFaces:
 
 
 def shape_of_five(five_52: np.ndarray, score: float) -> Shape:
+    """Makes a shape of five points alone."""
     size = face_size(five_52)
     left, right = five_52[:2]
     along = (right - left) / max(float(np.linalg.norm(right - left)), 1e-6)

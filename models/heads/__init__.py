@@ -1,9 +1,9 @@
-"""Fits a morphable head to a face, frame by frame. Which back-end, and its weights, is the recipe's choice."""
+"""Fits a morphable head to a face, frame by frame. Which back-end does it, and its weights, is the recipe's choice."""
 
 from typing import TYPE_CHECKING, Literal
 
 from models.faces import NO_MEDIAPIPE
-from models.references import ModelError
+from models.weights.references import ModelError
 
 if TYPE_CHECKING:
     from models.heads.fit import HeadFit
@@ -12,7 +12,7 @@ Kind = Literal["mini", "mediapipe", "smirk"]
 
 
 def load_head(kind: Kind, reference: str, mesh: str = "") -> "HeadFit":
-    """Imports only what the kind needs: MediaPipe is not part of the default install. `mesh`: FLAME, for smirk."""
+    """Loads a head back-end, and imports only what that kind needs. `mesh` is FLAME, for smirk."""
     if kind == "mini":
         from models.heads.mini import MiniHead
 

@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Fit:
-    """All float32; a frame in which no face was found is NaN throughout."""
+    """A head's coefficients through a clip. All float32; a frame in which no face was found is NaN throughout."""
 
     shape_K: np.ndarray
     """Of the person, so one for all frames: what does not change cannot tell of the mouth."""
@@ -28,20 +28,23 @@ class Fit:
 
     @property
     def seen_F(self) -> np.ndarray:
-        told = [getattr(self, name) for name in FRAME_BY_FRAME]
-        return np.logical_and.reduce([np.isfinite(rows).reshape(len(rows), -1).all(1) for rows in told])
+        """In which frames a face was found."""
+        values = [getattr(self, name) for name in FRAME_BY_FRAME]
+        return np.logical_and.reduce([np.isfinite(rows).reshape(len(rows), -1).all(1) for rows in values])
 
     def without(self, lost_F: np.ndarray) -> "Fit":
-        """The same with these frames lost."""
+        """Returns the same fit with these frames lost."""
         return replace(self, **{name: _blank(getattr(self, name), lost_F) for name in FRAME_BY_FRAME})
 
     def to_bytes(self) -> bytes:
+        """Returns the fit as a compressed .npz."""
         out = io.BytesIO()
         np.savez_compressed(out, **{f.name: getattr(self, f.name).astype(np.float32) for f in fields(self)})
         return out.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Fit":
+        """Reads what `to_bytes` made."""
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return cls(**{f.name: arrays[f.name] for f in fields(cls)})
 
@@ -66,21 +69,21 @@ class HeadFit(Protocol):
     """Reads a head's coefficients from a clip, and draws from them. One object a process."""
 
     def fit(self, rgb_FHWC: np.ndarray, five_F52: np.ndarray) -> Fit:
-        """`five_F52` tells which face is meant, where there are several: the tracker's points, in pixels."""
+        """Fits the head. `five_F52` tells which face is meant where there are several: the tracker's points, in pixels."""
         ...
 
     def face(self, fit: Fit, jaw: float, side: int) -> Surface:
-        """The whole face with its jaw at that angle and the lips at rest: nothing of the real mouth is in it."""
+        """Returns the whole face with its jaw at that angle and the lips at rest: nothing of the real mouth is in it."""
         ...
 
     def lips(self, fit: Fit, side: int) -> Surface:
-        """The real mouth, lips and what is between them."""
+        """Returns the real mouth, lips and what is between them."""
         ...
 
     def close(self) -> None: ...
 
 
 def fan(ring: list[int], centre: int | None = None) -> np.ndarray:
-    """Triangles that fill an outline, from a point inside it or from its first."""
+    """Returns triangles that fill an outline, from a point inside it or from its first."""
     middle = ring[0] if centre is None else centre
     return np.array([(middle, ring[n - 1], ring[n]) for n in range(len(ring))], np.int32)

@@ -1,4 +1,4 @@
-"""FLAME (Li et al. 2017) from a file that the user supplies, as its licence has to be signed by them.
+"""Reads FLAME (Li et al. 2017) from a file that the user supplies, as its licence has to be signed by them.
 
 The original is a pickle, and unpickling runs whatever code is inside: it is refused. `CONVERT` makes an .npz
 of it, where you trust the file, with the regions of FLAME_masks.pkl. V vertices, J joints, F frames; units are metres,
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.references import ModelError, resolve
+from models.weights.references import ModelError, resolve
 
 CONVERT = (
     "import pickle, numpy as np; f, m = (pickle.load(open(n, 'rb'), encoding='latin1') for n in "
@@ -29,6 +29,8 @@ SHAPES, EXPRESSIONS, JOINTS = 300, 100, 5
 
 
 class Flame:
+    """The model: its mean, its bases, and its regions."""
+
     def __init__(self, reference: str):
         path = resolve(reference)
         try:
@@ -59,7 +61,7 @@ class Flame:
             raise ValueError(f"its bases are {shapes}, not {wanted}")
 
     def posed(self, shape_S: np.ndarray, expression_FE: np.ndarray, jaw_F3: np.ndarray) -> np.ndarray:
-        """Vertices with the jaw turned (axis times angle), the head upright, FV3; the other joints stay at rest."""
+        """Returns vertices with the jaw turned (axis times angle), the head upright, FV3; the other joints stay at rest."""
         own_V3 = self.mean_V3 + self.shape_V3S[..., : len(shape_S)] @ shape_S
         moves_V3E = self.shape_V3S[..., SHAPES : SHAPES + expression_FE.shape[1]]
         pivot_3 = (self.joints_JV @ own_V3)[JAW]
@@ -72,16 +74,18 @@ class Flame:
         return posed_FV3 + self.follows_VJ[:, JAW, None] * (swung_FV3 - posed_FV3)
 
     def about_root(self, shape_S: np.ndarray) -> np.ndarray:
-        """Where the whole head turns."""
+        """Returns the point about which the whole head turns."""
         own_V3 = self.mean_V3 + self.shape_V3S[..., : len(shape_S)] @ shape_S
         return (self.joints_JV @ own_V3)[ROOT]
 
     @cached_property
     def face_T3(self) -> np.ndarray:
+        """The triangles of the face."""
         return without_holes(self._within("face"))
 
     @cached_property
     def lips_T3(self) -> np.ndarray:
+        """The triangles of the lips."""
         return without_holes(self._within("lips"))
 
     def _within(self, region: str) -> np.ndarray:
@@ -89,7 +93,7 @@ class Flame:
 
 
 def turned(axis_F3: np.ndarray) -> np.ndarray:
-    """Rodrigues: axis times angle to matrices."""
+    """Returns rotation matrices of axes times angles (Rodrigues)."""
     angle_F = np.linalg.norm(axis_F3, axis=1)
     x, y, z = (axis_F3 / np.maximum(angle_F, 1e-12)[:, None]).T
     none = np.zeros_like(x)
@@ -99,14 +103,14 @@ def turned(axis_F3: np.ndarray) -> np.ndarray:
 
 
 def without_holes(triangles_T3: np.ndarray) -> np.ndarray:
-    """With every rim but the longest closed by a fan: eyes, nostrils and the open mouth are face, too."""
+    """Closes every rim but the longest by a fan: eyes, nostrils and the open mouth are face, too."""
     inner = sorted(rims(triangles_T3), key=len)[:-1]
     fans = [(ring[0], a, b) for ring in inner for a, b in pairwise(ring[1:])]
     return np.concatenate([triangles_T3, np.array(fans, np.int32).reshape(-1, 3)])
 
 
 def rims(triangles_T3: np.ndarray) -> list[list[int]]:
-    """The closed ways along edges that belong to one triangle only."""
+    """Returns the closed ways along edges that belong to one triangle only."""
     edges = np.sort(triangles_T3[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), 1)
     beside: dict[int, list[int]] = defaultdict(list)
     for (a, b), times in Counter(map(tuple, edges.tolist())).items():

@@ -1,4 +1,4 @@
-"""Which of MediaPipe's 478 landmarks are what. Left is the picture's."""
+"""Says which of MediaPipe's 478 landmarks are what. Left is the picture's."""
 
 OVAL = [
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
@@ -10,7 +10,7 @@ OUTER_LIPS = [
 ]  # fmt: skip
 INNER_RING = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95]
 NOSE, FOREHEAD, CHIN, INNER_LIPS = 1, 10, 152, (13, 14)
-HINGE = (234, 454)
+JAW_JOINTS = (234, 454)
 """Before the ears, where the jaw's joints are."""
 KEPT = [*OVAL, NOSE]
 RIGID = [
@@ -18,5 +18,5 @@ RIGID = [
     *(33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1),
 ]
 """Forehead, temples, corners of the eyes and the ridge of the nose: bone that no mouth moves."""
-TOLD = [*OUTER_LIPS, *INNER_RING, *OVAL, *RIGID]
+STORED = [*OUTER_LIPS, *INNER_RING, *OVAL, *RIGID]
 """What is kept of the 478 in every frame, lips first: all of them would outweigh the clip itself."""

@@ -1,4 +1,6 @@
-"""A head by MediaPipe's FaceLandmarker, for real footage: its points, opened about the jaw's hinge.
+"""Fits a head by MediaPipe's FaceLandmarker, for real footage.
+
+Its points get a jaw that opens (models/heads/jaw.py).
 
 Drawn is the face's oval, filled from the tip of the nose: a fan of 36 triangles, not the whole mesh, as only the
 outline counts. Needs the extra `redub[real]`; the model file is Apache-2.0 and asks for no signature.
@@ -9,17 +11,17 @@ import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 
 from models.faces.boxes import hull, overlap
-from models.faces.mediapipe import hushed
+from models.faces.mediapipe import without_native_output
 from models.heads.fit import Fit, Surface, fan
-from models.heads.hinge import opened, rig
-from models.heads.landmarks478 import KEPT, OUTER_LIPS, TOLD
-from models.references import ModelError, resolve
+from models.heads.jaw import fit_of_points, points_with_jaw
+from models.heads.landmarks478 import KEPT, OUTER_LIPS, STORED
+from models.weights.references import ModelError, resolve
 
 FACES, POINTS, BLENDSHAPES = 2, 478, 52
 
 
 class MediaPipeHead:
-    """A HeadFit."""
+    """Implements `HeadFit` with MediaPipe."""
 
     def __init__(self, reference: str):
         path = resolve(reference)
@@ -29,7 +31,7 @@ class MediaPipeHead:
             num_faces=FACES,
             output_face_blendshapes=True,
         )
-        with hushed():
+        with without_native_output():
             try:
                 self._landmarker = vision.FaceLandmarker.create_from_options(options)
                 self._look(np.zeros((128, 128, 3), np.uint8), np.zeros((5, 2)))
@@ -42,19 +44,22 @@ class MediaPipeHead:
         if not np.isfinite(points_FP3).all((1, 2)).any():
             none_F, none_F3 = np.full(len(looks), np.nan), np.full((len(looks), 3), np.nan)
             return Fit(
-                np.zeros(4 * len(KEPT)), expression_FE, none_F, none_F3, none_F3, points_FP3[:, TOLD, :2]
+                np.zeros(4 * len(KEPT)), expression_FE, none_F, none_F3, none_F3, points_FP3[:, STORED, :2]
             )
-        return rig(points_FP3, expression_FE)
+        return fit_of_points(points_FP3, expression_FE)
 
     def face(self, fit: Fit, jaw: float, side: int) -> Surface:
         ring = list(range(len(KEPT)))
-        return Surface(opened(fit, jaw) * side, fan(ring[:-1], ring[-1]))
+        return Surface(points_with_jaw(fit, jaw) * side, fan(ring[:-1], ring[-1]))
 
     def lips(self, fit: Fit, side: int) -> Surface:
         return Surface(fit.landmarks_FL2 * side, fan(list(range(len(OUTER_LIPS)))))
 
     def close(self) -> None:
-        """Call it before the interpreter ends: its own destructor complains when it comes that late."""
+        """Frees the landmarker.
+
+        Call it before the interpreter ends: its own destructor complains when it comes that late.
+        """
         self._landmarker.close()
 
     def _look(self, rgb_HWC: np.ndarray, five_52: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

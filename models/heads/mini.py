@@ -1,4 +1,4 @@
-"""The head back-end of the procedural world: our encoder's coefficients for the world's own morphable head."""
+"""Fits the procedural world's own morphable head, by our encoder's coefficients."""
 
 import json
 from dataclasses import replace
@@ -9,12 +9,13 @@ from safetensors import SafetensorError, safe_open
 
 from models.faces.nets import CROP
 from models.faces.warp import scaling, warp
+from models.heads.coefficients import FRAME_COEFFICIENTS, LIPS, SHAPE_COEFFICIENTS
+from models.heads.encoder import HeadEncoder, encoder_view
 from models.heads.fit import Fit, Surface, fan
-from models.heads.moves import LIPS, MOVES, SHAPES
-from models.heads.nets import HeadEncoder, looked_at
-from models.references import ModelError, resolve
-from models.world.head import JAW_OPEN, head
+from models.weights.references import ModelError, resolve
+from models.world.head import head
 from models.world.mesh import PART_OPENING
+from models.world.morphable import JAW_OPEN
 from models.world.raster import CAMERA_Z
 from models.world.render import face_triangles
 
@@ -28,7 +29,7 @@ _REFUSAL = (
 
 
 class MiniHead:
-    """A HeadFit. Runs on one thread, as workers are one to a core."""
+    """Implements `HeadFit`. Runs on one thread, as workers are one to a core."""
 
     def __init__(self, reference: str):
         torch.set_num_threads(1)
@@ -37,7 +38,7 @@ class MiniHead:
         try:
             with safe_open(path, "pt") as stored:
                 about = json.loads(stored.metadata()["about"])
-                if (about["moves"], about["shapes"]) != (list(MOVES), list(SHAPES)):
+                if (about["moves"], about["shapes"]) != (list(FRAME_COEFFICIENTS), list(SHAPE_COEFFICIENTS)):
                     raise ValueError("its numbers are named otherwise")
                 self.net = HeadEncoder(self.model.landmark_names)
                 self.net.load_state_dict({key: stored.get_tensor(key) for key in stored.keys()})  # noqa: SIM118
@@ -46,14 +47,14 @@ class MiniHead:
         self.net.eval().to(memory_format=torch.channels_last)
 
     def fit(self, rgb_FHWC: np.ndarray, five_F52: np.ndarray) -> Fit:
-        """There is one face in the world's clips, in the middle: the encoder need not be told which."""
+        """Fits the head. There is one face in the world's clips, in the middle: the encoder need not be told which."""
         assert len(five_F52) == len(rgb_FHWC)
         shape_S, moves_FM, lost_F = self._read(rgb_FHWC)
-        move = dict(zip(MOVES, moves_FM.T, strict=True))
+        move = dict(zip(FRAME_COEFFICIENTS, moves_FM.T, strict=True))
         opening_F = np.clip(move["opening"], 0, 1)
         move |= {"part": np.clip(opening_F / PART_OPENING, 0, 1), "blink": np.clip(move["blink"], 0, None)}
         shape_K = np.zeros(len(self.model.identity_names), np.float32)
-        shape_K[[self.model.identity_names.index(name) for name in SHAPES]] = shape_S
+        shape_K[[self.model.identity_names.index(name) for name in SHAPE_COEFFICIENTS]] = shape_S
         expression_FE = np.stack([move[name] for name in self.model.expression_names], 1)
         pose_F3, camera_F3 = (
             np.stack([move[name] for name in names], 1)
@@ -76,7 +77,7 @@ class MiniHead:
         return Surface(fit.landmarks_FL2 * side, fan(ring))
 
     def close(self) -> None:
-        """Nothing is held but memory."""
+        """Does nothing: nothing is held but memory."""
 
     def _placed(self, fit: Fit, expression_FE: np.ndarray, jaw_F: np.ndarray) -> np.ndarray:
         """All vertices as shares of the side, FV2: the renderer's camera."""
@@ -87,13 +88,13 @@ class MiniHead:
 
     def _read(self, rgb_FHWC: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The shape, the moves, and in which frames there is no face."""
-        shrink, first = looked_at(rgb_FHWC.shape[1])
+        shrink, first = encoder_view(rgb_FHWC.shape[1])
         to_clip_23 = scaling(shrink)
         to_clip_23[:, 2] = first
         seen_F3HW = torch.from_numpy(np.stack([warp(rgb, to_clip_23, (CROP, CROP)) for rgb in rgb_FHWC]))
         with torch.inference_mode():
-            looks = [self.net.look(part) for part in seen_F3HW.split(BATCH)]
+            looks = [self.net.frame_features(part) for part in seen_F3HW.split(BATCH)]
             known_FD, present_F = (torch.cat([look[n] for look in looks]) for n in (0, 2))
-            shape_1S, moves_1FM = self.net.tell(known_FD[None], present_F[None])
+            shape_1S, moves_1FM = self.net.coefficients(known_FD[None], present_F[None])
         lost_F = ~(present_F.sigmoid() >= PRESENT).numpy()
         return shape_1S[0].numpy(), moves_1FM[0].numpy().copy(), lost_F

@@ -14,7 +14,7 @@ STEM = 16
 
 @dataclass(frozen=True)
 class Layout:
-    """Stages of blocks, each (channels inside, channels out, stride); then the width of the last layer."""
+    """Sizes: stages of blocks, each (channels inside, channels out, stride); then the width of the last layer."""
 
     stages: tuple[tuple[tuple[int, int, int], ...], ...]
     last: int
@@ -44,6 +44,8 @@ LARGE = Layout(
 
 
 class SamePad(nn.Conv2d):
+    """A convolution with TensorFlow's padding."""
+
     def forward(self, x_BCHW: Tensor) -> Tensor:
         size, stride = self.kernel_size[0], self.stride[0]
         down, across = (max((-(-n // stride) - 1) * stride + size - n, 0) for n in x_BCHW.shape[2:])
@@ -52,11 +54,12 @@ class SamePad(nn.Conv2d):
 
 
 def norm(channels: int) -> nn.BatchNorm2d:
+    """Returns batch norm as these networks have it."""
     return nn.BatchNorm2d(channels, eps=1e-3)
 
 
 class Separable(nn.Module):
-    """The first block: nothing is widened."""
+    """The first block: a depthwise and a pointwise convolution; nothing is widened."""
 
     def __init__(self, inner: int, outer: int, stride: int):
         super().__init__()
@@ -72,6 +75,8 @@ class Separable(nn.Module):
 
 
 class Inverted(nn.Module):
+    """Every other block: widened, convolved depthwise, and narrowed again."""
+
     def __init__(self, inner: int, wide: int, outer: int, stride: int):
         super().__init__()
         self.conv_pw = nn.Conv2d(inner, wide, 1, bias=False)
@@ -89,6 +94,8 @@ class Inverted(nn.Module):
 
 
 class Last(nn.Module):
+    """The last layer, pointwise."""
+
     def __init__(self, inner: int, outer: int):
         super().__init__()
         self.conv = nn.Conv2d(inner, outer, 1, bias=False)
@@ -99,7 +106,7 @@ class Last(nn.Module):
 
 
 class MobileNet(nn.Module):
-    """Pictures in, one vector each out."""
+    """Takes pictures, and gives one vector each."""
 
     def __init__(self, layout: Layout):
         super().__init__()

@@ -1,4 +1,4 @@
-"""SMIRK (Retsinas et al. 2024): an encoder that gives FLAME's coefficients. Both files are the user's own.
+"""Fits FLAME by SMIRK (Retsinas et al. 2024), an encoder of its coefficients. Both files are the user's own.
 
 Its weights are read without unpickling code, its backbones are ours with timm's names. What it says of eyelids is
 not used: lids lie inside the face. The square it looks at is put round the tracker's five points as if round all
@@ -16,10 +16,10 @@ from models.faces.face import face_centre, face_size
 from models.faces.warp import turned_square, warp
 from models.heads.fit import Fit, Surface
 from models.heads.flame import SHAPES, Flame, turned
-from models.heads.hinge import angles
+from models.heads.jaw import angles
 from models.heads.mobilenet import LARGE, SMALL, Layout, MobileNet
-from models.references import ModelError, resolve
-from models.world.head import rotations
+from models.weights.references import ModelError, resolve
+from models.world.morphable import rotations
 
 SIDE, EXPRESSIONS, LIDS = 224, 50, 2
 MARGIN = 1.5
@@ -29,7 +29,7 @@ PREFIX = "smirk_encoder."
 
 
 class Part(nn.Module):
-    """One of three networks; the linear layer is a sequence of one in the checkpoint."""
+    """One of SMIRK's three networks; the linear layer is a sequence of one in the checkpoint."""
 
     def __init__(self, layout: Layout, layers: str, numbers: int):
         super().__init__()
@@ -41,7 +41,7 @@ class Part(nn.Module):
 
 
 class Smirk(nn.Module):
-    """RGB 0..1 in; pose (axis times angle) and camera, shape, and expression, lids and jaw out."""
+    """Takes RGB 0..1, and gives pose (axis times angle) and camera, shape, and expression, lids and jaw."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Smirk(nn.Module):
 
 
 class SmirkHead:
-    """A HeadFit."""
+    """Implements `HeadFit` with SMIRK and FLAME."""
 
     def __init__(self, reference: str, mesh: str):
         torch.set_num_threads(1)
@@ -92,13 +92,13 @@ class SmirkHead:
         return Surface(placed_FV2 * side, self.flame.face_T3)
 
     def lips(self, fit: Fit, side: int) -> Surface:
-        """The landmarks are the lips' vertices, so that a bridged frame has lips, too."""
+        """Returns the lips. The landmarks are their vertices, so that a bridged frame has lips, too."""
         return Surface(
             fit.landmarks_FL2 * side, np.searchsorted(np.unique(self.flame.lips_T3), self.flame.lips_T3)
         )
 
     def close(self) -> None:
-        """Nothing is held but memory."""
+        """Does nothing: nothing is held but memory."""
 
     def _placed(self, fit: Fit, jaw_F: np.ndarray) -> np.ndarray:
         """All vertices as shares of the side, FV2."""
@@ -115,8 +115,8 @@ class SmirkHead:
             for rgb, (at, side) in zip(rgb_FHWC, squares_F, strict=True)
         ]
         with torch.inference_mode():
-            told = [self.net(part) for part in torch.from_numpy(np.stack(seen_F3HW)).split(BATCH)]
-        return [torch.cat(parts).numpy() for parts in zip(*told, strict=True)]
+            answers = [self.net(part) for part in torch.from_numpy(np.stack(seen_F3HW)).split(BATCH)]
+        return [torch.cat(parts).numpy() for parts in zip(*answers, strict=True)]
 
 
 def _somewhere(side: int) -> np.ndarray:

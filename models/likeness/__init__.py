@@ -1,0 +1,1 @@
+"""Says how alike two pictures are."""

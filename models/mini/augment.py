@@ -1,4 +1,4 @@
-"""What cameras and codecs do to a picture and the world's renderer does not, so that weights don't rely on it."""
+"""Does to pictures what cameras and codecs do and the world's renderer does not, so that weights don't rely on it."""
 
 import torch
 from torch import Tensor
@@ -6,7 +6,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 
 def vary(rgb_B3HW: Tensor, rng: torch.Generator) -> Tensor:
-    """Exposure, white balance, contrast, lost detail and noise, another for each picture; 0..255 throughout."""
+    """Varies exposure, white balance, contrast, lost detail and noise, for each picture anew; 0..255 throughout."""
     count = len(rgb_B3HW)
 
     def uniform(low: float, high: float, channels: int = 1) -> Tensor:

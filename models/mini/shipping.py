@@ -1,4 +1,4 @@
-"""How a mini model is shipped: saved, measured as it lies there, and saved again with what was measured.
+"""Ships a mini model: saves it, measures it as it lies there, and saves it again with what was measured.
 
 Every file says of itself under which licence it is, what it learned from, by which command, and how good it is.
 """
@@ -11,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from models.mini.corpus import TRAINING
-from models.references import MINI
+from models.mini.world_pictures import TRAINING
+from models.weights.references import MINI
 
 log = logging.getLogger(__name__)
 Numbers = Mapping[str, float]
@@ -20,7 +20,7 @@ Made = TypeVar("Made")
 
 
 def described(name: str, what: str, learned: str, plan: Any, numbers: Numbers) -> dict[str, Any]:
-    """What is kept with the weights that `python -m models.mini.NAME` makes."""
+    """Returns what is kept with the weights that `python -m models.mini.NAME` makes."""
     return {
         "licence": "Apache-2.0",
         "what": f"redub's mini {what}",
@@ -32,7 +32,10 @@ def described(name: str, what: str, learned: str, plan: Any, numbers: Numbers) -
 
 
 def write_about(folder: Path, said: Mapping[str, Any]) -> None:
-    """Beside weights that are a folder. Anybody may read them: an installed package may be another user's."""
+    """Writes about.json beside weights that are a folder, and lets anybody read them.
+
+    An installed package may be another user's.
+    """
     (folder / "about.json").write_text(json.dumps(said, indent=1) + "\n")
     for weights in folder.glob("*.safetensors"):
         weights.chmod(0o644)
@@ -41,24 +44,35 @@ def write_about(folder: Path, said: Mapping[str, Any]) -> None:
 def ship(
     title: str,
     file: str,
-    make: Callable[[], Made],
-    save: Callable[[Made, Numbers, Path], None],
-    measure: Callable[[str], Numbers],
+    plan: Any,
+    make: Callable[[Any], Made],
+    save: Callable[[Made, Any, Numbers, Path], None],
+    measure: Callable[[str, int], Numbers],
 ) -> None:
-    """The command of a training: `file` is its place among the shipped weights."""
+    """The command of a training: makes a model after its plan, and ships it as `file` among the weights."""
     parser = argparse.ArgumentParser(description=title.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=MINI / file)
+    parser.add_argument("--out", type=Path, default=MINI / file, help="default: %(default)s")
     out = parser.parse_args().out
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    show_progress()
     out.parent.mkdir(parents=True, exist_ok=True)
-    made = make()
-    save_measured(made, out, save, measure)
+    made = make(plan)
+    save_measured(made, plan, out, save, measure)
+
+
+def show_progress() -> None:
+    """Lets a training's log lines be seen, with the time of each."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
 
 def save_measured(
-    made: Made, out: Path, save: Callable[[Made, Numbers, Path], None], measure: Callable[[str], Numbers]
+    made: Made,
+    plan: Any,
+    out: Path,
+    save: Callable[[Made, Any, Numbers, Path], None],
+    measure: Callable[[str, int], Numbers],
 ) -> None:
-    save(made, {}, out)
-    numbers = measure(str(out))
-    save(made, numbers, out)
+    """Saves the weights, measures them as they lie there, and saves them again with what was measured."""
+    save(made, plan, {}, out)
+    numbers = measure(str(out), plan.strangers)
+    save(made, plan, numbers, out)
     log.info("on strangers: %s", json.dumps(numbers, indent=1))

@@ -1,67 +1,17 @@
-"""Follows things through a clip: a box on one frame in, a mask on every frame out. Which back-end, and its
-weights, is the recipe's choice."""
+"""Follows things through a clip: a box on one frame in, a mask on every frame out.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+Which back-end does it, and its weights, is the recipe's choice.
+"""
 
-import numpy as np
+from typing import Literal
+
+from models.segment.segmenter import Segmenter
 
 Kind = Literal["sam2", "official"]
-DOUBT = 1.0
-"""Logits to either side of the mask's threshold that stability compares, as SAM's own filter does."""
-ABSENT = -1000.0
-"""SAM 2 gives all pixels a lower logit than this where it thinks that the object is out of sight."""
-Box = tuple[float, float, float, float]
-"""x0, y0, x1, y1 in pixels of the clip; x1 and y1 are just outside."""
-
-
-@dataclass(frozen=True)
-class Prompt:
-    frame: int
-    box: Box
-
-
-@dataclass(frozen=True)
-class Followed:
-    """What became of one prompt."""
-
-    mask_FHW: np.ndarray
-    """bool, of the clip's size; empty where the thing is thought to be out of sight."""
-    seen_F: np.ndarray
-    """bool: the model thinks that it is in sight."""
-    stability_F: np.ndarray
-    """How little the mask depends on the threshold: its area at a logit of 1 over that at -1; 1 where empty."""
-
-
-class Following:
-    """What becomes of one object while its frames come in, in any order."""
-
-    def __init__(self, shape: tuple[int, ...]):
-        frames, height, width = shape[:3]
-        self.mask_FHW = np.zeros((frames, height, width), bool)
-        self.seen_F, self.stability_F = np.zeros(frames, bool), np.full(frames, np.nan)
-
-    def put(self, frame: int, logits_HW: Any) -> None:
-        """A tensor of the clip's size, on any device."""
-        self.mask_FHW[frame] = (logits_HW > 0).cpu().numpy()
-        self.seen_F[frame] = float(logits_HW.max()) > ABSENT
-        wide = int((logits_HW > -DOUBT).sum())
-        self.stability_F[frame] = int((logits_HW > DOUBT).sum()) / wide if wide else 1.0
-
-    def done(self) -> Followed:
-        assert not np.isnan(self.stability_F).any(), "a frame was left out"
-        return Followed(self.mask_FHW, self.seen_F, self.stability_F)
-
-
-class Segmenter(Protocol):
-    def propagate(self, rgb_FHWC: np.ndarray, prompts: Sequence[Prompt]) -> list[Followed]:
-        """One answer for each prompt, in their order; from its frame on to both ends of the clip."""
-        ...
 
 
 def load_segmenter(kind: Kind, reference: str) -> Segmenter:
-    """Imports only what the kind needs: the official package is not part of the default install."""
+    """Loads a segmenter, and imports only what that kind needs: the official package is not part of the default install."""
     if kind == "official":
         from models.segment.official import OfficialSegmenter
 
@@ -69,31 +19,3 @@ def load_segmenter(kind: Kind, reference: str) -> Segmenter:
     from models.segment.sam2 import Sam2Segmenter
 
     return Sam2Segmenter(reference)
-
-
-def check_prompts(rgb_FHWC: np.ndarray, prompts: Sequence[Prompt]) -> None:
-    """Raises ValueError for a prompt that can't be one of this clip's."""
-    frames, height, width = rgb_FHWC.shape[:3]
-    for prompt in prompts:
-        x0, y0, x1, y1 = prompt.box
-        if not 0 <= prompt.frame < frames:
-            raise ValueError(f"a box is on frame {prompt.frame}, but the clip's frames are 0 to {frames - 1}")
-        if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
-            raise ValueError(
-                f"the box {[round(v, 1) for v in prompt.box]} on frame {prompt.frame} is no x0, y0, x1, y1 inside "
-                f"a picture of {width}x{height}: clip it to the picture, or leave it out"
-            )
-
-
-def starts(prompts: Sequence[Prompt]) -> dict[int, list[int]]:
-    """Frame -> the numbers of its prompts: those are followed together."""
-    by_frame: dict[int, list[int]] = {}
-    for number, prompt in enumerate(prompts):
-        by_frame.setdefault(prompt.frame, []).append(number)
-    return by_frame
-
-
-def box_of(mask_HW: np.ndarray) -> Box:
-    """The smallest that holds a mask which isn't empty."""
-    ys, xs = np.nonzero(mask_HW)
-    return float(xs.min()), float(ys.min()), float(xs.max() + 1), float(ys.max() + 1)

@@ -1,4 +1,6 @@
-"""SAM 2 as its authors' `sam2` package has it, with a checkpoint of theirs (`sam2.1_hiera_large.pt`).
+"""Follows things by SAM 2 as its authors' `sam2` package has it.
+
+It takes a checkpoint of theirs (`sam2.1_hiera_large.pt`).
 
 Results are those of models/segment/sam2.py up to how a picture is scaled to the model's size. The package is
 not part of any install of this project: it has to be built against the torch that is there.
@@ -14,8 +16,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from models.references import ModelError, resolve
-from models.segment import Followed, Following, Prompt, check_prompts, starts
+from models.segment.segmenter import Followed, MaskRecorder, Prompt, check_prompts, prompts_by_frame
+from models.weights.references import ModelError, resolve
 
 CONFIGS = {"tiny": "t", "small": "s", "base_plus": "b+", "large": "l"}
 """Size in a checkpoint's name -> in its configuration's."""
@@ -26,18 +28,20 @@ MISSING = (
 
 
 class OfficialSegmenter:
+    """Implements `Segmenter` with the authors' package."""
+
     def __init__(self, reference: str, device: str | None = None):
         self.predictor = load(resolve(reference), device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
     @torch.inference_mode()
     def propagate(self, rgb_FHWC: np.ndarray, prompts: Sequence[Prompt]) -> list[Followed]:
-        """One answer for each prompt, in their order; from its frame on to both ends of the clip."""
+        """Returns one answer for each prompt, in their order; from its frame on to both ends of the clip."""
         check_prompts(rgb_FHWC, prompts)
-        answers = [Following(rgb_FHWC.shape) for _ in prompts]
+        answers = [MaskRecorder(rgb_FHWC.shape) for _ in prompts]
         with tempfile.TemporaryDirectory() as folder:
             write_frames(rgb_FHWC, Path(folder))
             state = self.predictor.init_state(video_path=folder)
-        for frame, numbers in starts(prompts).items():
+        for frame, numbers in prompts_by_frame(prompts).items():
             self.predictor.reset_state(state)
             for number in numbers:
                 box_4 = np.array(prompts[number].box, np.float32)
@@ -55,13 +59,13 @@ class OfficialSegmenter:
 
 
 def write_frames(rgb_FHWC: np.ndarray, folder: Path) -> None:
-    """The package reads a folder of numbered `.jpg`, and each by its content: as PNG nothing is lost."""
+    """Writes frames as the package reads them: numbered `.jpg`, which it opens by content. As PNG nothing is lost."""
     for number, rgb_HWC in enumerate(rgb_FHWC):
         Image.fromarray(rgb_HWC).save(folder / f"{number:06d}.jpg", format="PNG", compress_level=1)
 
 
 def config_of(checkpoint: Path) -> str:
-    """The configuration inside the package that a checkpoint's name tells of."""
+    """Returns the configuration inside the package that a checkpoint's name tells of."""
     version, _, size = checkpoint.stem.partition("_hiera_")
     if version not in ("sam2", "sam2.1") or size not in CONFIGS:
         known = ", ".join(f"sam2.1_hiera_{size}.pt" for size in CONFIGS)
@@ -72,6 +76,7 @@ def config_of(checkpoint: Path) -> str:
 
 
 def load(checkpoint: Path, device: str) -> Any:
+    """Loads the authors' predictor, or says how to install it."""
     config = config_of(checkpoint)
     try:
         from sam2.build_sam import build_sam2_video_predictor

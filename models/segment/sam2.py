@@ -1,4 +1,4 @@
-"""SAM 2 as transformers has it: any checkpoint that `Sam2VideoModel.from_pretrained` loads, small or large.
+"""Follows things by SAM 2 as transformers has it: any checkpoint that `Sam2VideoModel.from_pretrained` loads.
 
     Sam2Segmenter("mini:sam2").propagate(rgb_FHWC, [Prompt(frame=12, box=(20, 30, 44, 64))])
 
@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from transformers import Sam2VideoInferenceSession, Sam2VideoModel, Sam2VideoProcessor
 
-from models import pretrained
-from models.references import resolve
-from models.segment import Followed, Following, Prompt, check_prompts, starts
+from models.segment.segmenter import Followed, MaskRecorder, Prompt, check_prompts, prompts_by_frame
+from models.weights import pretrained
+from models.weights.references import resolve
 
 CACHE_BYTES = 4 << 30
 """Of features of frames, kept where prompts on several frames would have them computed again."""
@@ -26,6 +26,8 @@ BYTES_PER_PIXEL = 16
 
 
 class Sam2Segmenter:
+    """Implements `Segmenter` with transformers."""
+
     def __init__(self, reference: str, device: str | None = None):
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
@@ -34,11 +36,11 @@ class Sam2Segmenter:
 
     @torch.inference_mode()
     def propagate(self, rgb_FHWC: np.ndarray, prompts: Sequence[Prompt]) -> list[Followed]:
-        """One answer for each prompt, in their order; from its frame on to both ends of the clip."""
+        """Returns one answer for each prompt, in their order; from its frame on to both ends of the clip."""
         check_prompts(rgb_FHWC, prompts)
-        by_frame = starts(prompts)
+        by_frame = prompts_by_frame(prompts)
         session = self._session(rgb_FHWC, many=len(by_frame) > 1)
-        answers = [Following(rgb_FHWC.shape) for _ in prompts]
+        answers = [MaskRecorder(rgb_FHWC.shape) for _ in prompts]
         for frame, numbers in by_frame.items():
             session.reset_tracking_data()
             boxes = [list(prompts[number].box) for number in numbers]
@@ -86,7 +88,7 @@ class Sam2Segmenter:
 
 
 class Frames:
-    """What a session keeps of a video, made when it is asked for: a clip at the model's size takes gigabytes."""
+    """Makes a session's frames when they are asked for: a whole clip at the model's size takes gigabytes."""
 
     def __init__(self, segmenter: Sam2Segmenter, rgb_FHWC: np.ndarray):
         self.segmenter, self.rgb_FHWC = segmenter, rgb_FHWC
@@ -103,6 +105,6 @@ class Frames:
 
 
 def load(reference: str) -> tuple[Any, Sam2VideoProcessor]:
-    """The model, in fp32 and whole, and what prepares its frames."""
+    """Loads the model, in fp32 and whole, and what prepares its frames."""
     path = resolve(reference)
     return pretrained.load(Sam2VideoModel, path), pretrained.load_processor(Sam2VideoProcessor, path)

@@ -1,4 +1,4 @@
-"""SAM 2's tracking over a batch of short clips, with gradients: what the library's own sessions can't do.
+"""Runs SAM 2's tracking over a batch of short clips with gradients, which the library's own sessions can't.
 
 Sessions take one object at a time and run without gradients, so a memory can't be learned through them. This
 walks the same modules in the same order (a test holds the two to the same logits). Frame 0 has the box, every
@@ -24,6 +24,8 @@ ABSENT = -1024.0
 
 @dataclass(frozen=True)
 class Tracked:
+    """What was found on every frame."""
+
     logits_BTHW: Tensor
     """A quarter of the model's picture; as the decoder gives them, whether or not it sees the object."""
     presence_BT: Tensor
@@ -34,6 +36,8 @@ class Tracked:
 
 @dataclass(frozen=True)
 class Memory:
+    """What is remembered of one frame."""
+
     features_NBC: Tensor
     where_NBC: Tensor
     pointer_BC: Tensor
@@ -50,7 +54,7 @@ class Seen:
 
 
 def track(model: "Sam2VideoModel", pixels_BT3HW: Tensor, box_B4: Tensor) -> Tracked:
-    """`box_B4`: x0, y0, x1, y1 in the model's own pixels, on the first frame."""
+    """Follows the boxes, x0, y0, x1, y1 in the model's own pixels on the first frame, through all frames."""
     found: list[tuple[Tensor, Tensor, Tensor]] = []
     memories: list[Memory] = []
     for frame, seen in enumerate(_see(model, pixels_BT3HW)):

@@ -1,0 +1,1 @@
+"""Says whether lips and sound belong together."""

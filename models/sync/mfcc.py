@@ -1,4 +1,4 @@
-"""Sound as SyncNet hears it: thirteen cepstral coefficients a hundred times a second.
+"""Turns sound into what SyncNet hears: thirteen cepstral coefficients a hundred times a second.
 
 Every step is as the features were that the public weights were trained on (no window function, filters from
 0 Hz on whole bins, the first coefficient replaced by the energy), since a network knows only those. S counts
@@ -19,7 +19,7 @@ FULL_SCALE = 32768
 
 
 def mfcc(sound: np.ndarray) -> np.ndarray:
-    """float32 (T, 13) of 16 kHz mono within -1..1; column t begins at t / 100 s."""
+    """Returns coefficients, float32 (T, 13), of 16 kHz mono within -1..1; column t begins at t / 100 s."""
     assert sound.ndim == 1
     assert len(sound), "silence still has samples"
     sound = sound.astype(np.float64) * FULL_SCALE
@@ -39,7 +39,7 @@ def _above_zero(power: np.ndarray) -> np.ndarray:
 
 @lru_cache
 def filters() -> np.ndarray:
-    """(M, B): triangles that overlap by half, evenly spaced on the mel scale."""
+    """Returns the filters (M, B): triangles that overlap by half, evenly spaced on the mel scale."""
     top = 2595 * np.log10(1 + RATE / 2 / 700)
     hz = 700 * (10 ** (np.linspace(0, top, FILTERS + 2) / 2595) - 1)
     edges = np.floor((FFT + 1) * hz / RATE)
@@ -51,7 +51,7 @@ def filters() -> np.ndarray:
 
 @lru_cache
 def cosines() -> np.ndarray:
-    """(C, M): the orthonormal cosine transform, with the higher coefficients lifted."""
+    """Returns the orthonormal cosine transform (C, M), with the higher coefficients lifted."""
     order_C1, place_M = np.arange(COEFFICIENTS)[:, None], np.arange(FILTERS) + 0.5
     base_CM = np.sqrt(2 / FILTERS) * np.cos(np.pi / FILTERS * order_C1 * place_M)
     base_CM[0] /= np.sqrt(2)

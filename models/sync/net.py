@@ -2,7 +2,7 @@
 
 Five frames of a mouth and a fifth of a second of sound each become a vector; in sync, the two are near. The
 public lip network convolves in three dimensions, but over just five frames, which is a convolution in two over
-fifteen channels: the same sums, several times as quick on CPUs. `flat` brings public weights to that form.
+fifteen channels: the same sums, several times as quick on CPUs. `with_2d_kernels` brings public weights to that form.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,10 @@ COEFFICIENTS = 13
 
 @dataclass(frozen=True)
 class Sizes:
-    """As published, unless the weights say otherwise. The framing is seen from half-way between eyes and mouth."""
+    """Sizes of the networks and of the crop: as published, unless the weights say otherwise.
+
+    The framing is seen from half-way between eyes and mouth.
+    """
 
     side: int = 224
     lips: Sequence[int] = (96, 256, 256, 256, 256, 512)
@@ -32,6 +35,8 @@ class Sizes:
 
 
 class Net(nn.Module):
+    """The network for lips and the one for sound."""
+
     def __init__(self, sizes: Sizes):
         super().__init__()
         self.netcnnaud = nn.Sequential(*_sound_layers(sizes.sound))
@@ -40,11 +45,11 @@ class Net(nn.Module):
         self.netfclip = _head(sizes.lips[-1], sizes.hidden, sizes.vector)
 
     def lips(self, bgr_B3FHW: Tensor) -> Tensor:
-        """(B, D) of five frames, 0..255."""
+        """Returns vectors (B, D) of five frames, 0..255."""
         return self.netfclip(self.netcnnlip(bgr_B3FHW.flatten(1, 2)).flatten(1))
 
     def sound(self, mfcc_BCT: Tensor) -> Tensor:
-        """(B, D) of twenty columns."""
+        """Returns vectors (B, D) of twenty columns."""
         return self.netfcaud(self.netcnnaud(mfcc_BCT[:, None]).flatten(1))
 
 
@@ -92,6 +97,6 @@ def _head(inner: int, hidden: int, outer: int) -> nn.Sequential:
     )
 
 
-def flat(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Kernels over (channels, time, height, width) with channels and time as one."""
+def with_2d_kernels(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Returns weights whose kernels over (channels, time, height, width) have channels and time as one."""
     return {key: value.flatten(1, 2) if value.ndim == 5 else value for key, value in weights.items()}

@@ -18,23 +18,25 @@ from torch import Tensor
 
 from models.faces.face import face_centre, face_size
 from models.faces.warp import turned_square, warp
-from models.references import ModelError, resolve
 from models.sync.mfcc import mfcc
-from models.sync.net import COLUMNS, FRAMES, Net, Sizes, flat
+from models.sync.net import COLUMNS, FRAMES, Net, Sizes, with_2d_kernels
+from models.weights.references import ModelError, resolve
 
 FPS = 25
 REACH = 15
 """Frames to either side among which the offset is sought."""
 SHORTEST = 25
 """Frames below which nothing is said: half the shifts would be judged on a handful of windows."""
-STEADY = 7
+SMOOTHED_OVER = 7
 """Frames that the crop's place is averaged over, so that errors of the points don't look like speech."""
-TOGETHER = 32
+BATCH = 32
 """Windows a pass."""
 
 
 @dataclass(frozen=True)
 class Sync:
+    """How well lips and sound of one clip belong together."""
+
     offset: int
     """Frames by which the sound runs ahead of the lips; negative where it lags."""
     confidence: float
@@ -44,6 +46,8 @@ class Sync:
 
 
 class SyncNet:
+    """Runs SyncNet over whole clips."""
+
     def __init__(self, reference: str, device: str = "cpu"):
         self.net, self.sizes = load(resolve(reference))
         self.net.to(device)
@@ -52,26 +56,26 @@ class SyncNet:
     def score(
         self, rgb_FHWC: np.ndarray, five_F52: np.ndarray, sound: np.ndarray, *, padded: bool = False
     ) -> Sync:
-        """25 frames a second with the five points of the face, and its 16 kHz sound. `padded`: see `distances`."""
+        """Scores 25 frames a second with the five points of the face, and its 16 kHz sound. `padded`: see `distances`."""
         return judge(distances(self.lips(rgb_FHWC, five_F52), self.sounds(sound), padded=padded))
 
     def lips(self, rgb_FHWC: np.ndarray, five_F52: np.ndarray) -> np.ndarray:
-        """(N, D): window n begins with frame n."""
-        return self._run(self.net.lips, windows(crops(rgb_FHWC, five_F52, self.sizes)))
+        """Returns vectors of the lips (N, D): window n begins with frame n."""
+        return self._run(self.net.lips, lip_windows(crops(rgb_FHWC, five_F52, self.sizes)))
 
     def sounds(self, sound: np.ndarray) -> np.ndarray:
-        """(N, D): window n begins with the sound of frame n."""
-        return self._run(self.net.sound, listen(sound))
+        """Returns vectors of the sound (N, D): window n begins with the sound of frame n."""
+        return self._run(self.net.sound, sound_windows(sound))
 
     @torch.inference_mode()
     def _run(self, net: Callable[[Tensor], Tensor], windows_N: np.ndarray) -> np.ndarray:
-        pieces = (windows_N[at : at + TOGETHER] for at in range(0, len(windows_N), TOGETHER))
+        pieces = (windows_N[at : at + BATCH] for at in range(0, len(windows_N), BATCH))
         vectors = [net(torch.from_numpy(np.array(piece, np.float32)).to(self.device)) for piece in pieces]
         return torch.cat(vectors).cpu().numpy()
 
 
 def distances(lips_ND: np.ndarray, sounds_ND: np.ndarray, *, padded: bool = False) -> np.ndarray:
-    """(2 x REACH + 1,) mean distances of lips to a sound that is ever later, from REACH frames before on.
+    """Returns mean distances (2 x REACH + 1,) of lips to a sound that is ever later, from REACH frames before on.
 
     `padded` compares with zeros beyond the ends, as the published evaluation does: for numbers to be set beside
     published ones. Else only what has a partner counts, which judges short clips better.
@@ -89,27 +93,28 @@ def distances(lips_ND: np.ndarray, sounds_ND: np.ndarray, *, padded: bool = Fals
 
 
 def judge(mean_S: np.ndarray) -> Sync:
+    """Finds the shift with the least distance, and how much less it is than the median."""
     nearest = int(mean_S.argmin())
     least = float(mean_S[nearest])
     return Sync(REACH - nearest, float(np.median(mean_S)) - least, least)
 
 
-def windows(bgr_F3HW: np.ndarray) -> np.ndarray:
-    """(N, 3, 5, H, W), without a copy."""
+def lip_windows(bgr_F3HW: np.ndarray) -> np.ndarray:
+    """Returns all windows of five frames, (N, 3, 5, H, W), without a copy."""
     return np.lib.stride_tricks.sliding_window_view(bgr_F3HW, FRAMES, 0).transpose(0, 1, 4, 2, 3)
 
 
-def listen(sound: np.ndarray) -> np.ndarray:
-    """(N, 13, 20)."""
+def sound_windows(sound: np.ndarray) -> np.ndarray:
+    """Returns the sound of every window, (N, 13, 20)."""
     heard_TC = mfcc(sound)
     per_frame = 100 // FPS
     return np.lib.stride_tricks.sliding_window_view(heard_TC, COLUMNS, 0)[::per_frame]
 
 
 def crops(rgb_FHWC: np.ndarray, five_F52: np.ndarray, sizes: Sizes) -> np.ndarray:
-    """uint8 (F, 3, side, side), BGR as published: the face upright, at one place and size."""
+    """Returns the face upright, at one place and size, uint8 (F, 3, side, side), BGR as published."""
     assert len(rgb_FHWC) == len(five_F52), f"{len(rgb_FHWC)} frames, but points of {len(five_F52)}"
-    place_F4 = steady(np.stack([_place(five_52) for five_52 in five_F52]))
+    place_F4 = smoothed_places(np.stack([_place(five_52) for five_52 in five_F52]))
     made = []
     for rgb_HWC, (x, y, right, down) in zip(rgb_FHWC, place_F4, strict=True):
         degrees, size = np.degrees(np.arctan2(down, right)), np.hypot(right, down)
@@ -127,11 +132,11 @@ def _place(five_52: np.ndarray) -> np.ndarray:
     )
 
 
-def steady(place_F4: np.ndarray) -> np.ndarray:
-    """Averaged over neighbouring frames; the ends count more than once."""
-    side = STEADY // 2
+def smoothed_places(place_F4: np.ndarray) -> np.ndarray:
+    """Averages places over neighbouring frames; the ends count more than once."""
+    side = SMOOTHED_OVER // 2
     padded_4T = np.pad(place_F4, ((side, side), (0, 0)), mode="edge").T
-    return np.lib.stride_tricks.sliding_window_view(padded_4T, STEADY, 1).mean(-1).T
+    return np.lib.stride_tricks.sliding_window_view(padded_4T, SMOOTHED_OVER, 1).mean(-1).T
 
 
 _REFUSAL = (
@@ -141,11 +146,11 @@ _REFUSAL = (
 
 
 def load(path: Path) -> tuple[Net, Sizes]:
-    """Ready for use. Public weights are a pickle of tensors, of which nothing but tensors is read."""
+    """Loads a SyncNet, ready for use. Public weights are a pickle of tensors, of which nothing but tensors is read."""
     try:
         weights, sizes = _read(path)
         net = Net(sizes)
-        net.load_state_dict(flat(weights))
+        net.load_state_dict(with_2d_kernels(weights))
     except Exception as error:  # what a strange file makes of a reader is any of a dozen errors
         raise ModelError(_REFUSAL.format(path=path, error=error)) from error
     return net.eval(), sizes

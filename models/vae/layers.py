@@ -1,4 +1,4 @@
-"""The layers of the Wan VAEs as functions of what they see: no layer remembers anything.
+"""Runs the layers of the Wan VAEs as functions of what they see: no layer remembers anything.
 
 A convolution over time and space is done as one over space whose channels are the frames it looks at, which
 PyTorch's CPU kernels do four to eight times quicker than the 3D one. Time comes before channels here
@@ -28,34 +28,36 @@ from torch.nn.functional import conv2d, normalize, silu
 class Run:
     """One run of neighbouring frames through the layers, made for it and gone after it."""
 
-    straight: bool = False
-    """Leaves out residual branches and attention: what is left is nearly linear (models/mini/vaestart.py)."""
+    trunk_only: bool = False
+    """Leaves out residual branches and attention: what is left is nearly linear (models/mini/vae/linear_start.py)."""
     begins: bool = True
     """Whether x still holds the first frame of the clip, which layers that change time leave single."""
     before: Iterator[Tensor] | None = None
     """What each causal layer saw last in the run over the frames just before; none at the start of a clip."""
     kept: list[Tensor] | None = None
     """The same for the run after this one, if there is one."""
-    enough: Iterator[int] | None = None
+    frames_needed: Iterator[int] | None = None
     """After how many of its last frames each causal convolution may stop: later layers look back no further."""
 
     def keep(self, x_BTCHW: Tensor, count: int) -> None:
+        """Keeps the last frames that a layer saw, for the run after this one, if there is one."""
         if self.kept is not None:
             self.kept.append(x_BTCHW[:, -count:].clone())  # a view would hold on to all of x
 
     def looking_back(self, x_BTCHW: Tensor) -> Tensor:
-        """With the two frames before it (zeros before the first), and cut to what is enough."""
+        """Returns frames with the two before them (zeros before the first), and without those that nobody needs."""
         frames = x_BTCHW.shape[1]
         past_BTCHW = next(self.before) if self.before else x_BTCHW.new_zeros(_two(x_BTCHW))
         x_BTCHW = cat([past_BTCHW, x_BTCHW], 1)
         self.keep(x_BTCHW, 2)
-        spare = frames - min(frames, next(self.enough)) if self.enough else 0
+        spare = frames - min(frames, next(self.frames_needed)) if self.frames_needed else 0
         self.begins = self.begins and not spare
         return x_BTCHW[:, spare:]
 
 
-def through(block: nn.Module, x_BTCHW: Tensor, run: Run) -> Tensor:
-    for kind, function in _WAYS.items():
+def run_layer(block: nn.Module, x_BTCHW: Tensor, run: Run) -> Tensor:
+    """Runs any layer of the library's VAE."""
+    for kind, function in _FUNCTIONS.items():
         if isinstance(block, kind):
             return function(block, x_BTCHW, run)
     raise AssertionError(f"no way is known to run a {type(block).__name__}")
@@ -88,14 +90,14 @@ def _down(block: WanResidualDownBlock, x_BTCHW: Tensor, run: Run) -> Tensor:
     """Wan 2.2's: means of neighbours go past it. An odd count of frames is one that begins; so says the library."""
     short_BTCHW = block.avg_shortcut(x_BTCHW.transpose(1, 2)).transpose(1, 2)
     for part in (*block.resnets, *([block.downsampler] if block.downsampler else ())):
-        x_BTCHW = through(part, x_BTCHW, run)
+        x_BTCHW = run_layer(part, x_BTCHW, run)
     return x_BTCHW + short_BTCHW
 
 
 def _up(block: WanUpBlock | WanResidualUpBlock, x_BTCHW: Tensor, run: Run) -> Tensor:
     begins, given_BTCHW = run.begins, x_BTCHW
-    for part in parts_up(block):
-        x_BTCHW = through(part, x_BTCHW, run)
+    for part in layers_of_up_block(block):
+        x_BTCHW = run_layer(part, x_BTCHW, run)
     shortcut = getattr(block, "avg_shortcut", None)
     if shortcut is None:
         return x_BTCHW
@@ -103,7 +105,8 @@ def _up(block: WanUpBlock | WanResidualUpBlock, x_BTCHW: Tensor, run: Run) -> Te
     return x_BTCHW + _last(short_BTCHW, x_BTCHW)
 
 
-def parts_up(block: WanUpBlock | WanResidualUpBlock) -> list[nn.Module]:
+def layers_of_up_block(block: WanUpBlock | WanResidualUpBlock) -> list[nn.Module]:
+    """Returns the layers of an up block in the order they run in."""
     upsampler = block.upsampler if isinstance(block, WanResidualUpBlock) else (block.upsamplers or [None])[0]
     return [*block.resnets, *([upsampler] if upsampler else ())]
 
@@ -111,16 +114,16 @@ def parts_up(block: WanUpBlock | WanResidualUpBlock) -> list[nn.Module]:
 def _residual(block: WanResidualBlock, x_BTCHW: Tensor, run: Run) -> Tensor:
     same = isinstance(block.conv_shortcut, nn.Identity)
     short_BTCHW = x_BTCHW if same else _over_frames(block.conv_shortcut, x_BTCHW)
-    if run.straight:
+    if run.trunk_only:
         return short_BTCHW
-    x_BTCHW = _conv(block.conv1, normed(block.norm1, x_BTCHW), run)
-    x_BTCHW = _conv(block.conv2, block.dropout(normed(block.norm2, x_BTCHW)), run)
+    x_BTCHW = _conv(block.conv1, normed_and_bent(block.norm1, x_BTCHW), run)
+    x_BTCHW = _conv(block.conv2, block.dropout(normed_and_bent(block.norm2, x_BTCHW)), run)
     return _last(short_BTCHW, x_BTCHW) + x_BTCHW
 
 
 def _attention(block: WanAttentionBlock, x_BTCHW: Tensor, run: Run) -> Tensor:
     """It looks at each frame alone."""
-    return x_BTCHW if run.straight else block(x_BTCHW.transpose(1, 2)).transpose(1, 2)
+    return x_BTCHW if run.trunk_only else block(x_BTCHW.transpose(1, 2)).transpose(1, 2)
 
 
 def _resample(block: WanResample, x_BTCHW: Tensor, run: Run) -> Tensor:
@@ -149,8 +152,11 @@ def _halve_time(conv: WanCausalConv3d, x_BTCHW: Tensor, run: Run) -> Tensor:
     return cat([first_BTCHW, _over_frames(conv, threes_BTCHW)], 1)
 
 
-def normed(norm: WanRMS_norm, x_BTCHW: Tensor) -> Tensor:
-    """And bent. Halves are widened first, as the library does, so that they are rounded once."""
+def normed_and_bent(norm: WanRMS_norm, x_BTCHW: Tensor) -> Tensor:
+    """Norms, and applies SiLU.
+
+    Halves are widened first, as the library does, so that they are rounded once.
+    """
     wide = x_BTCHW.float() if x_BTCHW.dtype in (torch.float16, torch.bfloat16) else x_BTCHW
     even = normalize(wide, dim=2).type_as(x_BTCHW)
     return silu(even * (norm.scale * norm.gamma.view(-1, 1, 1)) + norm.bias)
@@ -165,7 +171,7 @@ def _two(x_BTCHW: Tensor) -> tuple[int, ...]:
     return (x_BTCHW.shape[0], 2, *x_BTCHW.shape[2:])
 
 
-_WAYS = {
+_FUNCTIONS = {
     WanCausalConv3d: _conv, WanMidBlock: _middle, WanResidualBlock: _residual, WanAttentionBlock: _attention,
     WanResample: _resample, WanResidualDownBlock: _down, WanUpBlock: _up, WanResidualUpBlock: _up,
 }  # fmt: skip

@@ -1,51 +1,55 @@
-"""A whole clip through the VAE in one pass, several times quicker on a CPU than the library's pieces.
+"""Takes a whole clip through the VAE in one pass, several times quicker on a CPU than the library's pieces.
 
-Both ways have two halves: `sides` is where pictures are big and layers look at little of them, `heart` is at
-the size of the latents, where attention looks at all of a picture. Tiles cut the first and never the second.
+Both ways have two halves: the outer layers, where pictures are big and layers look at little of them, and the inner
+ones at the size of the latents, where attention looks at all of a picture. Tiles cut the first and never the second.
 """
 
 from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders.autoencoder_kl_wan import patchify, unpatchify
 from torch import Tensor
 
-from models.vae.layers import Run, normed, through
+from models.vae.layers import Run, normed_and_bent, run_layer
 from models.vae.shapes import check_latents, check_video
 
 
-def encode(vae: AutoencoderKLWan, video_BCTHW: Tensor, straight: bool = False) -> Tensor:
-    """-1..1 in; the mean of the posterior out, as the checkpoint gives it (see `normalised`)."""
+def encode(vae: AutoencoderKLWan, video_BCTHW: Tensor, trunk_only: bool = False) -> Tensor:
+    """Encodes -1..1 to the mean of the posterior, as the checkpoint gives it (see `normalised`)."""
     check_video(vae, video_BCTHW)
-    run = Run(straight)
-    return encode_heart(vae, encode_sides(vae, video_BCTHW, run), run)
+    run = Run(trunk_only)
+    return encode_inner(vae, encode_outer(vae, video_BCTHW, run), run)
 
 
-def decode(vae: AutoencoderKLWan, z_BCTHW: Tensor, straight: bool = False) -> Tensor:
-    """The first latent becomes one frame, each after it four. Not cut to -1..1, so that gradients pass."""
+def decode(vae: AutoencoderKLWan, z_BCTHW: Tensor, trunk_only: bool = False) -> Tensor:
+    """Decodes latents: the first becomes one frame, each after it four. Not cut to -1..1, so that gradients pass."""
     check_latents(vae, z_BCTHW)
-    run = Run(straight)
-    return decode_sides(vae, decode_heart(vae, z_BCTHW, run), run)
+    run = Run(trunk_only)
+    return decode_outer(vae, decode_inner(vae, z_BCTHW, run), run)
 
 
-def encode_sides(vae: AutoencoderKLWan, video_BCTHW: Tensor, run: Run) -> Tensor:
+def encode_outer(vae: AutoencoderKLWan, video_BCTHW: Tensor, run: Run) -> Tensor:
+    """Runs the encoder's layers at the size of the pictures."""
     x_BTCHW = patchify(video_BCTHW, vae.config.patch_size or 1).transpose(1, 2)
     for block in (vae.encoder.conv_in, *vae.encoder.down_blocks):
-        x_BTCHW = through(block, x_BTCHW, run)
+        x_BTCHW = run_layer(block, x_BTCHW, run)
     return x_BTCHW
 
 
-def encode_heart(vae: AutoencoderKLWan, x_BTCHW: Tensor, run: Run) -> Tensor:
-    x_BTCHW = normed(vae.encoder.norm_out, through(vae.encoder.mid_block, x_BTCHW, run))
-    x_BTCHW = through(vae.quant_conv, through(vae.encoder.conv_out, x_BTCHW, run), run)
+def encode_inner(vae: AutoencoderKLWan, x_BTCHW: Tensor, run: Run) -> Tensor:
+    """Runs the encoder's layers at the size of the latents."""
+    x_BTCHW = normed_and_bent(vae.encoder.norm_out, run_layer(vae.encoder.mid_block, x_BTCHW, run))
+    x_BTCHW = run_layer(vae.quant_conv, run_layer(vae.encoder.conv_out, x_BTCHW, run), run)
     return x_BTCHW[:, :, : vae.config.z_dim].transpose(1, 2)
 
 
-def decode_heart(vae: AutoencoderKLWan, z_BCTHW: Tensor, run: Run) -> Tensor:
-    x_BTCHW = through(vae.post_quant_conv, z_BCTHW.transpose(1, 2), run)
-    return through(vae.decoder.mid_block, through(vae.decoder.conv_in, x_BTCHW, run), run)
+def decode_inner(vae: AutoencoderKLWan, z_BCTHW: Tensor, run: Run) -> Tensor:
+    """Runs the decoder's layers at the size of the latents."""
+    x_BTCHW = run_layer(vae.post_quant_conv, z_BCTHW.transpose(1, 2), run)
+    return run_layer(vae.decoder.mid_block, run_layer(vae.decoder.conv_in, x_BTCHW, run), run)
 
 
-def decode_sides(vae: AutoencoderKLWan, x_BTCHW: Tensor, run: Run) -> Tensor:
+def decode_outer(vae: AutoencoderKLWan, x_BTCHW: Tensor, run: Run) -> Tensor:
+    """Runs the decoder's layers at the size of the pictures."""
     for block in vae.decoder.up_blocks:
-        x_BTCHW = through(block, x_BTCHW, run)
-    x_BTCHW = through(vae.decoder.conv_out, normed(vae.decoder.norm_out, x_BTCHW), run)
+        x_BTCHW = run_layer(block, x_BTCHW, run)
+    x_BTCHW = run_layer(vae.decoder.conv_out, normed_and_bent(vae.decoder.norm_out, x_BTCHW), run)
     return unpatchify(x_BTCHW.transpose(1, 2), vae.config.patch_size or 1)

@@ -1,36 +1,45 @@
-"""What goes into a video VAE and comes out: counts, sizes, scales, and what is refused before any work is done."""
+"""Counts, sizes and scales of what goes into a video VAE and comes out, and what is refused before any work is done."""
 
 from diffusers import AutoencoderKLWan
 from torch import Tensor
 
-EVERY = 4
+FRAMES_PER_LATENT = 4
 """Frames a latent stands for; but the first stands for one."""
 
 
 def latents_of(frames: int) -> int:
-    """7 of 25 frames. Other counts than 4k + 1 pass silently through the library, and lose their last frames."""
-    if frames < 1 or (frames - 1) % EVERY:
-        near = max(1, round((frames - 1) / EVERY) * EVERY + 1)
+    """Returns how many latents so many frames make: 7 of 25.
+
+    Other counts than 4k + 1 pass silently through the library, and lose their last frames; here they are refused.
+    """
+    if frames < 1 or (frames - 1) % FRAMES_PER_LATENT:
+        near = max(1, round((frames - 1) / FRAMES_PER_LATENT) * FRAMES_PER_LATENT + 1)
         raise ValueError(f"the video VAE takes 4k+1 frames (1, 5, 9, ...), not {frames}; cut to {near}")
-    return 1 + (frames - 1) // EVERY
+    return 1 + (frames - 1) // FRAMES_PER_LATENT
 
 
 def frames_of(first: int, count: int) -> slice:
-    """The frames that latents first .. first + count - 1 of a clip stand for."""
+    """Returns the frames that latents first .. first + count - 1 of a clip stand for."""
     assert first >= 0, first
     assert count >= 1, count
-    return slice(max(0, EVERY * first - EVERY + 1), EVERY * (first + count - 1) + 1)
+    return slice(
+        max(0, FRAMES_PER_LATENT * first - FRAMES_PER_LATENT + 1), FRAMES_PER_LATENT * (first + count - 1) + 1
+    )
 
 
-def shrink(vae: AutoencoderKLWan) -> int:
-    """How many pixels wide and high a latent is. (The config's own `scale_factor_spatial` is but a note.)"""
+def pixels_per_latent(vae: AutoencoderKLWan) -> int:
+    """Returns how many pixels wide and high a latent is.
+
+    (The config's own `scale_factor_spatial` is but a note.)
+    """
     return 2 ** (len(vae.config.dim_mult) - 1) * (vae.config.patch_size or 1)
 
 
 def check_video(vae: AutoencoderKLWan, video_BCTHW: Tensor) -> None:
+    """Refuses a video that the VAE can't encode."""
     height, width = video_BCTHW.shape[-2:]
     latents_of(video_BCTHW.shape[2])
-    side = shrink(vae)
+    side = pixels_per_latent(vae)
     if height % side or width % side:
         fits = f"{height // side * side}x{width // side * side}"
         raise ValueError(
@@ -40,6 +49,7 @@ def check_video(vae: AutoencoderKLWan, video_BCTHW: Tensor) -> None:
 
 
 def check_latents(vae: AutoencoderKLWan, z_BCTHW: Tensor) -> None:
+    """Refuses latents that the VAE can't decode."""
     if z_BCTHW.ndim != 5 or z_BCTHW.shape[1] != vae.config.z_dim or not z_BCTHW.shape[2]:
         raise ValueError(
             f"this VAE decodes latents (clips, {vae.config.z_dim}, 1 or more, height, width), "
@@ -62,11 +72,12 @@ def _check_finite(x_BCTHW: Tensor, what: str) -> None:
 
 
 def normalised(vae: AutoencoderKLWan, z_BCTHW: Tensor) -> Tensor:
-    """What a DiT works on: mean 0 and deviation 1 in each channel."""
+    """Returns latents as a DiT works on them: mean 0 and deviation 1 in each channel."""
     mean_C, std_C = (z_BCTHW.new_tensor(v) for v in (vae.config.latents_mean, vae.config.latents_std))
     return (z_BCTHW - mean_C.view(-1, 1, 1, 1)) / std_C.view(-1, 1, 1, 1)
 
 
 def denormalised(vae: AutoencoderKLWan, z_BCTHW: Tensor) -> Tensor:
+    """Undoes `normalised`."""
     mean_C, std_C = (z_BCTHW.new_tensor(v) for v in (vae.config.latents_mean, vae.config.latents_std))
     return z_BCTHW * std_C.view(-1, 1, 1, 1) + mean_C.view(-1, 1, 1, 1)

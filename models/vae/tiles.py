@@ -1,4 +1,4 @@
-"""Frames too big for the memory, tile by tile and a few latents at a time.
+"""Takes frames too big for the memory through the VAE, tile by tile and a few latents at a time.
 
 Only the layers at the size of the pictures are cut into tiles, for only they are big; attention, which looks at
 a whole picture, still does. So a tile differs from its place in the whole by no more than what its layers see
@@ -14,8 +14,8 @@ from diffusers import AutoencoderKLWan
 from torch import Tensor
 
 from models.vae.layers import Run
-from models.vae.passes import decode_heart, decode_sides, encode_heart, encode_sides
-from models.vae.shapes import EVERY, check_latents, check_video, latents_of, shrink
+from models.vae.passes import decode_inner, decode_outer, encode_inner, encode_outer
+from models.vae.shapes import FRAMES_PER_LATENT, check_latents, check_video, latents_of, pixels_per_latent
 
 Span = tuple[int, int]
 """From, to (exclusive), in latents."""
@@ -27,20 +27,20 @@ SPOILT = 3 / 8
 def decode_tiled(
     vae: AutoencoderKLWan, z_BCTHW: Tensor, tile: int = 32, overlap: int = 8, latents: int = 4
 ) -> Tensor:
-    """`decode` of tiles so many latents wide and high, so many latents at a time."""
+    """Decodes tiles so many latents wide and high, so many latents at a time."""
     check_latents(vae, z_BCTHW)
     pieces = list(_pieces(z_BCTHW.shape[2], latents))
     kept: list[Tensor] | None = None
     inner = []
     for start, end in pieces:
         run, kept = _next(kept)
-        inner.append(decode_heart(vae, z_BCTHW[:, :, start:end], run))
-    blend = _Blend(z_BCTHW.shape[-2:], tile, overlap, shrink(vae))
+        inner.append(decode_inner(vae, z_BCTHW[:, :, start:end], run))
+    blend = _Blend(z_BCTHW.shape[-2:], tile, overlap, pixels_per_latent(vae))
     for rows, columns in blend.tiles():
         kept = None
         for (start, end), x_BTCHW in zip(pieces, inner, strict=True):
             run, kept = _next(kept)
-            made_BCTHW = decode_sides(vae, x_BTCHW[..., slice(*rows), slice(*columns)], run)
+            made_BCTHW = decode_outer(vae, x_BTCHW[..., slice(*rows), slice(*columns)], run)
             blend.add(
                 made_BCTHW, slice(_frames(start), _frames(end)), rows, columns, _frames(z_BCTHW.shape[2])
             )
@@ -51,21 +51,21 @@ def decode_tiled(
 def encode_tiled(
     vae: AutoencoderKLWan, video_BCTHW: Tensor, tile: int = 32, overlap: int = 8, latents: int = 4
 ) -> Tensor:
-    """`encode`, likewise."""
+    """Encodes tiles likewise."""
     check_video(vae, video_BCTHW)
-    side, count = shrink(vae), latents_of(video_BCTHW.shape[2])
+    side, count = pixels_per_latent(vae), latents_of(video_BCTHW.shape[2])
     blend = _Blend([edge // side for edge in video_BCTHW.shape[-2:]], tile, overlap)
     for rows, columns in blend.tiles():
         part_BCTHW = video_BCTHW[..., slice(*(side * y for y in rows)), slice(*(side * x for x in columns))]
         kept: list[Tensor] | None = None
         for start, end in _pieces(count, latents):
             run, kept = _next(kept)
-            x_BTCHW = encode_sides(vae, part_BCTHW[:, :, _frames(start) : _frames(end)], run)
+            x_BTCHW = encode_outer(vae, part_BCTHW[:, :, _frames(start) : _frames(end)], run)
             blend.add(x_BTCHW.transpose(1, 2), slice(start, end), rows, columns, count)
     x_BTCHW, kept, made = blend.result().transpose(1, 2), None, []
     for start, end in _pieces(count, latents):
         run, kept = _next(kept)
-        made.append(encode_heart(vae, x_BTCHW[:, start:end], run))
+        made.append(encode_inner(vae, x_BTCHW[:, start:end], run))
     return torch.cat(made, 2)
 
 
@@ -76,7 +76,7 @@ def _next(kept: list[Tensor] | None) -> tuple[Run, list[Tensor]]:
 
 
 def _frames(latents: int) -> int:
-    return max(0, EVERY * (latents - 1) + 1)
+    return max(0, FRAMES_PER_LATENT * (latents - 1) + 1)
 
 
 def _pieces(count: int, most: int) -> Iterator[Span]:
@@ -85,7 +85,7 @@ def _pieces(count: int, most: int) -> Iterator[Span]:
 
 
 def spans(length: int, tile: int, overlap: int) -> list[Span]:
-    """As few tiles as overlap by that much at least, evenly over the length."""
+    """Returns as few tiles as overlap by that much at least, evenly over the length."""
     if not 0 <= overlap < tile:
         raise ValueError(f"tiles of {tile} latents cannot overlap by {overlap}; let them by 0 to {tile - 1}")
     if length <= tile:

@@ -1,9 +1,9 @@
-"""Some latents of a clip, decoded as they would be within all of it.
+"""Decodes some latents of a clip to the frames they have within all of it.
 
-The decoder is causal: a frame is made of its own latent and of those before it. How many of them is `reach`; 38 for
-Wan 2.1 and 2.2, 152 frames, so nearly always it is all there are. But only the early layers, at the latents' size,
-look back that far; the late ones, where the pictures are big, need but a few frames of the past: each layer is
-run for no more of the past than the layers after it look at.
+The decoder is causal: a frame is made of its own latent and of those before it. How many of them that is,
+`latents_looked_back_at` says; it is 38 for Wan 2.1 and 2.2, 152 frames, so nearly always it is all there are. But
+only the early layers, at the latents' size, look back that far; the late ones, where the pictures are big, need but a
+few frames of the past: each layer is run for no more of the past than the layers after it look at.
 """
 
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders.autoencoder_kl_wan import WanCausalConv3d, WanDecoder3d, WanResample
 from torch import Tensor, nn
 
-from models.vae.layers import Run, parts_up
-from models.vae.passes import decode_heart, decode_sides
+from models.vae.layers import Run, layers_of_up_block
+from models.vae.passes import decode_inner, decode_outer
 from models.vae.shapes import check_latents
 
 
 def decode_window(vae: AutoencoderKLWan, z_BCTHW: Tensor, first: int, count: int) -> Tensor:
-    """Latents first .. first + count - 1: the very frames (`frames_of`) that `decode` makes of them.
+    """Decodes latents first .. first + count - 1 to the very frames (`frames_of`) that `decode` makes of them.
 
     Those before them are warmth only: no gradient goes there. A pure function, which checkpointing may repeat.
     """
@@ -27,23 +27,23 @@ def decode_window(vae: AutoencoderKLWan, z_BCTHW: Tensor, first: int, count: int
     if first < 0 or count < 1 or first + count > length:
         raise ValueError(f"latents {first} to {first + count - 1} are no window of the {length} there are")
     check_latents(vae, z_BCTHW)
-    before = iter(_warmed(vae, z_BCTHW[:, :, :first])) if first else None
+    before = iter(_states_before(vae, z_BCTHW[:, :, :first])) if first else None
     run = Run(begins=not first, before=before)
-    return decode_sides(vae, decode_heart(vae, z_BCTHW[:, :, first : first + count], run), run)
+    return decode_outer(vae, decode_inner(vae, z_BCTHW[:, :, first : first + count], run), run)
 
 
-def reach(vae: AutoencoderKLWan) -> int:
-    """How many latents before a window its frames depend on; with fewer they would be wrong."""
+def latents_looked_back_at(vae: AutoencoderKLWan) -> int:
+    """Returns how many latents before a window its frames depend on; with fewer they would be wrong."""
     return _lookback(vae)[0]
 
 
 @torch.no_grad()
-def _warmed(vae: AutoencoderKLWan, z_BCTHW: Tensor) -> list[Tensor]:
+def _states_before(vae: AutoencoderKLWan, z_BCTHW: Tensor) -> list[Tensor]:
     """What each causal convolution saw last before the window."""
     latents, enough = _lookback(vae)
     kept: list[Tensor] = []
-    run = Run(begins=z_BCTHW.shape[2] <= latents, kept=kept, enough=iter(enough))
-    decode_sides(vae, decode_heart(vae, z_BCTHW[:, :, -latents:], run), run)
+    run = Run(begins=z_BCTHW.shape[2] <= latents, kept=kept, frames_needed=iter(enough))
+    decode_outer(vae, decode_inner(vae, z_BCTHW[:, :, -latents:], run), run)
     return kept
 
 
@@ -68,5 +68,5 @@ def _parts(decoder: WanDecoder3d) -> Iterator[nn.Module]:
     """In the order they run in."""
     yield from (decoder.conv_in, decoder.mid_block)
     for block in decoder.up_blocks:
-        yield from parts_up(block)
+        yield from layers_of_up_block(block)
     yield decoder.conv_out

@@ -1,9 +1,9 @@
-"""Vision-language models: which back-end runs them is the recipe's choice, the words it gives are alike."""
+"""Runs vision-language models: which back-end does it is the recipe's choice, the words it gives are alike."""
 
 from typing import Literal
 
-from models.references import ModelError
 from models.vlm.question import Sizes, Vlm
+from models.weights.references import ModelError
 
 Backend = Literal["transformers", "vllm"]
 NO_VLLM = (
@@ -13,7 +13,7 @@ NO_VLLM = (
 
 
 def load_vlm(backend: Backend, reference: str, sizes: Sizes) -> Vlm:
-    """Imports only what the back-end needs: vLLM is not part of the default install."""
+    """Loads a model, and imports only what the back-end needs: vLLM is not part of the default install."""
     if backend == "transformers":
         from models.vlm.qwen import Qwen
 

@@ -80,7 +80,7 @@ class Boxes:
 
 
 def phrases(answer: str, most: int) -> list[str]:
-    """The things it names, without doubles, in order; none when it says in any way that there is nothing."""
+    """Returns the things it names, without doubles, in order; none when it says in any way that there is nothing."""
     text = re.sub(r"[ \t]+", " ", answer).lower().replace("’", "'")  # noqa: RUF001
     text = text.strip(EDGES) or text.strip()
     if not text:
@@ -115,7 +115,7 @@ def _is_no_name(phrase: str) -> bool:
 
 
 def boxes(answer: str, width: int, height: int) -> Boxes:
-    """Its boxes as shares of a picture of that size: every list of four numbers, however it is wrapped."""
+    """Returns its boxes as shares of a picture of that size: every list of four numbers, however it is wrapped."""
     good: list[Box] = []
     refused: list[str] = []
     for values, ended in _lists(answer):

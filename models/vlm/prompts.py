@@ -1,4 +1,4 @@
-"""What is asked, in which words. The mini captioner is trained on exactly these."""
+"""The words in which a model is asked. The mini captioner is trained on exactly these."""
 
 QUESTION = (
     "Does any object occlude the person's face in this video? "

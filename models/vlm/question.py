@@ -9,6 +9,8 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Question:
+    """A question about a video or a picture."""
+
     text: str
     rgb_FHWC: np.ndarray
     """uint8: a video's sampled frames, or one picture."""
@@ -22,6 +24,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Reply:
+    """The model's words."""
+
     text: str
     width: int
     """Of the pictures as the model saw them: coordinates in its text are in these pixels."""
@@ -30,13 +34,15 @@ class Reply:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Each frame is scaled, with its shape kept, until it has so many pixels; one token takes 28x28."""
+    """How large the model sees pictures: each is scaled, with its shape kept, to so many pixels. One token takes 28x28."""
 
     min_pixels: int
     max_pixels: int
 
 
 class Vlm(Protocol):
+    """Answers questions about pictures."""
+
     def ask(self, questions: Sequence[Question], most_tokens: int) -> list[Reply]:
-        """Answers in the order of the questions."""
+        """Returns answers in the order of the questions."""
         ...

@@ -1,4 +1,4 @@
-"""Qwen2.5-VL by transformers: pictures and a question in, its words out, many at a time.
+"""Runs Qwen2.5-VL by transformers: pictures and a question in, its words out, many at a time.
 
     model = Qwen("mini:captioner", Sizes(112 * 112, 112 * 112))
     (reply,) = model.ask([Question("What is before the face?", rgb_FHWC, fps=2.0)], most_tokens=32)
@@ -15,13 +15,13 @@ from PIL import Image
 from qwen_vl_utils import process_vision_info
 from transformers import AutoProcessor, BatchFeature, Qwen2_5_VLForConditionalGeneration
 
-from models import pretrained
-from models.references import resolve
 from models.vlm.question import Question, Reply, Sizes
+from models.weights import pretrained
+from models.weights.references import resolve
 
 
 class Qwen:
-    """Answers as `models.vlm.question.Vlm` promises."""
+    """Implements `models.vlm.question.Vlm` with transformers."""
 
     def __init__(self, reference: str, sizes: Sizes, device: str | None = None) -> None:
         self.sizes = sizes
@@ -35,7 +35,7 @@ class Qwen:
         self.patch = self.net.config.vision_config.patch_size
 
     def ask(self, questions: Sequence[Question], most_tokens: int) -> list[Reply]:
-        """Answers in the order of the questions; a batch is as large as the list."""
+        """Returns answers in the order of the questions; a batch is as large as the list."""
         given = prepare(self.processor, questions, self.sizes).to(self.device)
         with torch.inference_mode():
             tokens_BT = self.net.generate(**given, **greedy(most_tokens))
@@ -47,7 +47,7 @@ class Qwen:
 
 
 def load(reference: str, dtype: torch.dtype) -> tuple[Any, Any]:
-    """The processor and the network of a directory as `save_pretrained` writes it, whole or not at all."""
+    """Loads the processor and the network of a directory as `save_pretrained` writes it, whole or not at all."""
     path = resolve(reference)
     processor = pretrained.load_processor(AutoProcessor, path)
     # Whether it would cap frames it scales, which it must say or it warns; here it scales none (vision).
@@ -56,7 +56,7 @@ def load(reference: str, dtype: torch.dtype) -> tuple[Any, Any]:
 
 
 def prepare(processor: Any, questions: Sequence[Question], sizes: Sizes) -> BatchFeature:
-    """What the network takes: tokens, their kinds, and patches of the pictures."""
+    """Returns what the network takes: tokens, their kinds, and patches of the pictures."""
     chats = [chat(question, sizes) for question in questions]
     texts = [processor.apply_chat_template(c, tokenize=False, add_generation_prompt=True) for c in chats]
     images, videos, how = vision(chats)
@@ -64,14 +64,16 @@ def prepare(processor: Any, questions: Sequence[Question], sizes: Sizes) -> Batc
 
 
 def greedy(most_tokens: int) -> dict[str, Any]:
-    """What a checkpoint's own generation settings say otherwise, put aside: a penalty on repeated tokens
-    would bend coordinates away from digits that have been used."""
+    """Returns the settings of greedy decoding, which put a checkpoint's own aside.
+
+    A penalty on repeated tokens would bend coordinates away from digits that have been used.
+    """
     aside = dict.fromkeys(("temperature", "top_p", "top_k"))
     return {"max_new_tokens": most_tokens, "do_sample": False, "repetition_penalty": 1.0, **aside}
 
 
 def chat(question: Question, sizes: Sizes) -> list[dict[str, Any]]:
-    """As Qwen's own processor and vLLM's take it."""
+    """Returns a question as Qwen's own processor and vLLM's take it."""
     pictures = [Image.fromarray(rgb_HWC) for rgb_HWC in question.rgb_FHWC]
     limits = {"min_pixels": sizes.min_pixels, "max_pixels": sizes.max_pixels}
     if question.fps is None:
@@ -82,7 +84,7 @@ def chat(question: Question, sizes: Sizes) -> list[dict[str, Any]]:
 
 
 def vision(chats: list[Any]) -> tuple[list[Any] | None, dict[str, Any], dict[str, Any]]:
-    """Pictures, videos with what their frames are, and what the processor must be told about them."""
+    """Returns pictures, videos with what their frames are, and what the processor must be told about them."""
     images, videos, how = process_vision_info(chats, return_video_kwargs=True, return_video_metadata=True)
     how["do_resize"] = False  # or the processor scales again, to limits of its own
     if videos is None:
@@ -92,7 +94,7 @@ def vision(chats: list[Any]) -> tuple[list[Any] | None, dict[str, Any], dict[str
 
 
 def seen_sizes(questions: Sequence[Question], given: BatchFeature, patch: int) -> list[tuple[int, int]]:
-    """Width and height of each question's pictures as the model saw them: what its coordinates are in."""
+    """Returns width and height of each question's pictures as the model saw them: what its coordinates are in."""
     images, videos = (iter(given.get(key, ())) for key in ("image_grid_thw", "video_grid_thw"))
     grids = [next(images if question.fps is None else videos) for question in questions]
     return [(int(wide) * patch, int(high) * patch) for _, high, wide in grids]

@@ -1,4 +1,4 @@
-"""Qwen2.5-VL by vLLM: the same questions, the same form of answers, more of them a second on a large GPU.
+"""Runs Qwen2.5-VL by vLLM: the same questions, the same form of answers, more of them a second on a large GPU.
 
 Optional; imported only when a recipe asks for it. It is given the same tokens and the same scaled frames as
 transformers, and decodes greedily too; its kernels round differently, so now and then a word differs.
@@ -10,15 +10,17 @@ from typing import Any
 from transformers import AutoProcessor
 from vllm import LLM, SamplingParams
 
-from models.references import resolve
 from models.vlm.question import Question, Reply, Sizes
 from models.vlm.qwen import chat, vision
+from models.weights.references import resolve
 
 LONGEST = 16384
 """Tokens of a question and its answer: more are no clip's, and room for them is taken on the GPU."""
 
 
 class VllmQwen:
+    """Implements `models.vlm.question.Vlm` with vLLM."""
+
     def __init__(self, reference: str, sizes: Sizes) -> None:
         path = str(resolve(reference))
         self.sizes = sizes
@@ -28,7 +30,7 @@ class VllmQwen:
         )
 
     def ask(self, questions: Sequence[Question], most_tokens: int) -> list[Reply]:
-        """Answers in the order of the questions; vLLM makes its own batches of them."""
+        """Returns answers in the order of the questions; vLLM makes its own batches of them."""
         given = [self._request(question) for question in questions]
         sampling = SamplingParams(temperature=0.0, max_tokens=most_tokens, repetition_penalty=1.0)
         done = self.engine.generate([request for request, _ in given], sampling, use_tqdm=False)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from models.world.bases import Rest, albedos, expressions, identities
-from models.world.head import Joint, Material, MorphableHead, Part
 from models.world.landmarks import landmarks
+from models.world.morphable import Joint, Material, MorphableHead, Part
 from models.world.pieces import Piece, between, body, bun, collar, ear, eye, hair, neck, teeth, tongue
 from models.world.skin import EYE_X, EYE_Y, MOUTH_Y, Skin, bump, skin, smooth
 
@@ -15,6 +15,7 @@ MOUTH_CORNER = 0.38
 
 
 def build() -> MorphableHead:
+    """Builds the head."""
     face = skin()
     cap, hair_out_V3 = hair()
     pieces = _pieces(face) | {"hair": cap}

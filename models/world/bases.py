@@ -1,10 +1,10 @@
-"""How people's heads differ, and how a face moves: named displacements of the mean head's vertices."""
+"""Displaces the mean head's vertices: how people's heads differ, and how a face moves, by name."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from models.world.head import Material, Part
+from models.world.morphable import Material, Part
 from models.world.skin import EYE_X, EYE_Y, MOUTH_Y, bump, smooth
 
 
@@ -24,7 +24,7 @@ class Rest:
     collar_V: np.ndarray
 
     def masks(self) -> tuple[np.ndarray, np.ndarray]:
-        """1 on what moves with the head, and on the front of the face."""
+        """Returns 1 on what moves with the head, and on the front of the face."""
         on_head = ~np.isin(self.part_V, [Part.NECK, Part.BODY])
         front = on_head * smooth(0.05, 0.3, self.vertices_V3[:, 2]) * (self.material_V != Material.HAIR)
         return on_head.astype(float), front
@@ -37,6 +37,7 @@ def _move(
 
 
 def identities(rest: Rest) -> dict[str, np.ndarray]:
+    """Returns how people's heads differ."""
     return _bones(rest) | _features(rest) | _hair(rest) | {"collar": _move(y=0.25) * rest.collar_V[:, None]}
 
 
@@ -131,6 +132,7 @@ def _hair(rest: Rest) -> dict[str, np.ndarray]:
 
 
 def expressions(rest: Rest) -> dict[str, np.ndarray]:
+    """Returns how a face moves."""
     x, y, _ = rest.vertices_V3.T
     head, front = rest.masks()
     side, across = np.sign(x), np.abs(x)
@@ -154,7 +156,7 @@ def expressions(rest: Rest) -> dict[str, np.ndarray]:
 
 
 def albedos(rest: Rest) -> dict[str, np.ndarray]:
-    """Low-frequency differences of skin between people, to be added to the albedo."""
+    """Returns low-frequency differences of skin between people, to be added to the albedo."""
     x, v = np.abs(rest.sheet_V2[:, 0]), rest.sheet_V2[:, 1]
     face = (rest.material_V == Material.SKIN) & (rest.part_V == Part.HEAD)
     red, grey = np.array([0.03, -0.05, -0.045]), np.array([-0.1, -0.1, -0.08])

@@ -1,4 +1,4 @@
-"""The director: who sits where, how they move, in which light and room, and what comes before their face.
+"""Directs scenes: who sits where, how they move, in which light and room, and what comes before their face.
 
     make_scene(np.random.default_rng(7), make_person(7), frames=125, occluder="cup", framing="bust")
 
@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.world.head import head, rotations
+from models.world.head import head
+from models.world.morphable import rotations
 from models.world.motion import FPS, bump, wander
 from models.world.occluders import make_occluder
 from models.world.people import Person
@@ -27,7 +28,7 @@ BLINK_6 = np.array([0.45, 1.0, 1.0, 0.75, 0.4, 0.15])
 def make_scene(
     rng: Rng, person: Person | None, frames: int, *, occluder: str | None = None, framing: str = "close"
 ) -> Scene:
-    """A take of one person, or of an empty room."""
+    """Makes a take of one person, or of an empty room."""
     if framing not in FRAMINGS:
         raise ValueError(f"There is no framing {framing!r}; choose one of {', '.join(FRAMINGS)}")
     if occluder and person is None:
@@ -53,7 +54,10 @@ def make_scene(
 
 
 def beside(rng: Rng, persons: tuple[Person, Person], frames: int) -> tuple[Scene, Scene]:
-    """Two people in one picture, left and right, in one light and room; the first is drawn `behind` the second."""
+    """Puts two people into one picture, left and right, in one light and room.
+
+    The first is drawn `behind` the second.
+    """
     left = make_scene(rng, persons[0], frames, framing="bust")
     right = make_scene(rng, persons[1], frames, framing="bust")
     scales, apart = rng.uniform(0.17, 0.20) * rng.uniform(0.94, 1.06, 2), rng.uniform(0.24, 0.27)

@@ -1,4 +1,4 @@
-"""Hands in their owner's skin: open, pointing, or holding a thing; each with its wrist and a sleeve.
+"""Makes hands in their owner's skin: open, pointing, or holding a thing; each with its wrist and a sleeve.
 
 Units are the head's; a hand is as long as a face and faces the camera with its back or its curled fingers.
 """
@@ -40,7 +40,10 @@ def _sleeve(rng: np.random.Generator, wrist: ArrayLike, skin: np.ndarray) -> Sol
 
 
 def open_hand(rng: np.random.Generator, skin: np.ndarray) -> Solid:
-    """Back of the hand to the camera, fingers up and more or less spread; the origin is below the knuckles."""
+    """Makes a hand with its back to the camera, fingers up and more or less spread.
+
+    The origin is below the knuckles.
+    """
     spread, bend = rng.uniform(0.1, 0.75), rng.uniform(0.0, 0.12)
     parts = [
         tube(
@@ -62,7 +65,10 @@ def open_hand(rng: np.random.Generator, skin: np.ndarray) -> Solid:
 
 
 def pointing_hand(rng: np.random.Generator, skin: np.ndarray) -> Solid:
-    """One finger up, the others curled into a fist below it; the origin is at the finger's middle."""
+    """Makes a hand with one finger up, the others curled into a fist below it.
+
+    The origin is at the finger's middle.
+    """
     finger = _digit([(0, -0.42, 0.04), (0, -0.05, 0.06), (0.01, 0.22, 0.05), (0.02, 0.45, 0.02)], 0.105, skin)
     fist = tube([(0.14, -0.42, -0.12), (0.14, -0.82, -0.12)], (0.29, 0.27), skin, 12, 0.75, shade=0.2)
     curled = [_digit([(0.42, y, 0.0), (0.30, y, 0.13), (0.05, y - 0.02, 0.15), (-0.1, y - 0.03, 0.04)], 0.1, skin, False)
@@ -73,7 +79,7 @@ def pointing_hand(rng: np.random.Generator, skin: np.ndarray) -> Solid:
 
 def grip(rng: np.random.Generator, skin: np.ndarray, wide: float, deep: float, fingers: int = 4,
          around: tuple[float, float] = (20, 205), thumb: bool = True) -> Solid:  # fmt: skip
-    """A hand from the right about an upright thing; `around`: where its fingers begin and end, in degrees.
+    """Makes a hand from the right about an upright thing; `around`: where its fingers begin and end, in degrees.
 
     The origin is on the thing's axis at the first finger; 0 degrees is to the right, 90 to the camera.
     """

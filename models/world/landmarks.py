@@ -1,4 +1,4 @@
-"""Where the named landmarks lie on the sheet of skin. Left and right are the picture's."""
+"""Finds the named landmarks on the sheet of skin. Left and right are the picture's."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ EYE_MIDDLE = 24
 
 
 def landmarks(face: Skin, left_eye: int, right_eye: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Names, triples of vertices and barycentric weights; `left_eye` is the first vertex of that eyeball."""
+    """Returns names, triples of vertices and barycentric weights; `left_eye` is the first vertex of that eyeball."""
     points = (
         {"left_eye": left_eye + EYE_MIDDLE, "right_eye": right_eye + EYE_MIDDLE}
         | _lids(face)

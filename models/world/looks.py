@@ -1,10 +1,10 @@
-"""Colours of a person: skin, lips, brows, beard, hair, eyes, clothes; one colour a vertex."""
+"""Colours a person: skin, lips, brows, beard, hair, eyes, clothes; one colour a vertex."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from models.world.head import Material, MorphableHead
+from models.world.morphable import Material, MorphableHead
 from models.world.skin import EYE_X, EYE_Y, MOUTH_COLUMN, MOUTH_HALF, MOUTH_Y, SHEET_WIDTH, STEP, bump, smooth
 
 SKIN_TONES = np.array(
@@ -39,6 +39,8 @@ ENAMEL, GUM, TONGUE = np.array([0.95, 0.92, 0.85]), np.array([0.66, 0.30, 0.30])
 
 @dataclass(frozen=True)
 class Looks:
+    """The colours of one person."""
+
     skin_3: np.ndarray
     lip_3: np.ndarray
     hair_3: np.ndarray
@@ -62,6 +64,7 @@ class Looks:
 
 
 def make_looks(rng: np.random.Generator, may_paint: bool, albedos: int) -> Looks:
+    """Draws the looks of a person."""
     tone = rng.uniform(0, len(SKIN_TONES) - 1)
     low = int(tone)
     skin = SKIN_TONES[low] + (tone - low) * (SKIN_TONES[min(low + 1, len(SKIN_TONES) - 1)] - SKIN_TONES[low])
@@ -94,7 +97,7 @@ def make_looks(rng: np.random.Generator, may_paint: bool, albedos: int) -> Looks
 
 
 def paint(head: MorphableHead, looks: Looks) -> np.ndarray:
-    """Colours of all vertices, without light; an eye's are left to `raster`."""
+    """Returns the colours of all vertices, without light; an eye's are left to `raster`."""
     albedo_V3 = np.clip(head.albedo_V3 + np.tensordot(looks.albedo_C, head.albedo_CV3, 1), 0.2, 1.3)
     shade_V1 = head.albedo_V3[:, :1]
     material, u, v = head.material_V, *head.uv_V2.astype(float).T

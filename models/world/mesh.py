@@ -1,12 +1,13 @@
-"""All that is drawn of a scene as one mesh: the occluder, then the person, the inside of the mouth last."""
+"""Makes one mesh of all that is drawn of a scene: the occluder, then the person, the inside of the mouth last."""
 
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from models.world.head import JAW_OPEN, Material, Part, head, rotations
+from models.world.head import head
 from models.world.looks import paint
+from models.world.morphable import JAW_OPEN, Material, Part, rotations
 from models.world.people import Person
 from models.world.scene import Scene
 
@@ -16,6 +17,8 @@ PART_OPENING = 0.3
 
 @dataclass(frozen=True)
 class Mesh:
+    """Triangles, and what they are made of."""
+
     vertices_FV3: np.ndarray
     """In the room."""
     triangles_T3: np.ndarray
@@ -25,6 +28,7 @@ class Mesh:
     colours_V3: np.ndarray
 
     def before(self, other: "Mesh") -> "Mesh":
+        """Returns this mesh and another as one, this one drawn first."""
         moved_T3 = other.triangles_T3 + np.int32(len(self.material_V))
         return Mesh(
             np.concatenate([self.vertices_FV3, other.vertices_FV3], 1),
@@ -37,7 +41,7 @@ class Mesh:
 
 
 def mesh(scene: Scene, mouth_F3: np.ndarray) -> Mesh:
-    """The occluder comes first: the stencil of the mouth must know what stands before it."""
+    """Makes the mesh. The occluder comes first: the stencil of the mouth must know what stands before it."""
     whole = _occluder(scene, len(mouth_F3))
     if scene.person is None:
         return whole
@@ -57,7 +61,7 @@ def _drawing_order() -> np.ndarray:
 
 
 def pose(scene: Scene, mouth_F3: np.ndarray) -> np.ndarray:
-    """The person's vertices in the room."""
+    """Returns the person's vertices in the room."""
     assert scene.person is not None
     frames = len(mouth_F3)
     jaw_F = JAW_OPEN * mouth_F3[:, 0]
@@ -67,7 +71,7 @@ def pose(scene: Scene, mouth_F3: np.ndarray) -> np.ndarray:
 
 
 def expressions(scene: Scene, mouth_F3: np.ndarray) -> np.ndarray:
-    """Coefficients of the person's expressions, FE: a mouth and lids move as far as theirs are wide."""
+    """Returns coefficients of the person's expressions, FE: a mouth and lids move as far as theirs are wide."""
     assert scene.person is not None
     frames = len(mouth_F3)
     opening_F, width_F, protrusion_F = mouth_F3.T

@@ -1,4 +1,4 @@
-"""How things move: band-limited noise and smooth steps, at 25 frames a second."""
+"""Moves things: band-limited noise and smooth steps, at 25 frames a second."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ WAVES = 5
 def wander(
     rng: np.random.Generator, frames: int, hertz: float, size: float | np.ndarray, width: int = 1
 ) -> np.ndarray:
-    """FD: noise about 0 of that standard deviation, nothing of it faster than `hertz`.
+    """Returns noise about 0 of that standard deviation, FD, nothing of it faster than `hertz`.
 
     A sum of sines, so that no frame can jump: no step exceeds 0.8 * size * hertz.
     """
@@ -24,11 +24,11 @@ def wander(
 
 
 def smoothstep(x: np.ndarray) -> np.ndarray:
-    """0 up to 0, 1 from 1 on, level at both ends."""
+    """Returns 0 up to 0 and 1 from 1 on, level at both ends."""
     x = np.clip(x, 0, 1)
     return x * x * (3 - 2 * x)
 
 
 def bump(frames: int, middle: float, width: float) -> np.ndarray:
-    """A bell in time: 1 at `middle` seconds, `width` seconds its standard deviation."""
+    """Returns a bell in time: 1 at `middle` seconds, `width` seconds its standard deviation."""
     return np.exp(-0.5 * ((np.arange(frames) / FPS - middle) / width) ** 2)

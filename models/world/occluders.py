@@ -1,4 +1,4 @@
-"""Things that come between a face and its camera, and how they come: held up, passed across, or worn.
+"""Makes things that come between a face and its camera: held up, passed across, or worn.
 
 Non-worn ones aim at the mouth, so that in part of every take something is in front of the lips.
 """
@@ -26,7 +26,7 @@ BRIGHT = np.array([[0.92, 0.90, 0.86], [0.72, 0.16, 0.15], [0.16, 0.30, 0.55], [
 def make_occluder(
     kind: str, rng: Rng, person: Person, frames: int, mouth_F3: np.ndarray | None = None
 ) -> Occluder:
-    """One of KINDS, in its owner's skin or cut to their face; `mouth_F3` is where the mouth goes in the room."""
+    """Makes one of KINDS, in its owner's skin or cut to their face; `mouth_F3` is where the mouth goes in the room."""
     if kind not in KINDS:
         raise ValueError(f"There is no occluder {kind!r}; choose one of {', '.join(KINDS)}")
     if kind in WORN:
@@ -56,7 +56,7 @@ def _peak(rng: Rng, frames: int) -> tuple[np.ndarray, float]:
 
 
 def across(rng: Rng, frames: int) -> np.ndarray:
-    """Past the face from side to side, once, slightly bowed."""
+    """Returns a way past the face from side to side, once, slightly bowed."""
     seconds_F, length = _peak(rng, frames)
     x_F = rng.choice([-1, 1]) * rng.uniform(0.7, 1.8) * seconds_F + 0 * length
     y_F = rng.uniform(-0.12, 0.1) - 0.12 * x_F**2 / (1 + np.abs(x_F))
@@ -64,7 +64,7 @@ def across(rng: Rng, frames: int) -> np.ndarray:
 
 
 def up(rng: Rng, frames: int) -> np.ndarray:
-    """Up from below, a rest before the mouth, and down again."""
+    """Returns a way up from below, with a rest before the mouth, and down again."""
     seconds_F, length = _peak(rng, frames)
     rest, rise = rng.uniform(0.1, 0.35) * length, rng.uniform(0.5, 1.2)
     low_F = smoothstep((np.abs(seconds_F) - rest / 2) / rise)
@@ -74,7 +74,7 @@ def up(rng: Rng, frames: int) -> np.ndarray:
 
 
 def hover(rng: Rng, frames: int) -> np.ndarray:
-    """There all the time, over a part of the mouth, a little restless."""
+    """Returns a place over a part of the mouth, held all the time, a little restless."""
     place_3 = np.array([rng.uniform(-0.16, 0.16), rng.uniform(-0.14, 0.04), 0])
     return place_3 + wander(rng, frames, 0.5, 0.06, 3) * (1, 1, 0)
 

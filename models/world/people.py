@@ -1,11 +1,12 @@
-"""People of the world: a shape, looks and a voice from a seed."""
+"""Makes people of the world: a shape, looks and a voice from a seed."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from models.world.head import MorphableHead, head
+from models.world.head import head
 from models.world.looks import Looks, make_looks
+from models.world.morphable import MorphableHead
 from models.world.voice import Voice, make_voice
 
 STYLES = {
@@ -31,6 +32,8 @@ PAINTED = ("full", "fringe", "long", "bun", "tail")
 
 @dataclass(frozen=True)
 class Person:
+    """Somebody of the world."""
+
     seed: int
     shape_K: np.ndarray
     """Coefficients of the head's identity basis, hair and beard included."""
@@ -48,6 +51,7 @@ class Person:
 
 
 def make_person(seed: int) -> Person:
+    """Makes the person with that seed."""
     rng = np.random.default_rng([seed, 0xFACE])
     model = head()
     shares = np.array([share for share, _ in STYLES.values()])

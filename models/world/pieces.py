@@ -1,10 +1,10 @@
-"""What a head has besides its skin: eyes, ears, hair, teeth, tongue, neck, body."""
+"""Makes what a head has besides its skin: eyes, ears, hair, teeth, tongue, neck, body."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from models.world.head import Material, Part
+from models.world.morphable import Material, Part
 from models.world.skin import (
     BALL_RADIUS,
     BALL_Z,
@@ -21,6 +21,8 @@ from models.world.skin import (
 
 @dataclass(frozen=True)
 class Piece:
+    """One piece of the mean head."""
+
     vertices_V3: np.ndarray
     triangles_T3: np.ndarray
     uv_V2: np.ndarray
@@ -44,6 +46,7 @@ def _sheet(
 
 
 def eye(side: int) -> Piece:
+    """Makes an eyeball; `side` is -1 for the picture's left."""
     v, u, triangles = _sheet(7, 7)
     across, up = 0.9 * u, 0.9 * (1 - 2 * v)
     ball = np.stack([across, up, np.sqrt(np.clip(1 - across**2 - up**2, 0.02, 1))], -1)
@@ -53,7 +56,7 @@ def eye(side: int) -> Piece:
 
 
 def between(face: Skin, edges_2M: np.ndarray, part: Part, material: Material) -> Piece:
-    """The surface between two edges of a slit. Nothing of the mouth's inside is drawn beside it."""
+    """Makes the surface between two edges of a slit. Nothing of the mouth's inside is drawn beside it."""
     count = edges_2M.shape[1]
     triangles = grid_triangles(np.arange(2 * count).reshape(2, count))
     uv = np.stack([np.tile(np.linspace(-0.9, 0.9, count), 2), np.repeat([0.1, -0.1], count)], -1)
@@ -62,6 +65,7 @@ def between(face: Skin, edges_2M: np.ndarray, part: Part, material: Material) ->
 
 
 def ear(side: int) -> Piece:
+    """Makes an ear; `side` is -1 for the picture's left."""
     v, u, triangles = _sheet(5, 9, -np.pi, np.pi)
     high, deep = np.sin(u), np.cos(u)
     rim = np.where(v > 0.9, 0.02, 0.075 * np.exp(-(((v - 0.72) / 0.22) ** 2)) + 0.01)
@@ -92,7 +96,7 @@ HIDDEN = 0.06
 
 
 def hair() -> tuple[Piece, np.ndarray]:
-    """A cap from the crown to the hairline, hidden under the scalp; its directions outwards."""
+    """Makes a cap from the crown to the hairline, hidden under the scalp; returns its directions outwards as well."""
     v, u, triangles = _sheet(10, 37, -1, 1)
     u = np.sign(u) * np.interp(np.abs(u), [0, 0.25, 0.70, 1], [0, 45, 90, 180])
     line = curve(np.abs(u), list(HAIRLINE), list(HAIRLINE.values()), 4)
@@ -109,6 +113,7 @@ def hair() -> tuple[Piece, np.ndarray]:
 
 
 def bun() -> Piece:
+    """Makes a bun of hair, inside the head until a style moves it out."""
     v, u, triangles = _sheet(6, 9, -np.pi, np.pi)
     theta = np.pi * v
     ball = np.stack([np.sin(theta) * np.sin(u), np.cos(theta), np.sin(theta) * np.cos(u)], -1)
@@ -117,6 +122,7 @@ def bun() -> Piece:
 
 
 def teeth(upper: bool) -> Piece:
+    """Makes a row of teeth."""
     v, u, triangles = _sheet(3, 17)
     high = 0.075 if upper else -0.06 - 0.06 * u**2
     low = -0.052 + 0.05 * u**2 if upper else -0.16
@@ -130,6 +136,7 @@ def teeth(upper: bool) -> Piece:
 
 
 def tongue() -> Piece:
+    """Makes the tongue."""
     v, u, triangles = _sheet(5, 9)
     z = 0.52 + 0.17 * np.sin(v * np.pi * 0.6) - 0.16 * u**2
     y = MOUTH_Y - 0.135 - 0.12 * v**2 - 0.02 * u**2 + 0.008 * np.exp(-((u / 0.15) ** 2)) * -1
@@ -139,6 +146,7 @@ def tongue() -> Piece:
 
 
 def neck() -> Piece:
+    """Makes the neck."""
     v, u, triangles = _sheet(7, 17, -2.3, 2.3)
     y = -0.55 - 0.95 * v
     wide = 0.43 + 0.02 * smooth(0.4, 0, v) + 0.16 * smooth(0.7, 1.0, v)
@@ -150,6 +158,7 @@ def neck() -> Piece:
 
 
 def body() -> Piece:
+    """Makes shoulders and chest."""
     v, u, triangles = _sheet(8, 21, -2.3, 2.3)
     y = curve(v, [0, 0.12, 0.3, 0.5, 1], [-1.22, -1.30, -1.40, -1.66, -2.7], 0.02)
     wide = curve(v, [0, 0.12, 0.3, 0.45, 0.6, 1], [0.47, 0.56, 1.02, 1.38, 1.56, 1.60], 0.03)
@@ -161,7 +170,7 @@ def body() -> Piece:
 
 
 def collar() -> Piece:
-    """A rim that stands up round the neck; hidden in the body unless the clothes have one."""
+    """Makes a rim that stands up round the neck; hidden in the body unless the clothes have one."""
     v, u, triangles = _sheet(2, 21, -2.3, 2.3)
     wide = 0.455 + 0.06 * v
     y = -1.46 - 0.18 * v - 0.10 * np.clip(np.cos(u), 0, 1) ** 3

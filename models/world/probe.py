@@ -1,4 +1,4 @@
-"""How much of the mouth is in the sound: a small net hears unseen speakers and tells their lips.
+"""Measures how much of the mouth is in the sound: a small net hears unseen speakers and tells their lips.
 
     python -m models.world.probe
 
@@ -39,7 +39,7 @@ class Plan:
 
 
 def log_mel(samples: np.ndarray) -> np.ndarray:
-    """Loudness in 64 mel bands, roughly -1..1, of the window around each t = row / 50 s: (T, 64)."""
+    """Returns loudness in 64 mel bands, roughly -1..1, of the window around each t = row / 50 s: (T, 64)."""
     hop = SAMPLE_RATE // RATE_HZ
     padded = np.pad(samples, WINDOW // 2)
     pieces_TS = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::hop]
@@ -77,7 +77,7 @@ class LipReader(nn.Module):
 
 
 def utterances(plan: Plan) -> tuple[Tensor, Tensor]:
-    """Sound as features and the lips that made it, a speaker a row: (N, T, 64) and (N, T, 3)."""
+    """Makes sound as features and the lips that made it, a speaker a row: (N, T, 64) and (N, T, 3)."""
     rng = np.random.default_rng(plan.seed)
     heard, seen = [], []
     for _ in range(plan.speakers + plan.unseen):
@@ -88,6 +88,7 @@ def utterances(plan: Plan) -> tuple[Tensor, Tensor]:
 
 
 def train(mel_NTM: Tensor, lips_NT3: Tensor, plan: Plan) -> LipReader:
+    """Trains the net on these speakers."""
     torch.manual_seed(plan.seed)
     net = LipReader()
     optimiser = torch.optim.AdamW(net.parameters(), plan.rate)
@@ -103,14 +104,14 @@ def train(mel_NTM: Tensor, lips_NT3: Tensor, plan: Plan) -> LipReader:
 
 
 def r2(net: LipReader, mel_NTM: Tensor, lips_NT3: Tensor) -> dict[str, float]:
-    """The share of each lip movement's variance that the net explains."""
+    """Returns the share of each lip movement's variance that the net explains."""
     with torch.no_grad():
         wrong_3 = (net(mel_NTM) - lips_NT3).square().mean((0, 1))
     return dict(zip(LIPS, (1 - wrong_3 / lips_NT3.var((0, 1))).tolist(), strict=True))
 
 
 def probe(plan: Plan) -> dict[str, float]:
-    """R2 of each lip movement, heard from speakers that the net never met."""
+    """Returns R2 of each lip movement, heard from speakers that the net never met."""
     mel_NTM, lips_NT3 = utterances(plan)
     net = train(mel_NTM[: plan.speakers], lips_NT3[: plan.speakers], plan)
     return r2(net, mel_NTM[plan.speakers :], lips_NT3[plan.speakers :])

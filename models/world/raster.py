@@ -17,8 +17,10 @@ BEHIND_LIDS = 0.0012
 
 @numba.njit(cache=True, fastmath=True)
 def light(points, triangles, colours, material, uv, ambient, diffuse, towards, tint, shine, out):
-    """Smooth normals, then a soft key light, light from the sky, and a highlight. An eye gets its
-    place on the eyeball instead of a colour, and the light as the third value."""
+    """Lights vertices: smooth normals, then a soft key light, light from the sky, and a highlight.
+
+    An eye gets its place on the eyeball instead of a colour, and the light as the third value.
+    """
     normals = np.zeros_like(points)
     for t in range(len(triangles)):
         a, b, c = triangles[t]
@@ -60,7 +62,7 @@ def light(points, triangles, colours, material, uv, ambient, diffuse, towards, t
 
 @numba.njit(cache=True, fastmath=True)
 def draw(xyd, triangles, part, material, colours, eye, tint, gaze, picture, labels, nearness):
-    """xyd: pixels, and one over the distance, which is linear in the picture."""
+    """Draws triangles. xyd: pixels, and one over the distance, which is linear in the picture."""
     high, wide = labels.shape
     for t in range(len(triangles)):
         a, b, c = triangles[t]
@@ -152,7 +154,7 @@ def cover(xyd, triangles, mask):
 
 @numba.njit(cache=True, fastmath=True)
 def backdrop(tile, drift, out):
-    """Bilinear; the tile fills the picture and repeats beyond its edges."""
+    """Draws the backdrop, bilinear; the tile fills the picture and repeats beyond its edges."""
     rows, columns = tile.shape[0], tile.shape[1]
     high, wide = out.shape[0], out.shape[1]
     start, share = np.empty(wide, np.int64), np.empty(wide, np.float32)
@@ -203,7 +205,7 @@ def shrink(fine, fine_labels, factor, out, labels):
 
 @numba.njit(cache=True, fastmath=True)
 def blur(picture, weights):
-    """A separable lens blur in place; the edge repeats."""
+    """Blurs a picture in place by a separable lens; the edge repeats."""
     high, wide = picture.shape[0], picture.shape[1]
     reach = len(weights) // 2
     across = np.zeros_like(picture)
@@ -224,7 +226,7 @@ def blur(picture, weights):
 
 @numba.njit(cache=True, fastmath=True)
 def develop(picture, noise, strength, table, out):
-    """Sensor's noise and gamma, to bytes."""
+    """Adds the sensor's noise and gamma, and writes bytes."""
     last = len(table) - 1
     for y in range(len(out)):
         for x in range(out.shape[1]):

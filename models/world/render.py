@@ -1,4 +1,4 @@
-"""From a scene and the movement of its mouth to pictures, with everything that is true of them.
+"""Renders a scene and the movement of its mouth to pictures, with everything that is true of them.
 
 Points of a picture are in pixels from its upper left corner: the middle of the first pixel is (0.5, 0.5).
 Gaze is in radians: to the picture's right, and up. D: x, y, and one over the distance from the camera.
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.world import raster
-from models.world.darkroom import Darkroom
-from models.world.head import JAW_OPEN, Material, MorphableHead, Part, head
+from models.world.camera import CameraEffects
+from models.world.head import head
 from models.world.mesh import Mesh, mesh, pose
+from models.world.morphable import JAW_OPEN, Material, MorphableHead, Part
 from models.world.scene import Scene
 
 HIDDEN = 0.06
@@ -22,6 +23,8 @@ BROW_Y, EAR_X = 0.42, 0.75
 
 @dataclass(frozen=True)
 class Rendered:
+    """Pictures, and what is true of them."""
+
     rgb_FHWC: np.ndarray
     labels_FHW: np.ndarray
     """`Part` of the pixel: the commonest. Another person behind counts as backdrop."""
@@ -39,7 +42,7 @@ def render(
     behind: Rendered | None = None,
     supersample: int = 2,
 ) -> Rendered:
-    """mouth_F3: opening 0..1, width -1..1, protrusion 0..1. `behind` stands in for the backdrop."""
+    """Renders a scene. mouth_F3: opening 0..1, width -1..1, protrusion 0..1. `behind` stands in for the backdrop."""
     (wide, high), frames = size, len(mouth_F3)
     assert frames <= scene.frames, f"{frames} frames of mouth for {scene.frames} of scene"
     assert behind is None or behind.rgb_FHWC.shape[1:3] == (high, wide)
@@ -48,25 +51,25 @@ def render(
     landmarks_FLD = _landmarks(scene, xyd_FVD)
     rgb_FHWC, labels_FHW = (np.empty((frames, high, wide, *last), np.uint8) for last in ((3,), ()))
     visible_FL = np.zeros(landmarks_FLD.shape[:2], bool)
-    darkroom = Darkroom(scene, size)
+    effects = CameraEffects(scene, size)
     for f in range(frames):
-        picture_HWC = darkroom.backdrop(f, behind.rgb_FHWC if behind else None)
+        picture_HWC = effects.backdrop(f, behind.rgb_FHWC if behind else None)
         nearness_HW = _draw(scene, drawn, xyd_FVD[f], f, supersample, picture_HWC, labels_FHW[f])
         if scene.person is not None:
             visible_FL[f] = _visible(landmarks_FLD[f], nearness_HW, supersample)
-        darkroom.develop(picture_HWC, rgb_FHWC[f])
+        effects.develop(picture_HWC, rgb_FHWC[f])
     landmarks_FL2 = landmarks_FLD[:, :, :2].astype(np.float32)
     return Rendered(rgb_FHWC, labels_FHW, landmarks_FL2, visible_FL, landmarks_FL2[:, head().five()])
 
 
 def project(scene: Scene, vertices_FV3: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Places in the picture of points in the room, and their distances from the camera."""
+    """Returns places in the picture of points in the room, and their distances from the camera."""
     xyd_FVD = _camera(scene, vertices_FV3.astype(np.float32), size)
     return xyd_FVD[:, :, :2], 1 / xyd_FVD[:, :, 2]
 
 
 def face_mask(scene: Scene, size: tuple[int, int], jaw: float = JAW_OPEN) -> np.ndarray:
-    """Brow to chin and ear to ear with the jaw at a fixed angle: cannot know the real mouth."""
+    """Returns the face from brow to chin and ear to ear with the jaw at a fixed angle: it cannot know the real mouth."""
     opening_F = np.full(scene.frames, jaw / JAW_OPEN)
     still_F3 = np.stack([opening_F, 0 * opening_F, 0 * opening_F], -1)
     xyd_FVD = _camera(scene, pose(scene, still_F3), size)
@@ -78,7 +81,7 @@ def face_mask(scene: Scene, size: tuple[int, int], jaw: float = JAW_OPEN) -> np.
 
 
 def face_triangles(model: MorphableHead) -> np.ndarray:
-    """Of the skin from brow to chin and ear to ear, and what fills the eyes and the open mouth."""
+    """Returns the skin from brow to chin and ear to ear, and what fills the eyes and the open mouth."""
     x_V, v_V = model.uv_V2.T
     front_V = (model.mean_V3[:, 2] > 0) & (np.abs(x_V) < EAR_X) & (v_V < BROW_Y)
     filled_V = np.isin(model.material_V, [Material.CAVITY, Material.SCLERA])

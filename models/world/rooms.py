@@ -1,4 +1,4 @@
-"""Calm rooms out of focus, to stand behind a head: a codec should spend its bits on faces, not on wallpaper.
+"""Paints calm rooms out of focus, to stand behind a head: a codec should spend its bits on faces, not on wallpaper.
 
 A room is painted sharp and small, then blurred as a lens would. It closes on itself from left to right, so
 that it may drift sideways without a seam.
@@ -29,7 +29,7 @@ MUTED = np.array([[0.55, 0.22, 0.20], [0.22, 0.33, 0.45], [0.80, 0.74, 0.62], [0
 
 
 def make_backdrop(rng: Rng) -> np.ndarray:
-    """One of ROOMS, in its own colours and light; 0..1."""
+    """Paints one of ROOMS, in its own colours and light; 0..1."""
     paint, blur = ROOMS[rng.integers(len(ROOMS))]
     picture_HW3 = paint(rng)
     picture_HW3 = picture_HW3 * np.float32(rng.uniform(0.75, 1.05)) * np.float32(rng.uniform(0.97, 1.03, 3))

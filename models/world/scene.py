@@ -1,4 +1,4 @@
-"""Everything in a rendered take but the mouth: who, posed how, in which light, before and behind what.
+"""Describes everything in a rendered take but the mouth: who, posed how, in which light, before and behind what.
 
 Units are the head's: x to the right, y up, z towards the camera; the eyes at y = 0.17, the seam of the
 mouth at y = -0.5, the chin at about -1.1, the crown at 1.22, the face 1.5 wide. F counts frames at 25 fps.
@@ -13,6 +13,8 @@ from models.world.people import Person
 
 @dataclass(frozen=True)
 class Light:
+    """One lamp and the sky."""
+
     direction_F3: np.ndarray
     """Unit vectors towards the light."""
     ambient: float
@@ -23,7 +25,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Camera:
-    """Perspective, six units before the origin, looking along -z."""
+    """A perspective camera, six units before the origin, looking along -z."""
 
     scale: float
     """Share of the picture's height that one unit at z = 0 takes: 0.41 fills the picture with a head."""
@@ -51,6 +53,8 @@ class Occluder:
 
 @dataclass(frozen=True)
 class Scene:
+    """One take."""
+
     person: Person | None
     """None: an empty room."""
     pose_F3: np.ndarray

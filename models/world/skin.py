@@ -1,4 +1,4 @@
-"""The face's skin: one sheet of rows and columns, bent to a head and slit at the mouth and the eyes.
+"""Makes the face's skin: one sheet of rows and columns, bent to a head and slit at the mouth and the eyes.
 
 Rows run from the crown to below the chin, columns round the head. Near the slits the rows are drawn together
 towards their corners, so that the edge of a lip or a lid is always a line of the mesh.
@@ -28,6 +28,8 @@ DEPTHS = np.array(
 
 @dataclass(frozen=True)
 class Skin:
+    """The sheet, and where its slits are."""
+
     vertices_V3: np.ndarray
     triangles_T3: np.ndarray
     sheet_V2: np.ndarray
@@ -47,18 +49,20 @@ class Skin:
 
 
 def smooth(start: float, end: float, x: np.ndarray) -> np.ndarray:
+    """Rises from 0 at `start` to 1 at `end`, level at both."""
     t = np.clip((x - start) / (end - start), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def bump(x: np.ndarray, y: np.ndarray, at_x: float, at_y: float, wide: float, high: float) -> np.ndarray:
+    """Returns a bell over a place on the sheet."""
     return np.exp(-(((x - at_x) / wide) ** 2) - ((y - at_y) / high) ** 2)
 
 
 def curve(
     y: np.ndarray, ys: np.ndarray | list, values: np.ndarray | list, blur: float | np.ndarray
 ) -> np.ndarray:
-    """Through the points without corners: piecewise linear, then blurred. `ys` ascend."""
+    """Goes through the points without corners: piecewise linear, then blurred. `ys` ascend."""
     offsets = np.linspace(-1.5, 1.5, 7)
     weights = np.exp(-(offsets**2)) / np.exp(-(offsets**2)).sum()
     along = [np.interp(y + blur * offset, ys, values) for offset in offsets]
@@ -66,12 +70,13 @@ def curve(
 
 
 def outline(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Half width and depth of the head at a height."""
+    """Returns half width and depth of the head at a height."""
     blur = 0.06 * smooth(1.24, 0.9, y) + 1e-9
     return curve(y, HEIGHTS[::-1], WIDTHS[::-1], blur), curve(y, HEIGHTS[::-1], DEPTHS[::-1], blur)
 
 
 def skin() -> Skin:
+    """Makes the skin of the mean head."""
     heights_R, eye, mouth = _rows()
     angles_C = _columns()
     shape = len(heights_R), len(angles_C)
@@ -120,7 +125,7 @@ def _weld(shape: tuple[int, int], eye: int, mouth: int) -> tuple[np.ndarray, np.
 
 
 def grid_triangles(grid_RC: np.ndarray) -> np.ndarray:
-    """Rows run downwards and columns to the right as seen from outside."""
+    """Returns the triangles of a grid whose rows run downwards and columns to the right as seen from outside."""
     a, b, c, d = grid_RC[:-1, :-1], grid_RC[:-1, 1:], grid_RC[1:, :-1], grid_RC[1:, 1:]
     return np.concatenate([np.stack([a, c, b], -1).reshape(-1, 3), np.stack([b, c, d], -1).reshape(-1, 3)])
 

@@ -1,4 +1,4 @@
-"""Small coloured meshes from rings of points: tubes, turned and flat things, and the motion of a rigid one.
+"""Makes small coloured meshes from rings of points: tubes, turned and flat things, and moves them.
 
 Everything is a loft: R rings of S points each, joined by triangles whose outside is to the camera when the
 rings turn anticlockwise about the way they are stacked. Two equal rings in a row make a sharp edge.
@@ -11,38 +11,41 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from models.world import scene
-from models.world.head import rotations
+from models.world.morphable import rotations
 
 
 @dataclass(frozen=True)
 class Solid:
+    """One rigid thing."""
+
     vertices_V3: np.ndarray
     triangles_T3: np.ndarray
     colours_V3: np.ndarray
 
     def at(self, place: Sequence[float], turn: Sequence[float] = (0, 0, 0), size: float = 1) -> "Solid":
-        """Made larger, turned by yaw, pitch, roll, then put at its place."""
+        """Makes it larger, turns it by yaw, pitch, roll, then puts it at its place."""
         turned_V3 = size * self.vertices_V3 @ rotations(np.array([turn]))[0].T
         return Solid(turned_V3 + np.asarray(place), self.triangles_T3, self.colours_V3)
 
     def mirrored(self) -> "Solid":
-        """Left for right; the triangles turn round with it, so that outside stays outside."""
+        """Swaps left for right; the triangles turn round with it, so that outside stays outside."""
         return Solid(self.vertices_V3 * (-1, 1, 1), self.triangles_T3[:, ::-1], self.colours_V3)
 
     def moved(self, kind: str, places_F3: np.ndarray, turns_F3: np.ndarray) -> scene.Occluder:
-        """As an occluder in the room, one place and one turn a frame."""
+        """Makes it an occluder in the room, one place and one turn a frame."""
         vertices_FV3 = self.vertices_V3 @ rotations(turns_F3).transpose(0, 2, 1) + places_F3[:, None]
         return scene.Occluder(
             kind, vertices_FV3.astype(np.float32), self.triangles_T3, self.colours_V3, False
         )
 
     def worn(self, kind: str, frames: int) -> scene.Occluder:
-        """As a worn occluder: it stays where it is on the head."""
+        """Makes it a worn occluder: it stays where it is on the head."""
         vertices_FV3 = np.broadcast_to(self.vertices_V3.astype(np.float32), (frames, *self.vertices_V3.shape))
         return scene.Occluder(kind, vertices_FV3, self.triangles_T3, self.colours_V3, True)
 
 
 def join(*solids: Solid) -> Solid:
+    """Joins solids into one."""
     starts = np.cumsum([0] + [len(solid.vertices_V3) for solid in solids[:-1]])
     triangles = [solid.triangles_T3 + start for solid, start in zip(solids, starts, strict=True)]
     return Solid(
@@ -53,7 +56,7 @@ def join(*solids: Solid) -> Solid:
 
 
 def loft(rings_RS3: np.ndarray, colours: np.ndarray, closed: bool = True) -> Solid:
-    """A skin over rings; `colours` is one, or one a ring (R, 1, 3), or one a point; open makes a sheet."""
+    """Lays a skin over rings; `colours` is one, or one a ring (R, 1, 3), or one a point; open makes a sheet."""
     rings, points = rings_RS3.shape[:2]
     index_RS = np.arange(rings * points, dtype=np.int32).reshape(rings, points)
     if closed:
@@ -80,7 +83,7 @@ def _round_ends(path_N3: np.ndarray, radii_N: np.ndarray) -> tuple[np.ndarray, n
 
 def tube(path: ArrayLike, radii: ArrayLike, colour: np.ndarray, sides: int = 8,
          flat: float = 1, shade: float = 0) -> Solid:  # fmt: skip
-    """A round-ended tube along a path; `flat` squeezes it in depth, `shade` darkens what looks sideways."""
+    """Makes a round-ended tube along a path; `flat` squeezes it in depth, `shade` darkens what looks sideways."""
     path_N3 = np.asarray(path, float)
     path_N3, radii_N = _round_ends(path_N3, np.broadcast_to(np.asarray(radii, float), len(path_N3)))
     along_N3 = np.gradient(path_N3, axis=0)
@@ -96,7 +99,7 @@ def tube(path: ArrayLike, radii: ArrayLike, colour: np.ndarray, sides: int = 8,
 
 
 def turned(profile_R2: ArrayLike, colours: np.ndarray, sides: int = 16) -> Solid:
-    """What a lathe makes of (radius, height) pairs, upwards outside, about the y axis."""
+    """Makes what a lathe makes of (radius, height) pairs, upwards outside, about the y axis."""
     profile = np.asarray(profile_R2, float)
     angle_S = np.linspace(0, 2 * np.pi, sides, endpoint=False)
     circle_S3 = np.stack([np.sin(angle_S), 0 * angle_S, np.cos(angle_S)], -1)
@@ -113,7 +116,7 @@ def _outline(width: float, height: float, square: float, points: int = 16) -> np
 
 def slab(width: float, height: float, depth: float, body: np.ndarray, front: np.ndarray | None = None,
          rim: float = 0.06, square: float = 0.3) -> Solid:  # fmt: skip
-    """A board facing the camera, with a rim of the body's colour round its front; nobody sees its back."""
+    """Makes a board facing the camera, with a rim of the body's colour round its front; nobody sees its back."""
     outer_S3 = _outline(width, height, square)
     inner_S3, up_3 = outer_S3 * (1 - 2 * rim / np.array([width, height, 1])), np.array([0, 0, depth / 2])
     rings_RS3 = [
@@ -129,6 +132,6 @@ def slab(width: float, height: float, depth: float, body: np.ndarray, front: np.
 
 
 def patch(width: float, height: float, colour: np.ndarray, square: float = 0.3) -> Solid:
-    """A flat label, to be laid on something."""
+    """Makes a flat label, to be laid on something."""
     edge_S3 = _outline(width, height, square, 12)
     return loft(np.stack([edge_S3, 0 * edge_S3]), colour)

@@ -1,4 +1,4 @@
-"""Voices: the movement of speech as sound.
+"""Turns the movement of speech into sound.
 
 A source (pulses of the glottis, or breath) through a filter (the tract, with the lips at its end), as in
 any vowel. The filter follows from the lips alone, up to the length of the speaker's tract: opening raises
@@ -26,6 +26,8 @@ TAPS = 8
 
 @dataclass(frozen=True)
 class Voice:
+    """How somebody sounds."""
+
     pitch: float
     """Hz, the middle of speaking."""
     pitch_range: float
@@ -45,7 +47,7 @@ class Voice:
 
 
 def make_voice(rng: np.random.Generator) -> Voice:
-    """A speaker; high voices tend to come from short tracts, with exceptions."""
+    """Draws a speaker; high voices tend to come from short tracts, with exceptions."""
     height = rng.uniform()
     return Voice(
         pitch=float(85 * (255 / 85) ** height),
@@ -60,7 +62,7 @@ def make_voice(rng: np.random.Generator) -> Voice:
 
 
 def formants(mouth_T3: np.ndarray, voice: Voice) -> np.ndarray:
-    """The five resonances of the tract, Hz (T, 5); the upper two are the speaker's alone."""
+    """Returns the five resonances of the tract, Hz (T, 5); the upper two are the speaker's alone."""
     opening, width, protrusion = mouth_T3.T
     hz_5T = np.broadcast_arrays(
         240 + 560 * opening - 30 * protrusion,
@@ -73,7 +75,7 @@ def formants(mouth_T3: np.ndarray, voice: Voice) -> np.ndarray:
 
 
 def synthesise(speech: Speech, voice: Voice, rng: np.random.Generator) -> np.ndarray:
-    """What `voice` sounds like when it makes these movements: float32, mono, 16 kHz, within -1..1."""
+    """Returns what `voice` sounds like when it makes these movements: float32, mono, 16 kHz, within -1..1."""
     samples = round(speech.seconds * SAMPLE_RATE)
     clean = _filtered(speech, voice, rng)[:samples]
     spoken = clean[np.abs(clean) > 1e-4]

@@ -1,10 +1,11 @@
-"""What a face wears, cut to its owner's own shape: a surgical mask, a strand of hair, a scarf."""
+"""Makes what a face wears, cut to its owner's own shape: a surgical mask, a strand of hair, a scarf."""
 
 from functools import cache
 
 import numpy as np
 
-from models.world.head import Material, head
+from models.world.head import head
+from models.world.morphable import Material
 from models.world.people import Person
 from models.world.solids import Solid, join, loft, slab, tube
 
@@ -25,8 +26,10 @@ def _skin() -> np.ndarray:
     return np.flatnonzero((ours.material_V == Material.SKIN) & (mean_V3[:, 1] > -1.2) & (mean_V3[:, 1] < 1.1))
 
 
-def around(person: Person, angle_N: np.ndarray, y_N: np.ndarray, reach: float = 0.13) -> np.ndarray:
-    """How far the head comes out of its upright axis there: its highest points within reach, smoothly.
+def distance_from_axis(
+    person: Person, angle_N: np.ndarray, y_N: np.ndarray, reach: float = 0.13
+) -> np.ndarray:
+    """Returns how far the head comes out of its upright axis there: its highest points within reach, smoothly.
 
     Angles are about y, 0 to the camera, so that a cloth hung at this distance spans hollows as cloth does.
     """
@@ -44,13 +47,15 @@ def _points(angle: np.ndarray, y: np.ndarray, out: np.ndarray) -> np.ndarray:
 
 
 def mask(rng: np.random.Generator, person: Person) -> Solid:
-    """Pleated cloth from the nose's bridge to under the chin, with loops to the ears."""
+    """Makes pleated cloth from the nose's bridge to under the chin, with loops to the ears."""
     rows, columns = 15, 21
     down_R1, side_C = np.linspace(0, 1, rows)[:, None], np.linspace(-1, 1, columns)
     top_C = -0.10 + rng.uniform(-0.04, 0.04) + 0.10 * np.exp(-((side_C / 0.3) ** 2)) - 0.06 * side_C**2
     y_RC = top_C + down_R1 * (-1.17 + 0.22 * side_C**2 - top_C)
     angle_RC = side_C * np.radians(66 - 8 * down_R1)
-    out_RC = around(person, angle_RC.ravel(), np.maximum(y_RC, -1.02).ravel()).reshape(rows, columns)
+    out_RC = distance_from_axis(person, angle_RC.ravel(), np.maximum(y_RC, -1.02).ravel()).reshape(
+        rows, columns
+    )
     lips_RC = np.exp(-((side_C / 0.45) ** 2) - ((y_RC + 0.5) / 0.28) ** 2)
     out_RC += 0.07 + 0.06 * lips_RC - 0.05 * side_C**4 - 0.22 * np.clip(down_R1 - 0.86, 0, 1) / 0.14
     pleat_R1 = np.sin(down_R1 * 4 * 2 * np.pi) * ((down_R1 > 0.15) & (down_R1 < 0.85))
@@ -68,7 +73,7 @@ def mask(rng: np.random.Generator, person: Person) -> Solid:
 
 
 def strand(rng: np.random.Generator, person: Person) -> Solid:
-    """A lock of the person's own hair, from the parting down across the eye's corner and the mouth."""
+    """Makes a lock of the person's own hair, from the parting down across the eye's corner and the mouth."""
     side, end = rng.choice([-1, 1]), rng.uniform(-0.1, 0.25)
     start, locks = rng.uniform(0.25, 0.5), int(rng.integers(9, 12))
     fall_N, bow, hair_3 = np.linspace(0, 1, 9), rng.uniform(0.08, 0.2), np.asarray(person.hair)
@@ -77,7 +82,7 @@ def strand(rng: np.random.Generator, person: Person) -> Solid:
         bend_N = bow * np.sin(np.pi * fall_N) + 0.02 * np.sin(7 * fall_N + 6 * lock)
         angle_N = side * (start * (1 - fall_N) - end * fall_N + bend_N + 0.34 * lock * (1 - 0.5 * fall_N))
         y_N = 0.98 - fall_N * (1.75 + rng.uniform(-0.2, 0.2))
-        out_N = around(person, angle_N, y_N) + 0.045 + 0.015 * np.cos(25 * lock)
+        out_N = distance_from_axis(person, angle_N, y_N) + 0.045 + 0.015 * np.cos(25 * lock)
         width_N = 0.062 * np.minimum(np.minimum(1, (1.05 - fall_N) * 2.5), 0.3 + 4 * fall_N)
         parts.append(
             tube(_points(angle_N, y_N, out_N), width_N, hair_3 * rng.uniform(0.85, 1.12), 5, flat=0.5)
@@ -86,14 +91,16 @@ def strand(rng: np.random.Generator, person: Person) -> Solid:
 
 
 def scarf(rng: np.random.Generator, person: Person) -> Solid:
-    """Wool in rolls about the neck and up over the chin and lips, one end hanging."""
+    """Makes wool in rolls about the neck and up over the chin and lips, one end hanging."""
     rows, sides, rolls = 17, 26, 3
     angle_S, up_R1 = np.linspace(0, 2 * np.pi, sides, endpoint=False), np.linspace(0, 1, rows)[:, None]
     top = rng.uniform(-0.42, -0.24)
     top_S = top - 0.25 * (1 - np.cos(angle_S)) / 2 + 0.05 * np.sin(angle_S + rng.uniform(0, 6))
     y_RS = -1.55 + up_R1 * (top_S + 1.55)
     signed_S = np.arctan2(np.sin(angle_S), np.cos(angle_S))
-    jaw_S = np.max([around(person, signed_S, np.full(sides, y), 0.2) for y in (-0.5, -0.75, -1.0)], axis=0)
+    jaw_S = np.max(
+        [distance_from_axis(person, signed_S, np.full(sides, y), 0.2) for y in (-0.5, -0.75, -1.0)], axis=0
+    )
     out_RS = (
         jaw_S
         + 0.06

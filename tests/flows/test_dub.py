@@ -10,14 +10,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from models.dit.expertfile import save
-from models.dit.experts import attach, teach
+from models.dit.experts import attach, parameters_to_train
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, on_meta
 from storage.media.container import open_media
 from storage.media.decode import decode_audio, decode_video
 from storage.media.encode import encode_video
 from tests.media_files import grey_video, sound_file
-from tests.models.small_xdub import SMALL, SmallXdub, save_xdub
+from tests.models.dubbing.small_xdub import SMALL, SmallXdub, save_xdub
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RATE = 16000
@@ -101,7 +101,7 @@ def test_the_same_seed_makes_the_same_file_and_the_encoder_of_text_is_read_once(
 ):
     dub(here, weights)
     first = (tmp_path / "out.mp4").read_bytes()
-    monkeypatch.setattr("models.prompt._encoded", never)
+    monkeypatch.setattr("models.dubbing.prompt._encoded", never)
     dub(here, weights)
     assert (tmp_path / "out.mp4").read_bytes() == first
     dub(here, weights, "--seed", 1)
@@ -177,7 +177,7 @@ def test_an_expert_changes_what_is_seen_and_one_of_another_net_is_refused_early(
     for name, config in (("lip", SMALL), ("other", replace(SMALL, heads=4))):
         net = VideoDit(config)
         attach(net, "lip", rank=2)
-        for parameter in teach(net, "lip"):
+        for parameter in parameters_to_train(net, "lip"):
             torch.nn.init.normal_(parameter)
         save(net, "lip", tmp_path / f"{name}.safetensors")
     made = []
@@ -185,7 +185,7 @@ def test_an_expert_changes_what_is_seen_and_one_of_another_net_is_refused_early(
         dub(here, weights, "--steps", 8, *expert)
         made.append((tmp_path / "out.mp4").read_bytes())
     assert made[0] != made[1]
-    monkeypatch.setattr("models.dubber.loaded", never)
+    monkeypatch.setattr("models.dubbing.networks.loaded", never)
     said = dub(here, weights, "--expert", "other.safetensors", check=False)
     assert "other.safetensors is an expert for another net: heads 4, not 2" in said
     assert "lose the experts" in dub(here, weights, "--expert", "lip.safetensors", "--float8", check=False)
@@ -269,8 +269,8 @@ WRONG = {"model": "wrong.safetensors"}
 def test_what_cannot_be_dubbed_is_refused_before_weights_are_loaded(
     here, weights, tmp_path, monkeypatch, make, changes, arguments, said
 ):
-    monkeypatch.setattr("models.dubber.loaded", never)
-    monkeypatch.setattr("models.prompt.load", never)
+    monkeypatch.setattr("models.dubbing.networks.loaded", never)
+    monkeypatch.setattr("models.dubbing.prompt.load", never)
     make(tmp_path, weights)
     found = dub(here, weights, *arguments, check=False, **changes)
     assert re.search(said, found), found

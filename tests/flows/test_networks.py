@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models.dit.bench import counted
+from models.dit.cost import counted
 from models.dit.expertfile import save
 from models.dit.experts import attach
 from models.dit.net import VideoDit

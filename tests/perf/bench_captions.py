@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from models.mini.clips import make_clip
+from models.mini.world_clips import make_clip
 from storage.media.encode import encode_video
 from storage.store import Store
 from tasks.captions import Captions, CaptionsInput

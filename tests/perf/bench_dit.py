@@ -7,16 +7,16 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from models.dit.bench import example
-from models.dit.conditions import Sequence
+from models.dit.cost import example
+from models.dit.inputs import DitInput
 from models.dit.net import VideoDit
 from models.dit.presets import MINI
-from models.dit.quick import compiled
+from models.dit.speedup import compiled
 from tests.perf import plain_dit
 from tests.perf.line import Line, Say
 
 ROUNDS = 4
-Net = Callable[[Sequence], Tensor]
+Net = Callable[[DitInput], Tensor]
 
 
 def lines(say: Say) -> list[Line]:
@@ -25,7 +25,7 @@ def lines(say: Say) -> list[Line]:
     net = started()
     sequence = example("mini", "cpu", torch.float32)
 
-    def plain(sequence: Sequence) -> Tensor:
+    def plain(sequence: DitInput) -> Tensor:
         return plain_dit.forward(net, sequence)
 
     off = (net(sequence) - plain(sequence)).abs().max()
@@ -53,7 +53,7 @@ def started() -> VideoDit:
     return net
 
 
-def _quickest(net: Net, sequence: Sequence) -> float:
+def _quickest(net: Net, sequence: DitInput) -> float:
     taken = []
     for _ in range(ROUNDS):
         begun = time.process_time()
@@ -62,7 +62,7 @@ def _quickest(net: Net, sequence: Sequence) -> float:
     return min(taken)
 
 
-def _kept(net: Net, sequence: Sequence) -> int:
+def _kept(net: Net, sequence: DitInput) -> int:
     """Bytes of activations that autograd holds between the two passes, each storage once."""
     held: dict[int, int] = {}
     alive = []  # or the next tensor would get the same place

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from models.heads.fill import dilated, filled
+from models.heads.masks import dilated, filled
 from models.heads.mini import MiniHead
-from models.heads.steady import smoothed
-from models.mini.clips import Clip, make_clip
+from models.heads.smoothing import smoothed
+from models.mini.world_clips import Clip, make_clip
 from storage.media.encode import encode_video
 from storage.store import Store
 from tasks.facemask import FaceMask, FaceMaskConfig, FaceMaskInput, FaceMaskRow

@@ -9,8 +9,9 @@ import av
 import numpy as np
 import pyarrow as pa
 
-from models.mini.clips import make_clip
-from models.segment import Prompt, box_of, load_segmenter
+from models.mini.world_clips import make_clip
+from models.segment import load_segmenter
+from models.segment.segmenter import Prompt, box_of
 from storage.media.container import open_media
 from storage.media.decode import decode_video
 from storage.media.encode import encode_video

@@ -15,19 +15,19 @@ import torch
 from torch import Tensor
 
 from models.dit import flow
-from models.dit.bench import SHAPES, Shape, counted_of, example, peak_of, quickest
-from models.dit.conditions import Motion, Sequence, editor, generator, three_ways
 from models.dit.config import AudioConfig, DitConfig
+from models.dit.cost import SHAPES, Shape, counted_of, example, peak_of, quickest
+from models.dit.inputs import DitInput, Motion, editor_input, generator_input, guidance_batch
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, stacked
-from models.dit.quick import Replayed, compiled, flash3, fused, narrowed
+from models.dit.speedup import Replayed, compiled, fused, in_float8, use_flash_attention_3
 from tests.perf import plain_dit
 from tests.perf.__main__ import console, table
 from tests.perf.line import Line
 
 TARGET, AHEAD = 0.5, 1.5
 """Of the peak, and over plain code."""
-Net = Callable[[Sequence], Tensor]
+Net = Callable[[DitInput], Tensor]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def size(small: bool) -> Size:
 
 def lines(here: Size) -> list[Line]:
     peak = peak_of(here.device, here.dtype)
-    flash = "FlashAttention 3" if flash3() else "PyTorch's own attention"
+    flash = "FlashAttention 3" if use_flash_attention_3() else "PyTorch's own attention"
     return [
         Line("peak, measured", peak / 1e12, " TFLOP/s", note=flash),
         *_training(here, peak),
@@ -74,7 +74,7 @@ def _training(here: Size, peak: float) -> list[Line]:
     clip, audio, text = _inputs(config, shape, here)
     times, noise = torch.full((here.batch,), 0.5, device=here.device), torch.randn_like(clip)
     noised, masks = flow.noised(clip, noise, times.to(clip)), torch.ones_like(clip[:, 0], dtype=torch.float32)
-    shown = generator(noised, clip, clip[:, :, 0], times, audio, text, Motion(clip[:, :, :2]))
+    shown = generator_input(noised, clip, clip[:, :, 0], times, audio, text, Motion(clip[:, :, :2]))
 
     def seconds(predict: Net) -> float:
         def step() -> None:
@@ -102,9 +102,9 @@ def _dub(here: Size, peak: float) -> list[Line]:
     clip, audio, text = _inputs(config, shape, replace(here, batch=1))
     noise = torch.randn_like(clip)
 
-    def laid_out(z: Tensor, t: float) -> Sequence:
+    def laid_out(z: Tensor, t: float) -> DitInput:
         times = torch.full((1,), t, device=here.device)
-        return three_ways(lambda seen, heard: editor(z, seen, times, heard, text), clip, audio)
+        return guidance_batch(lambda seen, heard: editor_input(z, seen, times, heard, text), clip, audio)
 
     def velocity(predict: Net) -> Callable[[Tensor, float], Tensor]:
         return lambda z, t: flow.guided(predict(laid_out(z, t)), flow.reference_scale(t), flow.audio_scale(t))
@@ -122,7 +122,7 @@ def _dub(here: Size, peak: float) -> list[Line]:
     with torch.inference_mode():
         ours = quickest(lambda: flow.sample(velocity(net), noise, here.steps), here.device, 1)
     step = a_step(net)
-    change = narrowed(net, laid_out(clip, 0.5), most=1)
+    change = in_float8(net, laid_out(clip, 0.5), most=1)
     narrow = a_step(net)
     done = counted_of(config, _one(laid_out(clip, 0.5))) * 3 * here.steps
     return [
@@ -167,12 +167,12 @@ def _inputs(config: DitConfig, shape: Shape, here: Size) -> tuple[Tensor, Tensor
     )
 
 
-def _one(sequence: Sequence) -> Sequence:
+def _one(sequence: DitInput) -> DitInput:
     """The first clip alone: what operations are counted of."""
     audio, text = sequence.audio_BFNA, sequence.text_BLX
     assert audio is not None
     assert text is not None
-    return Sequence(sequence.latents_BCFHW[:1], sequence.frames, sequence.times_B3[:1], audio[:1], text[:1])
+    return DitInput(sequence.latents_BCFHW[:1], sequence.frames, sequence.times_B3[:1], audio[:1], text[:1])
 
 
 def main() -> int:

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm, pad
 
-from models.dit.conditions import Sequence
+from models.dit.inputs import DitInput
 from models.dit.net import Attention, Block, VideoDit
 from models.dit.rope import BASE, split
 
 
-def forward(net: VideoDit, sequence: Sequence) -> Tensor:
+def forward(net: VideoDit, sequence: DitInput) -> Tensor:
     config, reference = net.config, sequence.frames[0]
     x_BDFHW = net.patch_embedding(sequence.latents_BCFHW)
     frames, rows, columns = x_BDFHW.shape[2:]

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from models.mini.captioner import overlap
-from models.mini.clips import make_clip
-from models.segment import box_of
+from models.mini.captioner.measure import overlap
+from models.mini.world_clips import make_clip
+from models.segment.segmenter import box_of
 from models.vlm.question import Reply
 from storage.media.encode import encode_video
 from storage.media.images import decode_image

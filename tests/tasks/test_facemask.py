@@ -6,9 +6,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from models.heads.leak import readable
-from models.mini.clips import make_clip
-from models.mini.headmeasure import boxes_and_mouths, iou
+from models.heads.mouth_leak import mouth_r2
+from models.mini.headfit.measure import boxes_and_mouths, iou
+from models.mini.world_clips import make_clip
 from models.world.head import head
 from models.world.render import face_mask
 from storage.media.encode import encode_video
@@ -88,9 +88,9 @@ def test_no_mouth_can_be_read_from_the_mask_but_from_a_box_it_can():
     clips = [make_clip(6, person, FRAMES) for person in range(28)]
     openings = [clip.mouth_F3[:, 0] for clip in clips]
     rows = stage()([row_of(clip) for clip in clips])
-    assert readable([unpack(row.face_masks) for row in rows], openings) <= 0.1
-    assert readable(*boxes_and_mouths(clips)) >= 0.4
-    assert readable([unpack(row.lip_masks) for row in rows], openings) >= 0.4, (
+    assert mouth_r2([unpack(row.face_masks) for row in rows], openings) <= 0.1
+    assert mouth_r2(*boxes_and_mouths(clips)) >= 0.4
+    assert mouth_r2([unpack(row.lip_masks) for row in rows], openings) >= 0.4, (
         "which is why no model sees those"
     )
 

@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from models.mini.clips import make_clip
-from models.segment import Followed, box_of
+from models.mini.world_clips import make_clip
+from models.segment.segmenter import Followed, box_of
 from storage.media.encode import encode_video
 from storage.media.images import decode_image
 from storage.store import Store

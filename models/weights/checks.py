@@ -1,0 +1,51 @@
+"""Checks what is downloaded: whether there is room for it, whether it is what was promised, whether it could run code."""
+
+import shutil
+from pathlib import Path
+
+from models.weights.digests import file_digest
+from models.weights.references import ModelError
+
+PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".model")
+SPARE = 1 << 30
+"""Bytes to leave free."""
+
+
+def check_space(folder: Path, wanted: int) -> None:
+    """Refuses a download that wouldn't leave room on the disk."""
+    free = shutil.disk_usage(folder).free
+    if wanted + SPARE > free:
+        raise ModelError(
+            f"{folder.parent} has {free / 1e9:.1f} GB free and {wanted / 1e9:.1f} GB are to come: make room, or "
+            "let REDUB_MODELS name a folder on another disk"
+        )
+
+
+def check_digest(path: Path, expected: str, what: str) -> None:
+    """Deletes and refuses a file that is not what was promised."""
+    found = file_digest(path)
+    if found != expected:
+        path.unlink()
+        raise ModelError(
+            f"{what} is not what was promised: expected sha256 {expected}, found {found}. It "
+            "was deleted; pull it again, and if that ends the same, ask the publisher what changed"
+        )
+
+
+def check_pickle(path: Path) -> None:
+    """Deletes and refuses a pickle that holds more than tensors.
+
+    A pickle may run any code when it is loaded; one that holds tensors alone loads without that.
+    """
+    if path.suffix not in PICKLES:
+        return
+    import torch
+
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of many classes, depending on what is wrong with it
+        path.unlink()
+        raise ModelError(
+            f"{path.name} holds more than tensors, or is damaged, and was deleted ({error}); find the same "
+            "weights as .safetensors or .onnx"
+        ) from error

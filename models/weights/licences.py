@@ -1,0 +1,30 @@
+"""Says under which licences weights are, and which of them forbid commercial use."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from models.weights.about import FREE, about
+from models.weights.known import find
+from models.weights.references import resolve
+
+
+def licences(references: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Returns under what licence each model is, for the manifest of a dataset that it had a hand in."""
+    return {one: _licence(one) for one in sorted(set(references))}
+
+
+def _licence(one: str) -> dict[str, Any]:
+    model = find(one)
+    if model is None:
+        licence = str(about(resolve(one)).get("licence", ""))
+        return {"licence": licence or "unknown", "commercial": licence in FREE or None}
+    return {"licence": model.licence or "unknown", "commercial": model.commercial}
+
+
+def not_commercial(models: dict[str, dict[str, Any]]) -> list[str]:
+    """Names those of `licences` that forbid commercial use, or don't say: somebody has to look before it is sold."""
+    return [
+        f"{one} ({facts['licence']}{'' if facts['commercial'] is False else ', unclear'})"
+        for one, facts in models.items()
+        if facts["commercial"] is not True
+    ]

@@ -5,14 +5,14 @@ from functools import cached_property
 
 import numpy as np
 
+from models.world.body.head import head
+from models.world.body.morphable import Part
 from models.world.direct import make_scene
-from models.world.head import head
-from models.world.morphable import Part
 from models.world.occluders import KINDS
 from models.world.people import make_person
 from models.world.render import Rendered, face_mask, render
-from models.world.speech import Speech, speak
-from models.world.voice import synthesise
+from models.world.sound.speech import Speech, speak
+from models.world.sound.voice import synthesise
 from storage.takes import Take
 from tasks.truth import SPEECH, Truth
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.heads.fit import Fit
 from models.heads.landmarks478 import CHIN, FOREHEAD, INNER_LIPS, JAW_JOINTS, KEPT, RIGID, STORED
-from models.world.morphable import rotations
+from models.world.body.morphable import rotations
 
 ROUNDS = 3
 

@@ -13,9 +13,9 @@ from models.heads.coefficients import FRAME_COEFFICIENTS, LIPS, SHAPE_COEFFICIEN
 from models.heads.encoder import HeadEncoder, encoder_view
 from models.heads.fit import Fit, Surface, fan
 from models.weights.references import ModelError, resolve
-from models.world.head import head
+from models.world.body.head import head
+from models.world.body.morphable import JAW_OPEN
 from models.world.mesh import PART_OPENING
-from models.world.morphable import JAW_OPEN
 from models.world.raster import CAMERA_Z
 from models.world.render import face_triangles
 

@@ -19,7 +19,7 @@ from models.heads.flame import SHAPES, Flame, turned
 from models.heads.jaw import angles
 from models.heads.mobilenet import LARGE, SMALL, Layout, MobileNet
 from models.weights.references import ModelError, resolve
-from models.world.morphable import rotations
+from models.world.body.morphable import rotations
 
 SIDE, EXPRESSIONS, LIDS = 224, 50, 2
 MARGIN = 1.5

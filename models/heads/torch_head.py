@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from models.heads.coefficients import FRAME_COEFFICIENTS
+from models.world.body.morphable import JAW_OPEN, MorphableHead
 from models.world.mesh import PART_OPENING
-from models.world.morphable import JAW_OPEN, MorphableHead
 from models.world.raster import CAMERA_Z
 
 
@@ -71,7 +71,7 @@ def turned(x_BN3: Tensor, turn_B33: Tensor, about_3: Tensor, follows_N1: Tensor)
 
 
 def rotations(yaw_B: Tensor, pitch_B: Tensor, roll_B: Tensor) -> Tensor:
-    """Returns rotation matrices, as `models.world.morphable.rotations` does, with gradients."""
+    """Returns rotation matrices, as `models.world.body.morphable.rotations` does, with gradients."""
     one, none = torch.ones_like(yaw_B), torch.zeros_like(yaw_B)
 
     def matrix(*rows: Tensor) -> Tensor:

@@ -10,16 +10,16 @@ from functools import cached_property
 import numpy as np
 
 from models.faces.face import face_centre, face_size
+from models.world.body.head import head
+from models.world.body.morphable import Part
 from models.world.direct import make_scene
-from models.world.head import head
 from models.world.mesh import pose
-from models.world.morphable import Part
 from models.world.occluders import KINDS
 from models.world.people import make_person
 from models.world.render import face_mask, project, render
 from models.world.scene import Scene
-from models.world.speech import Speech, speak
-from models.world.voice import SAMPLE_RATE, synthesise
+from models.world.sound.speech import Speech, speak
+from models.world.sound.voice import SAMPLE_RATE, synthesise
 
 FPS = 25
 MARGIN = 1.85

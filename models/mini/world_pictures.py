@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from models.world.body.morphable import Part
 from models.world.direct import make_scene
-from models.world.morphable import Part
 from models.world.occluders import KINDS, WORN
 from models.world.people import make_person
 from models.world.render import render

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.world.head import head
-from models.world.morphable import rotations
+from models.world.body.head import head
+from models.world.body.morphable import rotations
 from models.world.motion import FPS, bump, wander
 from models.world.occluders import make_occluder
 from models.world.people import Person

@@ -5,9 +5,9 @@ from functools import cache
 
 import numpy as np
 
-from models.world.head import head
-from models.world.looks import paint
-from models.world.morphable import JAW_OPEN, Material, Part, rotations
+from models.world.body.head import head
+from models.world.body.looks import paint
+from models.world.body.morphable import JAW_OPEN, Material, Part, rotations
 from models.world.people import Person
 from models.world.scene import Scene
 

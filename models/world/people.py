@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.world.head import head
-from models.world.looks import Looks, make_looks
-from models.world.morphable import MorphableHead
-from models.world.voice import Voice, make_voice
+from models.world.body.head import head
+from models.world.body.looks import Looks, make_looks
+from models.world.body.morphable import MorphableHead
+from models.world.sound.voice import Voice, make_voice
 
 STYLES = {
     "bald": (0.06, {}),

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.world.speech import speak
-from models.world.voice import SAMPLE_RATE, make_voice, synthesise
+from models.world.sound.speech import speak
+from models.world.sound.voice import SAMPLE_RATE, make_voice, synthesise
 
 LIPS = ("opening", "width", "protrusion")
 RATE_HZ = 50

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.world import raster
+from models.world.body.head import head
+from models.world.body.morphable import JAW_OPEN, Material, MorphableHead, Part
 from models.world.camera import CameraEffects
-from models.world.head import head
 from models.world.mesh import Mesh, mesh, pose
-from models.world.morphable import JAW_OPEN, Material, MorphableHead, Part
 from models.world.scene import Scene
 
 HIDDEN = 0.06

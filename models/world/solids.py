@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from models.world import scene
-from models.world.morphable import rotations
+from models.world.body.morphable import rotations
 
 
 @dataclass(frozen=True)

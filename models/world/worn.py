@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from models.world.head import head
-from models.world.morphable import Material
+from models.world.body.head import head
+from models.world.body.morphable import Material
 from models.world.people import Person
 from models.world.solids import Solid, join, loft, slab, tube
 

@@ -7,8 +7,8 @@ import numpy as np
 from models.world.direct import make_scene
 from models.world.people import make_person
 from models.world.render import render
-from models.world.speech import speak
-from models.world.voice import synthesise
+from models.world.sound.speech import speak
+from models.world.sound.voice import synthesise
 from tests.perf.line import Line, Say
 
 TAKES, FRAMES = 12, 100

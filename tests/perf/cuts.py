@@ -15,7 +15,7 @@ from models.world.motion import bump, wander
 from models.world.people import make_person
 from models.world.render import render
 from models.world.scene import Scene
-from models.world.speech import speak
+from models.world.sound.speech import speak
 from storage.media.encode import encode_video
 
 SIZE, FPS, SHOT = (256, 192), 25, 32

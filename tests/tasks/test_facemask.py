@@ -9,7 +9,7 @@ import pytest
 from models.heads.mouth_leak import mouth_r2
 from models.mini.headfit.measure import boxes_and_mouths, iou
 from models.mini.world_clips import make_clip
-from models.world.head import head
+from models.world.body.head import head
 from models.world.render import face_mask
 from storage.media.encode import encode_video
 from storage.media.images import decode_image

@@ -15,12 +15,12 @@ from torch.nn.functional import interpolate
 from models.mini.world_clips import FPS, centred
 from models.mini.world_pictures import TRAINING, some_frames
 from models.vlm.asking import evenly_spread
+from models.world.body.morphable import Part
 from models.world.direct import make_scene
-from models.world.morphable import Part
 from models.world.occluders import KINDS
 from models.world.people import make_person
 from models.world.render import face_mask, render
-from models.world.speech import speak
+from models.world.sound.speech import speak
 
 log = logging.getLogger(__name__)
 SIDE = 64

@@ -13,7 +13,7 @@ from models.mini.face import detector, landmarks
 from models.mini.shipping import Numbers, described
 from models.mini.training import seeded, train
 from models.mini.world_pictures import TRAINING, Shot, make_empty_room, make_shot, mirrored_order
-from models.world.head import head
+from models.world.body.head import head
 
 log = logging.getLogger(__name__)
 

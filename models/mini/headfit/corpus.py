@@ -15,15 +15,15 @@ from models.heads.coefficients import FRAME_COEFFICIENTS, SHAPE_COEFFICIENTS
 from models.heads.encoder import encoder_view
 from models.mini.world_clips import centred
 from models.mini.world_pictures import SPAN, TRAINING, make_empty_room, random_mouths, some_frames
+from models.world.body.head import head
 from models.world.direct import make_scene
-from models.world.head import head
 from models.world.mesh import expressions
 from models.world.occluders import KINDS
 from models.world.people import make_person
 from models.world.raster import CAMERA_Z
 from models.world.render import render
 from models.world.scene import Scene
-from models.world.speech import speak
+from models.world.sound.speech import speak
 
 SIDE = 64
 """Pixels of a mini clip's side."""

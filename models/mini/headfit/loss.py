@@ -12,7 +12,7 @@ from models.heads.coefficients import FRAME_COEFFICIENTS, MOUTH, SHAPE_COEFFICIE
 from models.heads.encoder import FrameFeatures, HeadEncoder
 from models.heads.torch_head import TorchHead
 from models.mini.headfit.corpus import SIDE, Batch
-from models.world.head import head
+from models.world.body.head import head
 from models.world.render import face_triangles
 
 WEIGHTS = {"opening": 3.0, "width": 3.0, "protrusion": 3.0, "smile": 2.0}

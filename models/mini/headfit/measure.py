@@ -11,9 +11,9 @@ from models.heads.masks import face_mask, filled
 from models.heads.mouth_leak import mouth_r2
 from models.heads.smoothing import bridged, smoothed
 from models.mini.world_clips import Clip, make_clip
-from models.world.head import head
+from models.world.body.head import head
+from models.world.body.morphable import JAW_OPEN
 from models.world.mesh import expressions, pose
-from models.world.morphable import JAW_OPEN
 from models.world.render import face_triangles, project
 
 SEED, FRAMES, SIDE = 4, 50, 64

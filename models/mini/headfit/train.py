@@ -21,7 +21,7 @@ from models.mini.headfit.corpus import Batch, Corpus, corpus, draw
 from models.mini.headfit.loss import Objective
 from models.mini.shipping import Numbers, described
 from models.mini.training import seeded, train
-from models.world.head import head
+from models.world.body.head import head
 
 log = logging.getLogger(__name__)
 

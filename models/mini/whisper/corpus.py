@@ -13,9 +13,9 @@ from transformers import WhisperFeatureExtractor
 
 from models.audio.whisper import FEATURES_HZ, RATE, WINDOW_S
 from models.world.people import make_person
-from models.world.phones import GLIDES, SOUNDS
-from models.world.speech import Speech, speak
-from models.world.voice import synthesise
+from models.world.sound.phones import GLIDES, SOUNDS
+from models.world.sound.speech import Speech, speak
+from models.world.sound.voice import synthesise
 
 PHONES = (*SOUNDS, *GLIDES)
 POSITIONS = WINDOW_S * FEATURES_HZ

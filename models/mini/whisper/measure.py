@@ -7,8 +7,8 @@ import numpy as np
 from models.audio.whisper import FEATURES_HZ, RATE, Whisper, features_of_frames
 from models.mini.world_pictures import TRAINING
 from models.world.people import make_person
-from models.world.speech import speak
-from models.world.voice import synthesise
+from models.world.sound.speech import speak
+from models.world.sound.voice import synthesise
 
 LIPS = ("opening_r2", "width_r2", "protrusion_r2")
 FLOORS = {**dict.fromkeys(LIPS, 0.9), "late_r2": 0.8}

@@ -24,8 +24,8 @@ from models.heads.mouth_leak import mouth_r2
 from models.heads.smoothing import bridged, longest_gap, smoothed
 from models.heads.torch_head import TorchHead
 from models.weights.references import ModelError
-from models.world.head import head
-from models.world.morphable import rotations
+from models.world.body.head import head
+from models.world.body.morphable import rotations
 from models.world.raster import CAMERA_Z
 
 

@@ -17,7 +17,7 @@ from models.mini.headfit.train import Plan, make, save
 from models.mini.world_clips import make_clip
 from models.mini.world_pictures import TRAINING, make_empty_room
 from models.weights.references import resolve
-from models.world.morphable import JAW_OPEN
+from models.world.body.morphable import JAW_OPEN
 
 SMALL = Plan(people=3, rooms=1, frames=3, first_steps=3, first_batch=2, steps=3, batch=2)
 

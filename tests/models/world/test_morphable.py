@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from models.world.head import head
-from models.world.morphable import FIVE, JAW_OPEN, Material, MorphableHead, Part
+from models.world.body.head import head
+from models.world.body.morphable import FIVE, JAW_OPEN, Material, MorphableHead, Part
 from models.world.people import make_person
 
 STILL = np.zeros((1, 3))

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.world.head import head
+from models.world.body.head import head
+from models.world.body.morphable import JAW_OPEN, Material, Part
 from models.world.mesh import pose
-from models.world.morphable import JAW_OPEN, Material, Part
 from models.world.people import make_person
 from models.world.render import Rendered, face_mask, project, render
 from models.world.scene import Camera, Light, Occluder, Scene

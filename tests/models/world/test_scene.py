@@ -5,9 +5,9 @@ from dataclasses import fields, is_dataclass, replace
 import numpy as np
 import pytest
 
+from models.world.body.head import head
+from models.world.body.morphable import Part
 from models.world.direct import FRAMINGS, beside, make_scene
-from models.world.head import head
-from models.world.morphable import Part
 from models.world.motion import wander
 from models.world.occluders import HELD, KINDS, WORN, make_occluder
 from models.world.people import make_person

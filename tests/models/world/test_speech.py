@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.world.phones import PAUSE, Phone
 from models.world.probe import Plan, probe
-from models.world.speech import RATE_HZ, RELEASE, perform, speak
-from models.world.voice import SAMPLE_RATE, make_voice, synthesise
+from models.world.sound.phones import PAUSE, Phone
+from models.world.sound.speech import RATE_HZ, RELEASE, perform, speak
+from models.world.sound.voice import SAMPLE_RATE, make_voice, synthesise
 
 
 def rng(seed=0):

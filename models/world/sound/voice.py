@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.world.speech import RATE_HZ, Speech
+from models.world.sound.speech import RATE_HZ, Speech
 
 SAMPLE_RATE = 16000
 HOP = SAMPLE_RATE // RATE_HZ

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.world.morphable import Material, Part
-from models.world.skin import EYE_X, EYE_Y, MOUTH_Y, bump, smooth
+from models.world.body.morphable import Material, Part
+from models.world.body.skin import EYE_X, EYE_Y, MOUTH_Y, bump, smooth
 
 
 @dataclass(frozen=True)

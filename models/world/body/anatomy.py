@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from models.world.bases import Rest, albedos, expressions, identities
-from models.world.landmarks import landmarks
-from models.world.morphable import Joint, Material, MorphableHead, Part
-from models.world.pieces import Piece, between, body, bun, collar, ear, eye, hair, neck, teeth, tongue
-from models.world.skin import EYE_X, EYE_Y, MOUTH_Y, Skin, bump, skin, smooth
+from models.world.body.bases import Rest, albedos, expressions, identities
+from models.world.body.landmarks import landmarks
+from models.world.body.morphable import Joint, Material, MorphableHead, Part
+from models.world.body.pieces import Piece, between, body, bun, collar, ear, eye, hair, neck, teeth, tongue
+from models.world.body.skin import EYE_X, EYE_Y, MOUTH_Y, Skin, bump, skin, smooth
 
 JAW_PIVOT = np.array([0, 0.02, -0.10], np.float32)
 NECK_PIVOT = np.array([0, -0.60, -0.10], np.float32)

@@ -1,6 +1,6 @@
 """Turns phones into movement: what the lips, the voice and the breath do, a hundred times a second.
 
-The same track moves the mouth of a head and drives a voice (models/world/voice.py), so sound and picture agree
+The same track moves the mouth of a head and drives a voice (models/world/sound/voice.py), so sound and picture agree
 by construction.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.world.phones import GLIDES, SOUNDS, VOWELS, Phone, compose
+from models.world.sound.phones import GLIDES, SOUNDS, VOWELS, Phone, compose
 
 RATE_HZ = 100
 """Rows of a track per second; phones begin and end on its grid."""

@@ -1,7 +1,7 @@
 """Defines a morphable head: mean, identity, expression and albedo bases, two joints and named landmarks.
 
 The format is that of FLAME and its kin, so that one of those can be stored with `to_npz` and drawn in place
-of our own, which models/world/head.py builds. K counts identity vectors, E expressions, C albedo vectors,
+of our own, which models/world/body/head.py builds. K counts identity vectors, E expressions, C albedo vectors,
 V vertices, T triangles, L landmarks, F frames.
 """
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.world.morphable import Material, Part
-from models.world.skin import (
+from models.world.body.morphable import Material, Part
+from models.world.body.skin import (
     BALL_RADIUS,
     BALL_Z,
     EYE_X,

@@ -4,8 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.world.morphable import Material, MorphableHead
-from models.world.skin import EYE_X, EYE_Y, MOUTH_COLUMN, MOUTH_HALF, MOUTH_Y, SHEET_WIDTH, STEP, bump, smooth
+from models.world.body.morphable import Material, MorphableHead
+from models.world.body.skin import (
+    EYE_X,
+    EYE_Y,
+    MOUTH_COLUMN,
+    MOUTH_HALF,
+    MOUTH_Y,
+    SHEET_WIDTH,
+    STEP,
+    bump,
+    smooth,
+)
 
 SKIN_TONES = np.array(
     [

@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from models.world.anatomy import build
-from models.world.morphable import MorphableHead
+from models.world.body.anatomy import build
+from models.world.body.morphable import MorphableHead
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.world.skin import MOUTH_COLUMN, Skin
+from models.world.body.skin import MOUTH_COLUMN, Skin
 
 CHIN_ROW, JAW_ROWS = -4, ((-4, 4), (-5, 9), (-7, 13), (-11, 17))
 """Rows from the last, and columns from the middle, of points on the jaw's line."""

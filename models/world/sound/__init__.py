@@ -1,0 +1,1 @@
+"""The speech of the world: phones, the movement they make, and how that sounds."""

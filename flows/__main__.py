@@ -1,5 +1,5 @@
 """`python -m flows` is `redub`."""
 
-from flows.cli import main
+from flows.command.main import main
 
 main()

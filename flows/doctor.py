@@ -12,10 +12,11 @@ import fsspec
 from rich.markup import escape
 from rich.table import Table
 
-from flows.driver import check_needs
-from flows.recipes import load_recipe, stages_of
-from flows.view import console, size
-from flows.weights import references_in
+from flows.recipe_files import load_recipe
+from flows.recipe_weights import references_in
+from flows.run.graph import stages_of
+from flows.run.request import check_needs
+from flows.terminal.console import console, size
 from infra.profiles import Profile, load_profile, needs_for
 from infra.resources import cpus_here, gpus_here
 from models.weights.known import find

@@ -27,10 +27,13 @@ from prefect.states import Cancelled, State
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.driver import Rebuild, Request
+from flows.artifacts import lineage_graph, manifest_page
+from flows.looking.mask_answers import read_text, take, write_page
+from flows.looking.mask_cards import awaiting, cards_of
+from flows.looking.mask_page import PLAIN, summary
 from flows.recipes import RECIPES, Recipe
-from flows.reviewing import awaiting, cards_of, read_text, take, write_page
-from flows.reviewpage import PLAIN, summary
+from flows.run.driver import Rebuild
+from flows.run.request import Request
 from infra.profiles import load_profile
 from storage.ledger.catalog import Catalog
 from storage.ledger.lock import CatalogBusy
@@ -217,25 +220,3 @@ def _publish_task(run: Rebuild) -> Version:
             payload={"rows": m["rows"], "content": m["content"]},
         )
     return version
-
-
-def lineage_graph(run: Rebuild, manifest: dict[str, Any] | Any) -> str:
-    """Stages and how many rows went along each edge, as Mermaid, which the UI draws."""
-    out = {row["stage"]: row["out"] for row in manifest["funnel"]}
-    lines = [f"    sources[sources: {out['sources']}]"]
-    for node in run.nodes:
-        lines.append(f"    {node.name}[{node.name}: {out[node.name]}<br/>{node.fingerprint[:8]}]")
-        lines += [f"    {up} -->|{out[up]}| {node.name}" for up in node.reads]
-    last = run.nodes[-1].name
-    lines.append(f"    {last} -->|{manifest['rows']}| version([{manifest['version']}])")
-    return "\n".join(["```mermaid", "flowchart TD", *lines, "```"])
-
-
-def manifest_page(manifest: dict[str, Any] | Any) -> str:
-    plain = {k: v for k, v in manifest.items() if not isinstance(v, (dict, list))}
-    rows = "\n".join(f"| {k} | {v} |" for k, v in plain.items())
-    groups = "\n".join(
-        f"| {g} | " + ", ".join(f"{k}: {v}" for k, v in manifest[g].items()) + " |"
-        for g in ("splits", "licences", "consent", "fingerprints")
-    )
-    return f"# Dataset {manifest['version']}\n\n| | |\n|---|---|\n{rows}\n{groups}\n"

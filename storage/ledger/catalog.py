@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.errors import StorageError
 from storage.ledger.fingerprint import Computation
 from storage.ledger.lance_files import PRIMARY_KEY, create_dataset, insert_new, open_table
 from storage.ledger.lock import CatalogBusy, catalog_lock, holder
@@ -126,6 +127,16 @@ class Catalog:
     def read(self, name: str) -> list[dict[str, Any]]:
         dataset = open_table(self, name)
         return [] if dataset is None else dataset.to_table().to_pylist()
+
+
+def existing_catalog(root: str) -> Catalog:
+    """The catalog at a place, for those who look: an error where none is, since a typo must not make one."""
+    catalog = Catalog(root)
+    if not catalog.exists():
+        raise StorageError(
+            f"there is no catalog at {catalog.root}; `redub rebuild --catalog {root} --source ...` makes one"
+        )
+    return catalog
 
 
 def _source_row(source: Source, refusal: tuple[str, str] | None, run: str) -> dict[str, Any]:

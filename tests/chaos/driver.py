@@ -20,8 +20,9 @@ def main(sources: str, catalog: str, extent: str, hurt: str = "", mark: str = ""
     environment.prepare()
     from pydantic import create_model
 
-    from flows.driver import Rebuild, Request
     from flows.recipes import RECIPES, STAGES, Stages
+    from flows.run.driver import Rebuild
+    from flows.run.request import Request
     from infra.profiles import load_profile
 
     # With this preset x264 repeats itself to the bit even on tiny frames (storage/media/encode.py).

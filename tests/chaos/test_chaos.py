@@ -21,7 +21,7 @@ from typing import Any
 import lance
 import pytest
 
-from flows.democorpus import SHORT, make_corpus
+from flows.demo.corpus import SHORT, make_corpus
 from flows.recipes import STAGES
 
 VICTIMS = ("worker", "driver", "ray")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flows.cli import main
+from flows.command.main import main
 
 
 @pytest.fixture

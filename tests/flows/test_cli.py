@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.democorpus import SHORT, make_corpus
+from flows.demo.corpus import SHORT, make_corpus
 from storage.ledger.catalog import Catalog
 from storage.versions.version import load_version, tags
 
@@ -192,7 +192,7 @@ LOOKING = (
 )
 EACH = """
 import sys
-from flows.cli import main
+from flows.command.main import main
 for command in sys.argv[1:]:
     sys.argv = ["redub", *command.split()]
     try:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from flows.driver import check_needs
-from flows.pipeline import build_jobs
-from flows.recipes import RECIPES, STAGES, nodes_of, stages_of
+from flows.recipes import RECIPES, STAGES
+from flows.run.graph import nodes_of, stages_of
+from flows.run.pipeline import build_jobs
+from flows.run.request import check_needs
 from infra.profiles import Profile, ProfileError
 from storage.ledger.catalog import Catalog
 from storage.ledger.rows import Blob

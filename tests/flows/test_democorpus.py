@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.democorpus import BROKEN, SHORT, make_corpus
-from flows.recipes import RECIPES, stages_of
+from flows.demo.corpus import BROKEN, SHORT, make_corpus
+from flows.recipes import RECIPES
+from flows.run.graph import stages_of
 from storage.sources import list_sources
 from storage.store import Store
-from storage.versions.trace import trace
+from storage.versions.lineage import trace
 from storage.versions.version import load_version
 from tests.toy.inline import Ran, run_inline
 

@@ -185,7 +185,7 @@ def test_an_expert_changes_what_is_seen_and_one_of_another_net_is_refused_early(
         dub(here, weights, "--steps", 8, *expert)
         made.append((tmp_path / "out.mp4").read_bytes())
     assert made[0] != made[1]
-    monkeypatch.setattr("models.dubbing.networks.loaded", never)
+    monkeypatch.setattr("flows.dubbing.dubbing.loaded", never)
     said = dub(here, weights, "--expert", "other.safetensors", check=False)
     assert "other.safetensors is an expert for another net: heads 4, not 2" in said
     assert "lose the experts" in dub(here, weights, "--expert", "lip.safetensors", "--float8", check=False)
@@ -269,7 +269,7 @@ WRONG = {"model": "wrong.safetensors"}
 def test_what_cannot_be_dubbed_is_refused_before_weights_are_loaded(
     here, weights, tmp_path, monkeypatch, make, changes, arguments, said
 ):
-    monkeypatch.setattr("models.dubbing.networks.loaded", never)
+    monkeypatch.setattr("flows.dubbing.dubbing.loaded", never)
     monkeypatch.setattr("models.dubbing.prompt.load", never)
     make(tmp_path, weights)
     found = dub(here, weights, *arguments, check=False, **changes)
@@ -285,7 +285,7 @@ def test_what_cannot_be_dubbed_is_refused_before_weights_are_loaded(
 ])  # fmt: skip
 def test_where_nothing_can_be_written_nothing_is_begun(here, tmp_path, monkeypatch, out, said):
     before = (tmp_path / "clip.mp4").read_bytes()
-    monkeypatch.setattr("storage.media.decode.decode_audio", never)
+    monkeypatch.setattr("flows.dubbing.clip_files.decode_audio", never)
     found = " ".join(here("dub", "clip.mp4", "speech.wav", out, check=False).split())
     assert re.search(said, found), found
     assert (tmp_path / "clip.mp4").read_bytes() == before
@@ -293,7 +293,7 @@ def test_where_nothing_can_be_written_nothing_is_begun(here, tmp_path, monkeypat
 
 
 def test_memory_is_not_taken_without_end(here, monkeypatch):
-    monkeypatch.setattr("flows.dubclip.MOST_BYTES", 5 * 48 * 32 * 3)
+    monkeypatch.setattr("flows.dubbing.clip_files.MOST_BYTES", 5 * 48 * 32 * 3)
     found = " ".join(here("dub", "clip.mp4", "speech.wav", "out.mp4", check=False).split())
     assert (
         "clip.mp4 is too long: 0.20 s are as much as memory is taken for at 48x32; cut video and sound"
@@ -308,7 +308,7 @@ def test_what_fails_while_it_is_written_leaves_nothing(here, weights, tmp_path, 
         file.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("storage.media.encode.encode_video", full)
+    monkeypatch.setattr("flows.dubbing.clip_files.encode_video", full)
     assert "out.mp4 cannot be written: [Errno 28] No space left" in dub(here, weights, check=False)
     assert (tmp_path / "out.mp4").read_bytes() == b"an older one"
     assert not list(tmp_path.glob(".out*"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.forgetting import forget_one
+from flows.terminal.forgetting import forget_one
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.ledger.lance_files import open_table
@@ -14,7 +14,7 @@ from storage.listing import Listing
 from storage.sources import list_sources
 from storage.store import Store
 from storage.versions.forget import find_source, find_speaker, forget
-from storage.versions.trace import trace
+from storage.versions.lineage import trace
 from storage.versions.version import load_version, tags
 from tests.flows.test_through import stages
 from tests.toy.inline import Ran, run_inline, write_words
@@ -175,17 +175,17 @@ def test_without_yes_nothing_is_deleted_and_with_it_all_is_said(
     words: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ran = rebuild(words)
-    forget_one(ran.catalog, "", "k.txt", yes=False)
+    forget_one(ran.catalog.root, "", "k.txt", yes=False)
     said = capsys.readouterr().out
     assert "version v1: 3 rows; whatever was trained on it has seen them" in said
     assert "Nothing deleted yet" in said
     assert trace(ran.catalog, "k.txt").steps
-    forget_one(ran.catalog, "", "k.txt", yes=True)
+    forget_one(ran.catalog.root, "", "k.txt", yes=True)
     assert "sheets, review pages" in capsys.readouterr().out
     with pytest.raises(StorageError):
         trace(ran.catalog, "k.txt")
     with pytest.raises(StorageError, match="--speaker NAME"):
-        forget_one(ran.catalog, "", "", yes=False)
+        forget_one(ran.catalog.root, "", "", yes=False)
 
 
 def test_listing_twice_counts_the_forgotten_once(words: Path) -> None:

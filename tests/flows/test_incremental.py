@@ -12,7 +12,7 @@ from storage.ledger import quarantine
 from storage.ledger.selection import select
 from storage.versions.diff import diff
 from storage.versions.garbage import collect, find_garbage
-from storage.versions.trace import trace
+from storage.versions.lineage import trace
 from storage.versions.version import load_version, tags
 from tasks.stage import Collective, Stage
 from tests.toy.inline import Ran, run_inline, toy_stages, write_words

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.recipes import nodes_of
+from flows.run.graph import nodes_of
 from infra.engine.jobs import Done
 from storage.errors import StorageError
 from storage.ledger import quarantine

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from flows.recipes import RECIPES, WorldRecipe, nodes_of, stages_of
+from flows.recipes import RECIPES, WorldRecipe
+from flows.run.graph import nodes_of, stages_of
 from storage.errors import StorageError
 from storage.versions.publish import declared_facts
 from storage.versions.version import tags

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.recipes import RECIPES, Recipe, stages_of
+from flows.recipes import RECIPES, Recipe
+from flows.run.graph import stages_of
 from storage.ledger.selection import Selection
 from storage.ledger.table import Status
 from tests.media_files import DATA, needs_data

@@ -5,11 +5,12 @@ import io
 from pathlib import Path
 
 import pytest
+from flows.command.review import app
 from typer.testing import CliRunner
 
-from flows.review import app
-from flows.reviewing import awaiting, cards_of, read_lines, read_text, take, write_page
-from flows.reviewpage import summary
+from flows.looking.mask_answers import read_lines, read_text, take, write_page
+from flows.looking.mask_cards import awaiting, cards_of
+from flows.looking.mask_page import summary
 from storage.ledger.mask_verdicts import ReviewError
 from tests.toy.inline import Ran, run_inline, toy_stages, write_words
 from tests.toy.masks import make_known, screened

@@ -15,9 +15,10 @@ from prefect.client.orchestration import get_client
 from prefect.flow_runs import resume_flow_run
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.driver import Request
 from flows.rebuild import RUNNER, ask_people, bring_up_to_date
-from flows.recipes import Stages, stages_of
+from flows.recipes import Stages
+from flows.run.graph import stages_of
+from flows.run.request import Request
 from infra.profiles import load_profile
 from storage.ledger.catalog import Catalog
 from storage.ledger.lance_files import open_table

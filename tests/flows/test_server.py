@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.democorpus import SHORT, make_corpus
-from flows.recipes import RECIPES, nodes_of, stages_of
-from flows.serve import POOL, ROOT, deploy, prefect_command, prefect_process, wait_healthy
+from flows.demo.corpus import SHORT, make_corpus
+from flows.recipes import RECIPES
+from flows.run.graph import nodes_of, stages_of
+from flows.server import POOL, ROOT, deploy, prefect_command, prefect_process, wait_healthy
 from storage.ledger.catalog import Catalog
 from storage.versions.version import load_version, tags
 

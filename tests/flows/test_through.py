@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from flows.recipes import nodes_of
+from flows.run.graph import nodes_of
 from storage.ledger.rows import Blob
+from storage.versions.lineage import trace
 from storage.versions.speaker_split import split_of
-from storage.versions.trace import trace
 from storage.versions.version import load_version
 from tasks.stage import Annotate, Collective, Stage, StageConfig, Through
 from tests.toy.inline import Ran, run_inline, write_words

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from flows.driver import Rebuild, Request
-from flows.recipes import load_recipe
-from flows.weights import references_of
+from flows.recipe_files import load_recipe
+from flows.recipe_weights import references_of
+from flows.run.driver import Rebuild
+from flows.run.request import Request
 from infra.profiles import load_profile
 from models.mini import report
 from models.mini.identity import measure as identity_measure

@@ -3,7 +3,7 @@
     python -m tests.perf chain
 
 Every item becomes 200 KB that go through stages of 30, 90 and 45 ms. redub runs them as a rebuild does:
-feeds and sinks of flows/pipeline.py, the engine, one Lance table a stage. Ray Data maps the same stage
+feeds and sinks of flows/run/pipeline.py, the engine, one Lance table a stage. Ray Data maps the same stage
 objects over the same CPUs, in the same batches, and ends as its own `write_lance` does (which Lance 14
 no longer understands): tasks write fragments, the driver commits them. Two variants:
 
@@ -38,8 +38,8 @@ import lance.fragment
 import numpy as np
 import pyarrow as pa
 
-from flows.pipeline import build_jobs
-from flows.recipes import nodes_of
+from flows.run.graph import nodes_of
+from flows.run.pipeline import build_jobs
 from infra.cluster import start
 from infra.engine.loop import Engine
 from infra.profiles import Profile

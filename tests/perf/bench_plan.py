@@ -57,7 +57,7 @@ def _measure_apart(folder: str) -> dict[str, float]:
 
 
 def _make(folder: Path, items: int) -> None:
-    from flows.recipes import nodes_of
+    from flows.run.graph import nodes_of
     from storage.sources import list_sources
     from storage.store import Store
     from tests.toy.inline import toy_stages
@@ -108,8 +108,8 @@ def _array(values: Any, field: pa.Field, n: int, is_blob: bool) -> pa.Array:
 
 
 def _measure(folder: Path) -> dict[str, float]:
-    from flows.planning import make_plan
-    from flows.recipes import nodes_of
+    from flows.run.graph import nodes_of
+    from flows.run.planning import make_plan
     from storage.sources import list_sources
     from storage.store import Store
     from storage.versions.publish import publish

@@ -17,7 +17,7 @@ from typing import Any
 
 import lance
 
-from flows.democorpus import SHORT, make_corpus
+from flows.demo.corpus import SHORT, make_corpus
 from flows.environment import DEFAULTS
 from tests.perf.line import Line, Say
 

@@ -12,18 +12,19 @@ from typing import Any
 import pytest
 
 from flows.doctor import examine
-from flows.planning import listed_ids
-from flows.recipes import nodes_of
-from flows.status import show_status
+from flows.run.graph import nodes_of
+from flows.run.planning import listed_ids
+from flows.terminal.status import show_status
 from storage.ledger.catalog import Catalog
 from storage.ledger.lock import CatalogBusy
 from storage.ledger.node import SOURCES
 from storage.ledger.selection import select
+from storage.overview import overview
 from storage.sources import list_sources
 from storage.store import Store
 from storage.versions.garbage import collect, find_garbage
+from storage.versions.lineage import trace
 from storage.versions.publish import publish
-from storage.versions.trace import trace
 from storage.versions.version import load_version
 from tests.toy.inline import run_jobs, toy_stages
 
@@ -101,7 +102,7 @@ def test_looking_writes_nothing_to_the_store(store: Store) -> None:
     _put_sources(catalog, store)
     before = _versions(fs)
     assert catalog.holder() is None
-    show_status(catalog)
+    show_status(overview(catalog))
     examine("mini", "laptop", catalog.root)
     assert trace(catalog, "a.txt").steps
     assert _versions(fs) == before

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.pipeline import build_jobs
-from flows.planning import Plan, listed_ids, make_plan
-from flows.recipes import nodes_of
+from flows.run.graph import nodes_of
+from flows.run.pipeline import build_jobs
+from flows.run.planning import Plan, listed_ids, make_plan
 from infra.engine.jobs import Done, Failed, Job, Work
 from infra.profiles import load_profile
 from storage.ledger.catalog import Catalog

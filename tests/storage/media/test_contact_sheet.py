@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from flows.sheets import stage_sheet
-from flows.show import blobs, rows_to_show
+from flows.looking.rows import blobs, rows_to_show
+from flows.looking.stage_sheet import stage_sheet
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.ledger.fingerprint import Computation

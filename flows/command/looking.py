@@ -1,0 +1,64 @@
+"""Commands that look at a catalog: `redub status`, `sheet`, `trace`, `diff`. They write nothing into it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.command.options import CATALOG, CatalogOption, JsonOption
+
+app = typer.Typer()
+
+
+@app.command()
+def status(catalog: CatalogOption = CATALOG, json: JsonOption = False) -> None:
+    """Runs, rows per stage and published versions of a catalog."""
+    from flows.terminal.status import print_status
+
+    print_status(catalog, json)
+
+
+@app.command()
+def sheet(
+    stage: Annotated[str, typer.Argument(help="Whose rows: ingest, quality, verdict, ...")],
+    catalog: CatalogOption = CATALOG,
+    only: Annotated[str, typer.Option(help="How they ended: ok, rejected or quarantined.")] = "ok",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="What to print below each, e.g. sharpness or captions.answer. Repeatable."),
+    ] = None,
+    picture: Annotated[
+        list[str] | None,
+        typer.Option(help="Whose pictures to show, one below the other, e.g. captions. Repeatable."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Rows at most, spread over people or reasons.")] = 60,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the two files.")] = Path("."),
+) -> None:
+    """Look at a stage's rows: a contact sheet (PNG), and the clips playing side by side (MP4)."""
+    from flows.terminal.looking import write_sheet
+
+    write_sheet(catalog, stage, only, column or (), picture or (), limit, out)
+
+
+@app.command()
+def trace(
+    item: Annotated[str, typer.Argument(help="The start of an id, or the end of a file's name.")],
+    catalog: CatalogOption = CATALOG,
+    history: Annotated[bool, typer.Option("--history", help="Rows of earlier settings, too.")] = False,
+) -> None:
+    """Everything that made an item: source, rows, settings, code, runs, versions; or why it was rejected."""
+    from flows.terminal.looking import print_trace
+
+    print_trace(catalog, item, history)
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(help="A version, for example v1.")],
+    after: Annotated[str, typer.Argument(help="A later one, for example v2.")],
+    catalog: CatalogOption = CATALOG,
+) -> None:
+    """What changed between two versions: settings, stages, and items with the reasons they left."""
+    from flows.terminal.looking import print_diff
+
+    print_diff(catalog, before, after)

@@ -1,0 +1,53 @@
+"""Entry of the `redub` command: its groups, and how a known problem is told."""
+
+import sys
+
+import typer
+
+from flows import environment
+from flows.command import dub, looking, models, rebuild, review, server, tidying, world
+
+app = typer.Typer(
+    help="Build the training data for visual dubbing, from videos to a published dataset version.\n\n"
+    "Start with `redub demo`. Then `redub plan --source FOLDER` says what a rebuild would cost, and "
+    "`redub rebuild --source FOLDER` does it. Whatever is interrupted, the same command goes on.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+for group in (rebuild, world, looking, tidying, dub, server):
+    app.add_typer(group.app)
+app.add_typer(tidying.quarantine, name="quarantine")
+app.add_typer(models.app, name="models")
+app.add_typer(review.app, name="review")
+
+
+def main() -> None:
+    """Known problems end in one sentence that says what to do; everything else keeps its traceback."""
+    environment.prepare()
+    try:
+        app()
+    except Exception as error:
+        if not isinstance(error, _known_problems()):
+            raise
+        from rich.markup import escape
+
+        from flows.terminal.console import problems
+
+        problems.print(f"[red]redub:[/] {escape(str(error))}", markup=True, soft_wrap=True)
+        sys.exit(1)
+
+
+def _known_problems() -> tuple[type[Exception], ...]:
+    from flows.errors import RecipeError, ServeError
+    from infra.engine.jobs import EngineError
+    from infra.profiles import ProfileError
+    from models.weights.references import ModelError
+    from storage.errors import StorageError
+    from storage.ledger.lock import CatalogBusy
+    from storage.sources import SourceError
+
+    return (
+        RecipeError, ServeError, EngineError, ProfileError, ModelError, StorageError, CatalogBusy, SourceError,
+    )  # fmt: skip

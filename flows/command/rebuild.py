@@ -1,0 +1,56 @@
+"""`redub plan` and `redub rebuild`."""
+
+import typer
+
+from flows.command.options import (
+    CATALOG,
+    CatalogOption,
+    ConsentOption,
+    LicenceOption,
+    ProfileOption,
+    RecipeOption,
+    SetOption,
+    SourceOption,
+)
+
+app = typer.Typer()
+
+
+@app.command()
+def plan(
+    source: SourceOption,
+    catalog: CatalogOption = CATALOG,
+    recipe: RecipeOption = "mini",
+    set_: SetOption = None,
+    profile: ProfileOption = "laptop",
+    licence: LicenceOption = "",
+    consent: ConsentOption = "",
+) -> None:
+    """What a rebuild would compute, reuse and cost. Reads the tables, writes nothing.
+
+    *compute*: ready now. *expected*: what earlier stages will send on, going by the past. *reused*: done
+    with the same code, settings and weights. *held*: in quarantine. Hours come from measured seconds.
+    """
+    from flows.terminal.plan import print_plan
+
+    print_plan(source, catalog, recipe, set_ or [], profile, licence, consent)
+
+
+@app.command()
+def rebuild(
+    source: SourceOption,
+    catalog: CatalogOption = CATALOG,
+    recipe: RecipeOption = "mini",
+    set_: SetOption = None,
+    profile: ProfileOption = "laptop",
+    licence: LicenceOption = "",
+    consent: ConsentOption = "",
+) -> None:
+    """Compute what is missing, then publish a dataset version. Run it again to go on after anything.
+
+    Ctrl-C stops cleanly: what is done is committed. A second rebuild of the same catalog is refused.
+    """
+    from flows.terminal.checked import rebuild_checked
+
+    if rebuild_checked(source, catalog, recipe, set_ or [], profile, licence, consent) is None:
+        raise typer.Exit(130)

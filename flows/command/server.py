@@ -1,0 +1,38 @@
+"""`redub serve` and `redub doctor`: the Prefect server, and whether this machine is ready."""
+
+from typing import Annotated
+
+import typer
+
+from flows.command.options import CATALOG, CatalogOption, ProfileOption, RecipeOption
+
+app = typer.Typer()
+
+
+@app.command()
+def doctor(
+    recipe: RecipeOption = "mini",
+    profile: ProfileOption = "laptop",
+    catalog: CatalogOption = CATALOG,
+) -> None:
+    """Check that this machine can run a recipe on a profile, and say how to get what is missing."""
+    from flows.doctor import examine
+
+    if not examine(recipe, profile, catalog):
+        raise typer.Exit(1)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="Port of the Prefect server and its UI.")] = 4200,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Address to listen on. Beyond this machine it needs PREFECT_SERVER_API_AUTH_STRING."
+        ),
+    ] = "127.0.0.1",
+) -> None:
+    """Prefect server, UI and a worker here, with the deployments of prefect.yaml. Ctrl-C ends both."""
+    from flows.server import serve as run_server
+
+    run_server(host, port)

@@ -1,0 +1,72 @@
+"""`redub demo` and `redub render`: renders people of the procedural world, and rebuilds a dataset from them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from flows.demo.corpus import SEED, finish_corpus, name_of
+from flows.demo.takes import render_takes, write_manifest
+from flows.looking.stage_sheet import Written, stage_sheet
+from flows.recipe_files import load_world
+from flows.terminal.checked import rebuild_checked
+from flows.terminal.console import console
+from storage.ledger.catalog import Catalog
+
+NEXT = (
+    ("redub sheet ingest", "the clips: a picture, and a video"),
+    ("redub sheet verdict --only rejected", "what was thrown out, and why"),
+    ("redub status", "what is in the catalog"),
+    ("redub trace bad_frozen.mp4", "what made an item, or why it was rejected"),
+    ("redub quarantine list", "what failed, and how to try again"),
+)
+
+
+def run_demo(
+    folder: Path, catalog: str, people: int, takes: int, overrides: Sequence[str], recipe: str, profile: str
+) -> bool:
+    """False when a person stopped it."""
+    videos = folder / "videos"
+    console.print(f"Rendering {people * takes} videos of {people} people into {videos} ...")
+    spec = f"world:people={people},takes={takes},seed={SEED}"
+    lines = render_takes(spec, folder, load_world(), profile, name_of)
+    if lines is None:
+        return False
+    finish_corpus(videos, lines)
+    if rebuild_checked(str(videos), catalog, recipe, overrides, profile) is None:
+        return False
+    _say_what_next(catalog, *_pictures(Catalog(catalog), folder))
+    return True
+
+
+def _pictures(catalog: Catalog, folder: Path) -> tuple[Written, Written]:
+    """What was accepted, as a contact sheet and as a mosaic that plays; and what is known of each face."""
+    clips = stage_sheet(
+        catalog, "speakers", folder / "sheet.png", folder / "clips.mp4",
+        columns=("speaker", "split"), pictures=("ingest",),
+    )  # fmt: skip
+    masks = stage_sheet(
+        catalog, "facemask", folder / "masks.png", None,
+        columns=("captions.answer", "occluders.covered_share", "jaw_max"),
+        pictures=("captions", "occluders", "facemask"),
+    )  # fmt: skip
+    return clips, masks
+
+
+def _say_what_next(catalog: str, clips: Written, masks: Written) -> None:
+    console.print(
+        f"\nLook at {clips.sheet} ({clips.mosaic.name if clips.mosaic else ''} beside it plays), and at\n"
+        f"{masks.sheet}: what covers each face, and what may be repainted.\n"
+        f"Then try, each with -c {catalog}:\n"
+    )
+    for command, what in NEXT:
+        console.print(f"  {command:<36} {what}", soft_wrap=True)
+    console.print("  redub serve                          the Prefect UI (needs no -c)")
+
+
+def render_to_folder(out: Path, takes: str, overrides: Sequence[str], profile: str) -> bool:
+    """False when a person stopped it."""
+    lines = render_takes(takes, out, load_world(overrides), profile)
+    if lines is None:
+        return False
+    write_manifest(out / "videos", lines)
+    console.print(f"{len(lines)} videos in {out / 'videos'}; next: `redub rebuild --source {out / 'videos'}`")
+    return True

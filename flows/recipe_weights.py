@@ -1,0 +1,20 @@
+"""Which weights a recipe loads, by their references."""
+
+from typing import Any
+
+SCHEMES = ("mini:", "own:", "hf://", "https://", "http://")
+
+
+def references_of(recipe: Any) -> list[str]:
+    """Of all its stages, each once."""
+    stages = (getattr(recipe, stage) for stage in type(recipe).model_fields)
+    return list(dict.fromkeys(one for config in stages for one in references_in(config)))
+
+
+def references_in(config: Any) -> list[str]:
+    """Of one stage: what is written as a reference, and whatever a field called `..._model` holds."""
+    return [
+        value
+        for field, value in config.model_dump().items()
+        if isinstance(value, str) and value and (value.startswith(SCHEMES) or field.endswith("model"))
+    ]

@@ -1,0 +1,213 @@
+"""One rebuild: list, plan, run the engine, publish. No Prefect in here, so that it can be tested plainly.
+
+with Rebuild(request) as run:      # takes the catalog's lock
+    run.start()                    # the engine works in its own thread
+    run.wait("quality")            # a stage's last commit is in
+    version = run.publish()
+"""
+
+import threading
+import time
+import uuid
+from contextlib import ExitStack
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from flows.run.git import git_commit
+from flows.run.graph import nodes_of, stages_of
+from flows.run.pipeline import TableSink, build_jobs
+from flows.run.planning import Plan, listed_ids, make_plan
+from flows.run.progress import StageProgress
+from flows.run.request import Request, check_profile
+from infra.cluster import start as start_cluster
+from infra.engine.jobs import Stats
+from infra.engine.loop import Engine
+from models.weights.licences import licences, not_commercial
+from storage.ledger.catalog import Catalog
+from storage.ledger.forgotten import refuse_forgotten
+from storage.ledger.selection import select
+from storage.sources import check_rights, list_sources
+from storage.store import Store
+from storage.versions.publish import declared_facts, publish
+from storage.versions.version import Version
+
+
+class Rebuild:
+    def __init__(self, request: Request) -> None:
+        check_profile(request.profile)
+        self.request = request
+        self.run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
+        self.stages = stages_of(request.recipe)
+        self.nodes = nodes_of(self.stages)
+        declared_facts(self.nodes, request.recipe.required)  # what no version could come of is not computed
+        self.catalog = Catalog(request.catalog, Store(dict(request.profile.storage_options)))
+        self.engine: Engine | None = None
+        self.sinks: dict[str, TableSink] = {}
+        self.plan: Plan | None = None
+        self._listed: list[str] = []
+        self.error: BaseException | None = None
+        self.stopped = False
+        self._version: Version | None = None
+        self._open = ExitStack()
+        self._finished = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self._open.enter_context(self.catalog.lock(self.run_id))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.stop()
+            if self._thread:
+                self._thread.join()
+            self._log_end(error or self.error)
+        finally:
+            self._open.close()
+
+    # -- before ----------------------------------------------------------------------------------------
+
+    def prepare(self) -> Plan:
+        """List the sources, write down what this run stands for, and see what is left to do."""
+        listing = list_sources(
+            self.request.sources, self.catalog.store, self.request.licence, self.request.consent
+        )
+        refuse_forgotten(self.catalog, listing)
+        check_rights(listing)
+        new = self.catalog.add_sources(listing, self.run_id)
+        self.catalog.record(self.nodes)
+        self._log("started")
+        plan = make_plan(self.catalog, self.stages, self.nodes, self.request.profile, listing)
+        self.plan = replace(plan, new_sources=new)
+        self._listed = listed_ids(listing)
+        return self.plan
+
+    def start(self) -> None:
+        """Run the engine in the background; nothing is started when nothing is to do."""
+        plan = self.plan or self.prepare()
+        if plan.nothing_to_do:
+            self._finished.set()
+            return
+        resources = self._open.enter_context(start_cluster(self.request.profile))
+        speeds = {s.name: 1 / s.measured.seconds for s in plan.stages if s.measured and s.measured.seconds}
+        busiest = max(s.total for s in plan.stages) or 1
+        units = {s.name: max(s.total, 1) / busiest for s in plan.stages}
+        jobs, self.sinks = build_jobs(
+            self.catalog,
+            self.stages,
+            self.nodes,
+            plan.chosen,
+            self.request.profile,
+            self.run_id,
+            speeds,
+            units,
+        )
+        self.engine = Engine(jobs, resources)
+        self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        assert self.engine is not None
+        try:
+            self.engine.run()
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits, with its traceback
+            self.error = error
+        finally:
+            self._finished.set()
+
+    # -- during ----------------------------------------------------------------------------------------
+
+    def wait(self, stage: str, timeout: float | None = None) -> bool:
+        """True once the stage's last row is committed; raises what stopped the run."""
+        until = time.monotonic() + (timeout if timeout is not None else float("inf"))
+        while time.monotonic() < until:
+            if self._finished.wait(min(0.1, max(0.0, until - time.monotonic()))):
+                if self.error:
+                    raise self.error
+                return True
+            live = self.engine.stats().get(stage) if self.engine else None
+            if live and live.finished:
+                return True
+        return False
+
+    def stop(self) -> None:
+        """Take nothing new, commit what is done. The same command goes on from there."""
+        if self.engine is not None and not self._finished.is_set():
+            self.stopped = True
+            self.engine.stop()
+
+    def progress(self) -> list[StageProgress]:
+        if self.plan is None:
+            return []
+        stats = self.engine.stats() if self.engine else {}
+        return [self._stage_progress(s, stats.get(s.name)) for s in self.plan.stages]
+
+    def _stage_progress(self, planned: Any, live: Stats | None) -> StageProgress:
+        counts = self.sinks[planned.name].counts if planned.name in self.sinks else {}
+        done = counts.get("items", 0)
+        known = live.done + live.failed + live.in_flight + live.queued if live else 0
+        ended = live is None or live.finished
+        return StageProgress(
+            planned.name,
+            done=done,
+            expected=done if ended else max(known, planned.total),
+            ok=counts.get("ok", 0),
+            rejected=counts.get("rejected", 0),
+            quarantined=counts.get("quarantined", 0),
+            workers=live.workers if live else 0,
+            rate=live.items_per_s if live else 0.0,
+            finished=ended,
+            oldest=live.oldest if live else None,
+        )
+
+    # -- after -----------------------------------------------------------------------------------------
+
+    def publish(self) -> Version:
+        """Tag what was accepted; the version that is there when nothing changed."""
+        assert self.plan is not None
+        assert self.engine is None or self._finished.is_set()
+        # Without an engine nothing was written since the plan looked.
+        chosen = select(self.catalog, self.nodes, self._listed) if self.engine else self.plan.chosen
+        self._version = publish(self.catalog, self.nodes, chosen, self._facts(), self.request.recipe.required)
+        return self._version
+
+    def _facts(self) -> dict[str, Any]:
+        r = self.request
+        models = licences(one for stage in self.stages.values() for one in stage.weights())
+        return {
+            "recipe_name": r.recipe_name,
+            "recipe": r.recipe.model_dump(mode="json"),
+            "sources": r.sources,
+            "run": self.run_id,
+            "flow_run": r.flow_run,
+            "git_commit": git_commit(),
+            "models": models,
+            "non_commercial": not_commercial(models),
+        }
+
+    def _log_end(self, error: BaseException | None) -> None:
+        if self.plan is None:
+            return
+        if error is not None:
+            self._log("failed", f"{type(error).__name__}: {error}")
+        elif self.stopped:
+            self._log("stopped")
+        else:
+            self._log("finished", self._version.tag if self._version else "")
+
+    def _log(self, event: str, message: str = "") -> None:
+        r = self.request
+        self.catalog.log_run(
+            run=self.run_id,
+            event=event,
+            recipe=r.recipe_name,
+            profile=r.profile.name,
+            sources=r.sources,
+            flow_run=r.flow_run,
+            git_commit=git_commit(),
+            fingerprints=[n.fingerprint for n in self.nodes],
+            message=message,
+        )

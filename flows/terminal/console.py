@@ -1,0 +1,47 @@
+"""The two consoles of a terminal, and how numbers, times and tables are written on them."""
+
+import time
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+
+console = Console(highlight=False)
+problems = Console(stderr=True, highlight=False)
+
+
+def number(n: float | None) -> str:
+    return "-" if n is None else f"{n:,.0f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Two units at most: `1 h 12 min`, `45 s`."""
+    if seconds is None:
+        return "?"
+    if seconds < 1:
+        return "<1 s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def size(n: float | None) -> str:
+    if n is None:
+        return "?"
+    for unit in ("B", "kB", "MB", "GB"):
+        if n < 1000:
+            return f"{n:.0f} {unit}"
+        n /= 1000
+    return f"{n:.1f} TB"
+
+
+def when(moment: datetime) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment.timestamp()))
+
+
+def table_of_columns(*columns: tuple[str, str], title: str | None = None) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), title=title, title_justify="left", header_style="bold")
+    for name, justify in columns:
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    return table

@@ -1,0 +1,45 @@
+"""`redub forget`: says what of a person or a source is in a catalog, and deletes it when told so."""
+
+from rich.markup import escape
+
+from flows.recipes import STAGES
+from flows.terminal.console import console, number
+from storage.errors import StorageError
+from storage.ledger.catalog import Catalog, existing_catalog
+from storage.versions.forget import Found, find_source, find_speaker, forget
+
+
+def forget_one(root: str, speaker: str, source: str, yes: bool) -> None:
+    catalog = existing_catalog(root)
+    if bool(speaker) == bool(source):
+        raise StorageError("say whom or what: `redub forget --speaker NAME` or `redub forget --source URI`")
+    if not yes:
+        _show(_found(catalog, speaker, source))
+        console.print("\nNothing deleted yet: the same command with --yes deletes, and can't be undone.")
+        return
+    with catalog.lock("forget"):
+        found = _found(catalog, speaker, source)
+        _show(found)
+        forget(catalog, found)
+    console.print(
+        "\nDeleted. Of what lies outside the catalog redub knows nothing: the listed files themselves,"
+    )
+    console.print("sheets, review pages and renderings written elsewhere, copies of the catalog, backups.")
+
+
+def _found(catalog: Catalog, speaker: str, source: str) -> Found:
+    if source:
+        return find_source(catalog, source)
+    said_by = {name: "speaker" for name, stage in STAGES.items() if "speaker" in stage.facts}
+    return find_speaker(catalog, speaker, said_by)
+
+
+def _show(found: Found) -> None:
+    for uri in found.uris:
+        console.print(f"  source {escape(uri)}", soft_wrap=True)
+    for uri in found.shared:
+        console.print(f"  part of source {escape(uri)}, in which somebody else is seen, too", soft_wrap=True)
+    for stage, rows in found.counts.items():
+        console.print(f"  {stage}: {number(rows)} rows")
+    for tag, rows in found.versions.items():
+        console.print(f"  version {tag}: {number(rows)} rows; whatever was trained on it has seen them")

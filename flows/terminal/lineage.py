@@ -1,0 +1,43 @@
+"""Prints everything that made an item, or why it was rejected, as a tree."""
+
+from rich.markup import escape
+from rich.tree import Tree
+
+from flows.terminal.console import console, when
+from storage.versions.lineage import Step, Trace
+
+
+def show_trace(trace: Trace, history: bool) -> None:
+    for uri in trace.uris:
+        console.print(f"[bold]{escape(uri)}[/]", soft_wrap=True)
+    shown = [s for s in trace.steps if s.current or history]
+    ids = list(dict.fromkeys(s.row["item_id"] for s in shown if not s.named_by))
+    tree = Tree(f"ids {' -> '.join(ids)}" if len(ids) < 4 else f"{len(ids)} ids")
+    for step in shown:
+        _add_step(tree, step)
+    console.print(tree)
+    older = len(trace.steps) - len(shown)
+    if older:
+        console.print(f"{older} older rows, of other settings: --history shows them")
+    if trace.versions:
+        console.print(f"In versions: {', '.join(trace.versions)}")
+    else:
+        console.print("In no published version.")
+
+
+def _add_step(tree: Tree, step: Step) -> None:
+    row = step.row
+    colour = {"ok": "green", "rejected": "yellow", "quarantined": "red"}.get(row["status"], "cyan")
+    line = f"[bold]{step.stage}[/] {row['item_id']} [{colour}]{row['status']}[/]"
+    line += f" (named by {step.named_by})" if step.named_by else ""
+    branch = tree.add(line if step.current else line + " (older settings)")
+    if row["reason"]:
+        branch.add(f"[{colour}]{escape(row['reason'])}[/]")
+    made = step.computation
+    code = f"code {made.version}, " if made else ""
+    branch.add(f"{code}fingerprint {row['fingerprint']}, {row['seconds']:.2f} s, {when(row['written_at'])}")
+    branch.add(f"run {row['run']}" + (f", try {row['revision'] // 2 + 1}" if row["revision"] else ""))
+    if made and made.config:
+        branch.add("settings " + escape(", ".join(f"{k}={v}" for k, v in made.config.items())))
+    if made and made.weights:
+        branch.add("weights " + escape(", ".join(f"{k} {v[:12]}" for k, v in made.weights.items())))

@@ -1,0 +1,119 @@
+"""`redub models list` and `pull`: prints what is known of models, and downloads their weights."""
+
+import shlex
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+
+from flows.recipe_files import load_recipe
+from flows.recipe_weights import references_of
+from flows.terminal.console import console, size
+from models.weights.digests import digest
+from models.weights.download import pinned, pull
+from models.weights.known import find, known
+from models.weights.licences import licences
+from models.weights.published import Known
+from models.weights.references import ModelError, parse, resolve
+
+SHOW_AFTER_S = 2.0
+
+
+def print_models(recipe: str, overrides: Sequence[str]) -> None:
+    """Known models: what for, under which licence, how large, here or not, and the command to get each."""
+    shown = [_described(one) for one in references_of(load_recipe(recipe, overrides))] if recipe else known()
+    missing = {one.name: why for one in shown if (why := _missing(one))}
+    console.print(_table(shown, missing))
+    pulled = [one.name for one in shown if one.name in missing and parse(one.reference)]
+    for one in shown:
+        said = one.note if one.name in pulled or one.name not in missing else missing[one.name]
+        if said:
+            console.print(f"{one.name}: {said}", markup=False, soft_wrap=True)
+    if pulled:
+        console.print(f"\nredub models pull {shlex.join(pulled)}", markup=False, soft_wrap=True)
+
+
+def pull_models(names: Sequence[str], recipe: str, overrides: Sequence[str]) -> None:
+    wanted = references_of(load_recipe(recipe, overrides)) if recipe else []
+    for name in names:
+        known = find(name)
+        wanted.append(known.reference if known else name)
+    if not wanted:
+        raise ModelError("say what to pull: names that `redub models list` shows, or --recipe full")
+    failed = [str(error) for reference in wanted if (error := _pull_one(reference))]
+    if failed:
+        raise ModelError("\n".join(failed))
+
+
+def _pull_one(reference: str) -> Exception | None:
+    """One that fails doesn't keep the others from being pulled."""
+    try:
+        remote = parse(reference)
+        with _bar(reference) as tell:
+            path = pull(remote, tell) if remote else resolve(reference)
+            made = digest(reference)
+    except ModelError as error:
+        return error
+    commit = f", commit {pinned(remote)[:12]}" if remote and remote.repository else ""
+    console.print(f"[green]here[/]  {path}\n      sha256 {made[:12]}{commit}", soft_wrap=True)
+    return None
+
+
+@contextmanager
+def _bar(reference: str) -> Iterator[Callable[[int, int], None]]:
+    """Shown only when it takes long enough to be looked at."""
+    began = time.monotonic()
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    task = bar.add_task(reference, total=None)
+
+    def tell(done: int, total: int) -> None:
+        bar.update(task, completed=done, total=total or None)
+        if not bar.live.is_started and time.monotonic() - began > SHOW_AFTER_S:
+            console.print(reference, soft_wrap=True)
+            bar.start()
+
+    try:
+        yield tell
+    finally:
+        bar.stop()
+
+
+def _table(shown: list[Known], missing: dict[str, str]) -> Any:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in ("model", "for", "licence", "commercial", "size", "here"):
+        table.add_column(column, justify="right" if column == "size" else "left", overflow="fold")
+    sold = {True: "yes", False: "[red]no[/]", None: "[yellow]unclear[/]"}
+    for one in shown:
+        here = "[red]no[/]" if one.name in missing else "[green]yes[/]"
+        names = (
+            escape(text)
+            for text in (one.name.partition("#")[0], one.purpose or "?", one.licence or "unknown")
+        )
+        table.add_row(*names, sold[one.commercial], size(one.size), here)
+    return table
+
+
+def _missing(one: Known) -> str:
+    """Why it cannot be loaded; empty when it can."""
+    try:
+        resolve(one.reference)
+    except ModelError as error:
+        return str(error)
+    return ""
+
+
+def _described(reference: str) -> Known:
+    """What is known of it; of a path, what the file says itself."""
+    known = find(reference)
+    if known:
+        return known
+    try:
+        facts = licences([reference])[reference]
+    except ModelError:
+        facts = {"licence": "", "commercial": None}
+    return Known(reference, reference, "", facts["licence"], facts["commercial"], None)

@@ -1,0 +1,80 @@
+"""`redub plan`: prints what a rebuild would compute, reuse and cost."""
+
+from collections.abc import Sequence
+
+from flows.recipe_files import load_recipe
+from flows.run.graph import nodes_of, stages_of
+from flows.run.planning import Plan, StagePlan, make_plan
+from flows.run.request import check_needs
+from flows.terminal.console import console, duration, number, size, table_of_columns
+from infra.profiles import load_profile
+from storage.ledger.catalog import Catalog
+from storage.ledger.forgotten import refuse_forgotten
+from storage.sources import check_rights, list_sources
+from storage.store import Store
+
+
+def print_plan(
+    source: str,
+    catalog: str,
+    recipe: str,
+    overrides: Sequence[str],
+    profile: str,
+    licence: str,
+    consent: str,
+) -> None:
+    where = load_profile(profile)
+    check_needs(where)  # not whether it fits here: a plan for another machine is a good question
+    stages = stages_of(load_recipe(recipe, overrides))
+    tables = Catalog(catalog, Store(dict(where.storage_options)))
+    listing = list_sources(source, tables.store, licence, consent)
+    refuse_forgotten(tables, listing)
+    check_rights(listing)
+    show_plan(make_plan(tables, stages, nodes_of(stages), where, listing), where.name)
+
+
+def show_plan(plan: Plan, profile: str) -> None:
+    console.print(
+        f"{number(plan.sources)} sources, {number(plan.new_sources)} of them new; "
+        f"{number(plan.refused_sources)} more refused at the door (duplicates, unreadable)\n"
+    )
+    left = [("stage", "left")]
+    right = [
+        (n, "right") for n in ("compute", "expected", "reused", "retried", "held", "CPU h", "GPU h", "writes")
+    ]
+    table = table_of_columns(*left, *right)
+    for s in plan.stages:
+        table.add_row(*_plan_row(s))
+    console.print(table)
+    console.print()
+    _plan_words(plan, profile)
+
+
+def _plan_row(s: StagePlan) -> tuple[str, ...]:
+    def hours(unit: float) -> str:
+        h = s.hours(unit)
+        return "?" if h is None else "-" if not unit else f"{h:.2f}" if h < 10 else f"{h:,.0f}"
+
+    expected = f"~{number(s.arriving)}" if s.arriving else "0"
+    writes = size(s.total * s.measured.bytes) if s.measured else "?"
+    counts = (number(s.compute), expected, number(s.reused), number(s.retried), number(s.held))
+    return (s.name, *counts, hours(s.needs.cpus), hours(s.needs.gpus), writes)
+
+
+def _plan_words(plan: Plan, profile: str) -> None:
+    if plan.nothing_to_do:
+        console.print("Nothing to compute: every row is there.")
+        return
+    unknown = [s.name for s in plan.stages if s.total and not s.measured]
+    if unknown:
+        console.print(
+            f"No measurements yet for {', '.join(unknown)}: their hours show once some rows are done."
+        )
+    slowest = plan.bottleneck
+    if slowest:
+        rate = slowest.total / (slowest.wall_s or 1.0)
+        workers = "1 worker" if slowest.workers == 1 else f"{slowest.workers} workers"
+        console.print(
+            f"On profile {profile} the first bottleneck is [bold]{slowest.name}[/]: {workers}, "
+            f"{rate:.1f} items/s together, about {duration(slowest.wall_s)}."
+        )

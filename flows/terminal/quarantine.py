@@ -1,0 +1,66 @@
+"""`redub quarantine`: prints what is held and why, one held item with its traceback, and asks for another try."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.markup import escape
+
+from flows.recipe_files import load_recipe
+from flows.run.graph import nodes_of, stages_of
+from flows.terminal.console import console, when
+from storage.ledger.catalog import Catalog, existing_catalog
+from storage.ledger.node import Node
+from storage.ledger.quarantine import held, one, retry
+from storage.versions.lineage import trace
+
+
+def print_held(catalog: str, recipe: str, overrides: Sequence[str]) -> None:
+    tables = existing_catalog(catalog)
+    show_quarantine(held(tables, _nodes(recipe, overrides)), tables.root)
+
+
+def print_one_held(catalog: str, recipe: str, overrides: Sequence[str], item: str) -> None:
+    tables = existing_catalog(catalog)
+    show_held(tables, one(held(tables, _nodes(recipe, overrides), item), item))
+
+
+def ask_to_try_again(catalog: str, recipe: str, overrides: Sequence[str], item: str) -> None:
+    tables, nodes = existing_catalog(catalog), _nodes(recipe, overrides)
+    rows = held(tables, nodes, "" if item == "all" else item)
+    if item != "all":
+        one(rows, item)
+    with tables.lock("quarantine-retry"):
+        retry(tables, nodes, rows, "quarantine-retry")
+    console.print(f"{len(rows)} items will be tried again by the next `redub rebuild`.")
+
+
+def _nodes(recipe: str, overrides: Sequence[str]) -> list[Node]:
+    return nodes_of(stages_of(load_recipe(recipe, overrides)))
+
+
+def show_quarantine(rows: Sequence[dict[str, Any]], root: str) -> None:
+    if not rows:
+        console.print(f"Nothing in quarantine in {root}.", soft_wrap=True)
+        return
+    for row in rows:
+        console.print(
+            f"[bold]{row['item_id'][:12]}[/]  {row['stage']:<10} [red]{escape(row['reason'] or '')}[/]"
+        )
+    console.print(
+        f"\n{len(rows)} held. `redub quarantine show ID` tells more, `redub quarantine retry ID` tries again."
+    )
+
+
+def show_held(catalog: Catalog, row: dict[str, Any]) -> None:
+    for uri in trace(catalog, row["item_id"]).uris:
+        console.print(f"source    {escape(uri)}", soft_wrap=True)
+    console.print(f"item      {row['item_id']}")
+    console.print(f"stage     {row['stage']} (fingerprint {row['fingerprint']})")
+    console.print(f"reason    [red]{escape(row['reason'] or '')}[/]")
+    console.print(f"attempts  {row['attempts']}, last {when(row['written_at'])}, run {row['run']}")
+    if row["detail"]:
+        console.print()
+        console.print(escape(row["detail"].rstrip()), soft_wrap=True)
+    console.print(
+        f"\nTry it again: redub quarantine retry {row['item_id'][:12]} -c {catalog.root}", soft_wrap=True
+    )

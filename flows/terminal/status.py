@@ -1,0 +1,61 @@
+"""`redub status`: prints the state of a catalog, for people or as JSON."""
+
+import dataclasses
+import json
+
+from rich.markup import escape
+
+from flows.terminal.console import console, number, table_of_columns, when
+from storage.ledger.catalog import existing_catalog
+from storage.overview import Overview, RunLine, StageRows, VersionLine, overview
+
+
+def print_status(catalog: str, as_json: bool) -> None:
+    found = overview(existing_catalog(catalog))
+    if as_json:
+        print(json.dumps(dataclasses.asdict(found), default=str, ensure_ascii=False, indent=1))
+    else:
+        show_status(found)
+
+
+def show_status(found: Overview) -> None:
+    console.print(f"Catalog [bold]{escape(found.root)}[/]\n", soft_wrap=True)
+    _show_runs(found.runs)
+    _show_rows(found.stages)
+    _show_versions(found.versions)
+
+
+def _show_runs(runs: tuple[RunLine, ...]) -> None:
+    table = table_of_columns(*((n, "left") for n in ("run", "started", "recipe", "profile", "ended")))
+    for run in runs:
+        ended = f"{run.state} {run.message}" if run.message else run.state
+        table.add_row(run.run, when(run.started), run.recipe, run.profile, escape(ended))
+    console.print(table)
+    console.print()
+
+
+def _show_rows(stages: tuple[StageRows, ...]) -> None:
+    columns = ("ok", "rejected", "quarantined", "older")
+    table = table_of_columns(("stage", "left"), *((c, "right") for c in columns))
+    for rows in stages:
+        table.add_row(rows.stage, *(number(getattr(rows, c)) for c in columns))
+    console.print(table)
+    console.print()
+
+
+def _show_versions(versions: tuple[VersionLine, ...]) -> None:
+    if not versions:
+        console.print("No version published yet.")
+        return
+    table = table_of_columns(
+        ("version", "left"), ("rows", "right"), ("splits", "left"), ("made", "left"), ("commit", "left")
+    )
+    for one in versions:
+        splits = ", ".join(f"{k} {v}" for k, v in sorted(one.splits.items()))
+        table.add_row(
+            one.version, number(one.rows), splits, one.created[:19].replace("T", " "), one.git_commit
+        )
+    console.print(table)
+    for one in versions:
+        if one.forgotten:
+            console.print(f"{one.version} had {number(one.forgotten)} rows more, which were forgotten since.")

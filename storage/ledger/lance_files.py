@@ -7,15 +7,13 @@ import errno
 import logging
 import re
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import lance
 import pyarrow as pa
 
 from storage.errors import StorageError
-
-if TYPE_CHECKING:
-    from storage.ledger.catalog import Catalog
+from storage.store import Store
 
 PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 DISK_MARGIN = 64 << 20
@@ -31,7 +29,15 @@ def open_dataset(uri: str, options: dict[str, str] | None = None, version: Any =
         raise
 
 
-def open_table(catalog: "Catalog", name: str, version: str | None = None) -> Any:
+class Place(Protocol):
+    """Where tables lie: a catalog."""
+
+    store: Store
+
+    def uri(self, name: str) -> str: ...
+
+
+def open_table(catalog: Place, name: str, version: str | None = None) -> Any:
     """A table of a catalog as Lance sees it, at a published version if one is named; None when it isn't there."""
     return open_dataset(catalog.uri(name), catalog.store.options, version)
 

@@ -217,7 +217,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(words: Path, monkeypatch: p
             raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr("tests.toy.inline._outcome", _dying(die_later))
+        broken.setattr("tests.toy.inline.outcome_of", _dying(die_later))
         with pytest.raises(KeyboardInterrupt):
             run_inline(words, words.parent / "catalog", toy_stages(), batch=1)
     ran = rebuild(words)
@@ -228,11 +228,11 @@ def test_an_interrupted_run_goes_on_where_it_stopped(words: Path, monkeypatch: p
 
 
 def _dying(step: object) -> object:
-    from tests.toy.inline import _outcome
+    from tests.toy.inline import outcome_of
 
     def outcome(worker: object, work: object) -> object:
         step()  # type: ignore[operator]
-        return _outcome(worker, work)  # type: ignore[arg-type]
+        return outcome_of(worker, work)  # type: ignore[arg-type]
 
     return outcome
 

@@ -77,7 +77,7 @@ def test_a_kill_in_between_loses_nothing(words: Path, monkeypatch: pytest.Monkey
     rebuild(words)
     touch(everything(words))
     with monkeypatch.context() as broken:
-        broken.setattr("tests.toy.inline._run_job", dying_at("length"))
+        broken.setattr("tests.toy.inline.run_job", dying_at("length"))
         with pytest.raises(KeyboardInterrupt):
             rebuild(words, scale=2.0, at_least=18)
     touch(a_random_half(words))
@@ -85,7 +85,7 @@ def test_a_kill_in_between_loses_nothing(words: Path, monkeypatch: pytest.Monkey
 
 
 def dying_at(stage: str) -> Callable[..., None]:
-    from tests.toy.inline import _run_job as run_job
+    from tests.toy.inline import run_job
 
     def run(job, batch):  # type: ignore[no-untyped-def]
         if job.name == stage:

@@ -5,9 +5,9 @@ import io
 from pathlib import Path
 
 import pytest
-from flows.command.review import app
 from typer.testing import CliRunner
 
+from flows.command.review import app
 from flows.looking.mask_answers import read_lines, read_text, take, write_page
 from flows.looking.mask_cards import awaiting, cards_of
 from flows.looking.mask_page import summary

@@ -81,22 +81,22 @@ def run_jobs(
     """Items that each stage computed."""
     jobs, sinks = build_jobs(catalog, stages, nodes, chosen, LAPTOP, run, {}, {})
     for job in jobs:
-        _run_job(job, batch)
+        run_job(job, batch)
     return {name: sink.counts["items"] for name, sink in sinks.items()}
 
 
-def _run_job(job: Job, batch: int) -> None:
+def run_job(job: Job, batch: int) -> None:
     worker = job.make_worker()
     while works := job.feed.take(job.feed.waiting() if job.whole else batch):
         if job.whole:
             job.sink([Done(item, result, seconds=0.25) for item, result in worker(works)])
         else:
-            job.sink([_outcome(worker, work) for work in works])
+            job.sink([outcome_of(worker, work) for work in works])
     assert job.feed.closed()
     job.on_done()
 
 
-def _outcome(worker: Any, work: Work) -> Done | Failed:
+def outcome_of(worker: Any, work: Work) -> Done | Failed:
     try:
         ((item, result),) = worker([work])
     except ValueError as error:

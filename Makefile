@@ -1,9 +1,12 @@
 # Everything runs in .venv, made by uv (installed for you when it is missing).
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 # Half of the time is theirs, much of it spent waiting for Ray and Prefect; all others run beside them.
 STARTING := tests/flows tests/infra
 MINIS := face identity captioner sam2 headfit whisper syncnet clip vae
+SIZE := about 3.5 GB to download and 7 GB on disk, nearly all of it PyTorch and its CUDA libraries
 export UV_COMPILE_BYTECODE = 1
 export UV_PROJECT_ENVIRONMENT = .venv
 export RAY_ENABLE_UV_RUN_RUNTIME_ENV = 0
@@ -40,17 +43,24 @@ mini: .venv/dev ## train the mini models anew, then measure them; hours on one c
 clean: ## remove the environment and everything the demo wrote
 	rm -rf .venv redub-data
 
+# uv says what it downloads, in bars on a terminal and in lines elsewhere; there its list of packages is left out.
 $(UV):
+	@echo "Fetching uv, which installs the rest ..."
 	@python3 -m venv .uv && .uv/bin/pip install --quiet --disable-pip-version-check uv
 
 .venv/ready: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --quiet --frozen --no-default-groups
+	$(call install,--no-default-groups)
 	@touch $@
 
 .venv/dev: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --quiet --frozen
+	$(call install,)
 	@touch $@ .venv/ready
 
 .venv/bench: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --quiet --frozen --all-groups
+	$(call install,--all-groups)
 	@touch $@ .venv/dev .venv/ready
+
+define install
+	@test -d .venv || echo "Installing into .venv: $(SIZE), once."
+	@if [ -t 2 ]; then $(UV) sync --frozen $(1); else $(UV) sync --frozen $(1) 2>&1 | sed '/^ [-+~] /d'; fi
+endef

@@ -39,7 +39,7 @@ def diff(catalog: Catalog, before: str, after: str) -> Diff:
         a.manifest,
         b.manifest,
         tuple(sorted(new.keys() - old.keys())),
-        _why_gone(catalog, b.manifest["fingerprints"], gone),
+        _why_gone(catalog, b.manifest, gone),
         tuple(sorted(i for i in old.keys() & new.keys() if old[i] != new[i])),
         _settings(a.manifest.get("recipe", {}), b.manifest.get("recipe", {})),
     )
@@ -51,9 +51,9 @@ def _members(dataset: Any, refs: list[str]) -> dict[str, tuple[int, ...]]:
     return dict(zip(rows["item_id"].to_pylist(), zip(*columns, strict=True), strict=True))
 
 
-def _why_gone(catalog: Catalog, fingerprints: Mapping[str, str], gone: set[str]) -> dict[str, str]:
-    reasons = dict.fromkeys(sorted(gone), "its source is no longer listed")
-    for stage, fingerprint in fingerprints.items():
+def _why_gone(catalog: Catalog, after: Mapping[str, Any], gone: set[str]) -> dict[str, str]:
+    reasons = dict.fromkeys(sorted(gone), _without_a_row(after))
+    for stage, fingerprint in after["fingerprints"].items():
         where = f"fingerprint = '{fingerprint}' AND status != 'ok'"
         dataset = open_table(catalog, stage)
         rows = dataset.to_table(columns=["item_id", "status", "code", "reason"], filter=where)
@@ -61,6 +61,16 @@ def _why_gone(catalog: Catalog, fingerprints: Mapping[str, str], gone: set[str])
         for row in rows.to_pylist():
             reasons[row["item_id"]] = f"{stage}: {row['status']}, {row['code'] or row['reason']}"
     return reasons
+
+
+def _without_a_row(after: Mapping[str, Any]) -> str:
+    """Why an item may be gone that no row speaks of. Versions could once be published with items still to compute."""
+    reasons = ["its source is no longer listed"]
+    if any(row["pending"] for row in after["funnel"]):
+        reasons.append(f"it was still to be computed when {after['version']} was published")
+    if any(row.get("unmet") for row in after["funnel"]):
+        reasons.append("another item that it names was not accepted")
+    return ", or ".join(reasons)
 
 
 def _strings(values: Iterable[str]) -> Any:

@@ -117,3 +117,31 @@ def test_no_version_is_published_while_something_is_pending(words: Path) -> None
     with pytest.raises(StorageError, match=r"24 at long.*run the same command again"):
         publish(ran.catalog, other, chosen, {})
     assert tags(ran.catalog) == ["v1"]
+
+
+def test_rows_that_an_older_version_left_pending_are_not_said_to_be_unlisted(
+    words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Versions of before are still in catalogs: with some items not computed, and a funnel that says so."""
+    rebuild(words)
+    with monkeypatch.context() as before:
+        before.setattr("storage.versions.publish._refuse_pending", lambda *_: None)
+        before.setattr("tests.toy.inline.run_job", only_two_of("long"))
+        ran = rebuild(words, at_least=3)
+    assert ran.version.manifest["funnel"][-1]["pending"] == 22
+    assert diff(ran.catalog, "v1", "v2").reasons() == {
+        "its source is no longer listed, or it was still to be computed when v2 was published": 22
+    }
+
+
+def only_two_of(stage: str) -> Callable[..., None]:
+    from tests.toy.inline import run_job
+
+    def run(job, batch):  # type: ignore[no-untyped-def]
+        if job.name == stage:
+            worker = job.make_worker()
+            job.sink([Done(item, result, 0.1) for item, result in worker(job.feed.take(2))])
+        else:
+            run_job(job, batch)
+
+    return run

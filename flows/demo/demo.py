@@ -30,6 +30,7 @@ def run_demo(
     lines = render_takes(spec, folder, load_world(), profile, name_of)
     if lines is None:
         return False
+    console.print("Spoiling copies of some of them, each in another way ...")
     finish_corpus(videos, lines)
     if rebuild_checked(str(videos), catalog, recipe, overrides, profile) is None:
         return False

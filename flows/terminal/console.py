@@ -1,6 +1,8 @@
 """The two consoles of a terminal, and how numbers, times and tables are written on them."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from rich.console import Console
@@ -8,6 +10,15 @@ from rich.table import Table
 
 console = Console(highlight=False)
 problems = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Something that takes seconds and has no steps to count: it moves on a terminal, and is a line elsewhere."""
+    if not console.is_terminal:
+        console.print(f"{what} ...")
+    with console.status(f"{what} ..."):
+        yield
 
 
 def number(n: float | None) -> str:

@@ -9,7 +9,7 @@ from prefect.states import State
 from flows import environment
 from flows import rebuild as flow_module
 from flows.run.driver import Rebuild
-from flows.terminal.console import console, problems
+from flows.terminal.console import problems, waiting
 from flows.terminal.running import shown
 from flows.terminal.versions import show_version
 from storage.versions.version import load_version
@@ -27,7 +27,7 @@ def run_in_foreground(**parameters: Any) -> str | None:
 
         token = flow_module.on_start.set(on_start)
         try:
-            with console.status("Starting ..."):
+            with waiting("Starting Prefect and Ray"):
                 state = cast("State[Any]", flow_module.rebuild(**parameters, return_state=True))
         finally:
             flow_module.on_start.reset(token)

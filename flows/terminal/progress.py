@@ -53,10 +53,11 @@ def _bar(p: StageProgress, width: int = 10) -> Text:
 def progress_line(stages: list[StageProgress]) -> str:
     """What is under way; stages that are through, or haven't begun, are only counted."""
     stages = [p for p in stages if p.expected]
+    live = [p for p in stages if not p.finished]
     moving = [
         f"{p.name} {p.done}/{p.expected}" + (f" {p.rate:.1f}/s" if p.rate else "")
-        for p in stages
-        if p.done and not p.finished
+        for p in live
+        if p.done or p is live[0]
     ]
     through = f"{sum(p.finished for p in stages)} of {len(stages)} stages done" if len(stages) > 1 else ""
     return " | ".join([*([through] if through else []), *moving])

@@ -7,41 +7,58 @@ ends agree. A file that cannot be opened is kept: the probe says what is wrong w
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
-from itertools import compress, islice
-from operator import attrgetter, eq
+from operator import attrgetter
 
 import numpy as np
 
-from storage.listing import Listing, Source
+from storage.listing import Listing, Source, refuse
+from storage.rights import CONFLICTING_RIGHTS, CONFLICTING_SPEAKERS, RIGHTS, SPEAKER, differences, rights_of
 from storage.store import Store
 
 END_BYTES = 1 << 16
-
-
-def reject_repeats(listing: Listing) -> None:
-    """A uri that was listed before; `sources` is sorted by uri, what was listed first comes first."""
-    uris = list(map(attrgetter("uri"), listing.sources))
-    same = map(eq, uris, islice(uris, 1, None))
-    repeats = set(compress(range(1, len(uris)), same))
-    for i in sorted(repeats):
-        listing.rejected.append((listing.sources[i], "duplicate", "it is listed more than once"))
-    if repeats:
-        listing.sources = [source for i, source in enumerate(listing.sources) if i not in repeats]
+CONFLICTS = (CONFLICTING_RIGHTS, CONFLICTING_SPEAKERS)
 
 
 def reject_duplicates(listing: Listing, store: Store) -> None:
-    """Moves every source whose content an earlier one (by uri) has from `sources` to `rejected`."""
-    original: dict[str, Source] = {}
-    for group in _same_size(listing.sources):
+    """Of files with equal content, one stays in `sources`; none does where what is said of them differs."""
+    disputed = [(s, code) for s, code, _ in listing.rejected if code in CONFLICTS]
+    codes = {source.id: code for source, code in disputed}
+    refused: dict[str, tuple[str, str]] = {}
+    for group in _same_size(listing.sources + [source for source, _ in disputed]):
         for alike in _grouped(group, lambda source: _ends(source, store)):
             for same in _grouped(alike, lambda source: content_hash(source.uri, store)):
-                original |= {copy.id: same[0] for copy in same[1:]}
-    for source in listing.sources if original else ():
-        if source.id in original:
-            reason = f"same content as {original[source.id].uri}"
-            listing.rejected.append((source, "duplicate", reason))
-    if original:
-        listing.sources = [source for source in listing.sources if source.id not in original]
+                refused |= _refusals(same, codes)
+    for source in listing.sources if refused else ():
+        if source.id in refused:
+            refuse(listing, source, *refused[source.id])
+    if refused:
+        listing.sources = [source for source in listing.sources if source.id not in refused]
+
+
+def _refusals(same: list[Source], disputed: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """By id, code and reason of all that must not be processed; `disputed` are refused already, by id and code."""
+    for one in same:
+        if one.id in disputed:
+            told = f"the same content as {one.uri}, whose rows in the manifest contradict each other"
+            return {s.id: (disputed[one.id], f"{told}: none is taken until they agree") for s in same}
+    # A copy of which nothing is said, as one that no manifest names, contradicts nobody.
+    with_rights = [s for s in same if any(rights_of(s))]
+    if len(set(map(rights_of, with_rights))) > 1:
+        return {s.id: (CONFLICTING_RIGHTS, _contradiction(s, with_rights, "rights", RIGHTS)) for s in same}
+    with_speaker = [s for s in same if s.speaker]
+    if len({s.speaker for s in with_speaker}) > 1:
+        return {s.id: (CONFLICTING_SPEAKERS, _contradiction(s, with_speaker, "names", SPEAKER)) for s in same}
+    # The first of those of which most is said.
+    kept = max(same, key=lambda s: (sum(map(bool, rights_of(s))), bool(s.speaker)))
+    return {s.id: ("duplicate", f"same content as {kept.uri}") for s in same if s is not kept}
+
+
+def _contradiction(mine: Source, others: list[Source], what: str, names: tuple[str, ...]) -> str:
+    other, told = next((o, told) for o in others if (told := differences(mine, o, names)))
+    return (
+        f"the same content as {other.uri} with other {what}: {told}; neither is taken: find out which is true, then say "
+        "the same of both or take one away"
+    )
 
 
 def _same_size(sources: list[Source]) -> Iterable[list[Source]]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from stat import S_ISREG
 
@@ -17,7 +17,7 @@ class SourceError(ValueError):
     """The whole listing is impossible: nothing there, or a manifest that cannot be read."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Source:
     """Not frozen: a manifest makes a million of them, and freezing costs seconds."""
 
@@ -45,7 +45,7 @@ def make_source(uri: str, size: int, mtime_ns: int, licence: str, consent: str, 
 
 
 def make_sources(columns: Sequence[pa.ChunkedArray]) -> list[Source]:
-    """`make_source` for whole columns, in its order of arguments."""
+    """`make_source` for whole columns, in its order of arguments; the last three are dictionary-encoded."""
     texts = [c if pa.types.is_string(c.type) else pc.cast(c, pa.string()) for c in columns]
     keys = pc.cast(pc.binary_join_element_wise(*texts, "\0"), pa.binary())
     ids = [blake2b(key, digest_size=10).hexdigest() for key in keys.to_pylist()]
@@ -55,7 +55,7 @@ def make_sources(columns: Sequence[pa.ChunkedArray]) -> list[Source]:
 
 def _shared(column: pa.ChunkedArray) -> list[str]:
     """A list in which equal texts are one object: a million copies of "CC0" take time and memory."""
-    encoded = column.combine_chunks().dictionary_encode()
+    encoded = column.combine_chunks()
     values = np.array(encoded.dictionary.to_pylist(), dtype=object)
     return values[encoded.indices.to_numpy(zero_copy_only=False)].tolist()
 
@@ -87,9 +87,9 @@ def add_local(path: str, licence: str, consent: str, speaker: str, listing: List
         return _reject_unseen(path, error, listing)
     source = make_source(path, status.st_size, status.st_mtime_ns, licence, consent, speaker)
     if not S_ISREG(status.st_mode):
-        listing.rejected.append((source, "not_regular", "not a regular file but a pipe, socket or device"))
+        refuse(listing, source, "not_regular", "not a regular file but a pipe, socket or device")
     elif not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
-        listing.rejected.append((source, "unreadable", "permission denied; make the file readable"))
+        refuse(listing, source, "unreadable", "permission denied; make the file readable")
     else:
         listing.sources.append(source)
     return None
@@ -105,4 +105,15 @@ def _reject_unseen(path: str, error: OSError, listing: Listing) -> None:
 
 
 def reject(listing: Listing, uri: str, code: str, reason: str) -> None:
-    listing.rejected.append((make_source(uri, 0, 0, "", "", ""), code, reason))
+    """Refuses what could not even be looked at."""
+    refuse(listing, make_source(uri, 0, 0, "", "", ""), code, reason)
+
+
+def refuse(listing: Listing, source: Source, code: str, reason: str) -> None:
+    """Adds a source to the rejected ones, under an id of its own.
+
+    The ledger keeps the first row of an id for ever. With the id of the accepted source, a refusal would go on when
+    its cause is gone, and a source that was accepted once could not be refused any more.
+    """
+    own = replace(source, id=_id("\0".join([source.id, code, reason]).encode()))
+    listing.rejected.append((own, code, reason))

@@ -1,38 +1,73 @@
 """Reads a .csv or .parquet list of sources, a million rows of it in a few seconds.
 
-Columns: `uri` (needed; relative ones are relative to the manifest), and if there are any, `licence`,
-`consent`, `speaker`, `size`, `mtime_ns`. Rows that carry size and mtime_ns are believed: no file is
-looked at, which is what makes a large object store listable.
+Columns: `uri` (needed; relative ones are relative to the manifest), and if there are any, `licence`, `consent`,
+`speaker`, `size`, `mtime_ns`. Rows that carry size and mtime_ns are believed: no file is looked at, which is
+what makes a large object store listable.
 """
 
 import os
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from storage.listing import Listing, SourceError, add_local, make_source, make_sources, reject
+from storage.header import KNOWN, NUMBERS, TEXTS, check_header
+from storage.listing import Listing, SourceError, add_local, make_source, make_sources, refuse, reject
+from storage.places import resolved
+from storage.repeats import repeated_rows
+from storage.rights import given_column
 from storage.store import Store
 
-TEXTS = ("uri", "licence", "consent", "speaker")
-NUMBERS = ("size", "mtime_ns")
 
-
-def list_manifest(path: str, store: Store, licence: str, consent: str, listing: Listing) -> list[str]:
+def list_manifest(path: str, store: Store, licence: str, consent: str, listing: Listing) -> pa.ChunkedArray:
     """Adds every row to `listing`; answers the uris it names, so that a folder lists them only once."""
-    path = path if "://" in path else os.path.abspath(path)
-    table = _read(path, store)
-    uris = _resolved(table["uri"], path.rpartition("/")[0])
-    licences, consents = _or_default(table["licence"], licence), _or_default(table["consent"], consent)
-    columns = [uris, table["size"], table["mtime_ns"], licences, consents, _or_default(table["speaker"], "")]
-    if uris.null_count == table["size"].null_count == table["mtime_ns"].null_count == 0:
-        listing.sources += make_sources(columns)
-    else:
-        for number, row in enumerate(zip(*(column.to_pylist() for column in columns), strict=True), 1):
-            _add_row(number, row, store, listing)
-    return uris.to_pylist()
+    path = path if "://" in path else os.path.abspath(os.path.expanduser(path))
+    rows = _rows(_read(path, store), path.rpartition("/")[0], licence, consent)
+    refused = repeated_rows(path, rows)
+    for row, code, reason in refused:
+        alone = Listing()
+        _add_row(row.number, row[1:], store, alone)
+        listing.rejected += alone.rejected  # what is not even there
+        for source in alone.sources:
+            refuse(listing, source, code, reason)
+    _add_rows(rows, {row.number for row, _, _ in refused}, store, listing)
+    return rows["uri"]
+
+
+def _rows(table: pa.Table, folder: str, licence: str, consent: str) -> pa.Table:
+    """As `make_source` takes them: whole uris, and rights from the options where the manifest says nothing."""
+    columns = {
+        "uri": resolved(table["uri"], folder),
+        "size": table["size"],
+        "mtime_ns": table["mtime_ns"],
+        "licence": _each(table["licence"], lambda texts: _or_default(given_column(texts), licence)),
+        "consent": _each(table["consent"], lambda texts: _or_default(given_column(texts), consent)),
+        "speaker": _each(table["speaker"], pc.utf8_trim_whitespace),
+    }
+    return pa.table(columns)
+
+
+def _each(column: pa.ChunkedArray, change: Callable[[Any], Any]) -> pa.DictionaryArray:
+    """What `change` makes of a column, done once per distinct text: a million rows have few of them."""
+    texts = pc.fill_null(column, "").combine_chunks().dictionary_encode()
+    return pa.DictionaryArray.from_arrays(texts.indices, change(texts.dictionary))
+
+
+def _add_rows(rows: pa.Table, without: set[int], store: Store, listing: Listing) -> None:
+    """All rows but those with these numbers, which count from 1."""
+    numbers = np.arange(1, len(rows) + 1)
+    if without:
+        chosen = ~np.isin(numbers, list(without))
+        numbers, rows = numbers[chosen], rows.filter(pa.array(chosen))
+    if not any(rows[name].null_count for name in ("uri", "size", "mtime_ns")):
+        listing.sources += make_sources(rows.columns)
+        return
+    for number, *row in zip(numbers.tolist(), *(column.to_pylist() for column in rows.columns), strict=True):
+        _add_row(number, tuple(row), store, listing)
 
 
 def _add_row(number: int, row: tuple, store: Store, listing: Listing) -> None:
@@ -63,9 +98,7 @@ def _read(path: str, store: Store) -> pa.Table:
     types = {**dict.fromkeys(TEXTS, pa.string()), **dict.fromkeys(NUMBERS, pa.int64())}
     try:
         with store.open(path) as file:
-            table = _read_parquet(file) if path.endswith(".parquet") else _read_csv(file, types)
-        if "uri" not in table.column_names:
-            raise SourceError(f"{path} has no `uri` column but {', '.join(table.column_names) or 'nothing'}")
+            table = _read_parquet(path, file) if path.endswith(".parquet") else _read_csv(path, file, types)
         missing = {name: pa.nulls(len(table), kind) for name, kind in types.items()}
         columns = {name: table[name] if name in table.column_names else missing[name] for name in types}
         return pa.table({name: pc.cast(column, types[name]) for name, column in columns.items()})
@@ -73,31 +106,19 @@ def _read(path: str, store: Store) -> pa.Table:
         raise SourceError(f"{path} cannot be read as a manifest: {error}") from error
 
 
-def _read_parquet(file: Any) -> pa.Table:
+def _read_parquet(path: str, file: Any) -> pa.Table:
     names = pa.parquet.read_schema(file).names
+    check_header(path, names)
     file.seek(0)
-    return pa.parquet.read_table(file, columns=[n for n in names if n in TEXTS + NUMBERS])
+    return pa.parquet.read_table(file, columns=[n for n in names if n in KNOWN])
 
 
-def _read_csv(file: Any, types: dict[str, pa.DataType]) -> pa.Table:
+def _read_csv(path: str, file: Any, types: dict[str, pa.DataType]) -> pa.Table:
     convert = pa.csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
-    return pa.csv.read_csv(file, convert_options=convert)
+    table = pa.csv.read_csv(file, convert_options=convert)
+    check_header(path, table.column_names)
+    return table
 
 
 def _or_default(column: Any, default: str) -> Any:
-    filled = pc.fill_null(column, default) if column.null_count else column
-    return pc.if_else(pc.equal(filled, ""), default, filled) if default else filled
-
-
-def _resolved(uris: Any, folder: str) -> Any:
-    """Whole-column work; only where some path has `./` or `../` in it are they tidied one by one."""
-    uris = pc.if_else(pc.equal(uris, ""), pa.scalar(None, pa.string()), uris)
-    absolute = pc.or_(pc.starts_with(uris, "/"), pc.match_substring(uris, "://"))
-    whole = pc.if_else(absolute, uris, pc.binary_join_element_wise(folder, uris, "/"))
-    if not pc.any(pc.match_substring(uris, "./")).as_py():
-        return whole
-    return pa.chunked_array([[_tidy(uri) for uri in whole.to_pylist()]], pa.string())
-
-
-def _tidy(uri: str | None) -> str | None:
-    return os.path.normpath(uri) if uri and "://" not in uri else uri
+    return pc.if_else(pc.equal(column, ""), default, column) if default else column

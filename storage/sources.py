@@ -16,9 +16,10 @@ from glob import glob, has_magic
 from operator import attrgetter
 from typing import Any
 
-from storage.duplicates import reject_duplicates, reject_repeats
+from storage.duplicates import reject_duplicates
 from storage.listing import Listing, Source, SourceError, add_local, make_source, reject
 from storage.manifest import list_manifest
+from storage.rights import check_rights, given_option
 from storage.store import Store, size_and_mtime
 from storage.takes import WORLD, list_takes
 
@@ -26,7 +27,6 @@ __all__ = ["Listing", "Source", "SourceError", "check_rights", "check_spec", "li
 
 MANIFEST = "manifest.csv"
 ACCEPTED = "a folder, a file, a glob, an object-store prefix, or a .csv/.parquet manifest with a `uri` column"
-RIGHTS = "columns `licence` and `consent` in a manifest, or --licence TEXT --consent TEXT for those without"
 
 
 def list_sources(
@@ -37,28 +37,14 @@ def list_sources(
     `compare=False` skips the search for files of equal content, which reads files of equal size.
     """
     listing = Listing()
+    licence, consent = given_option("licence", licence), given_option("consent", consent)
     with _no_collection():
         _collect(spec, store, licence, consent, listing)
         listing.sources.sort(key=attrgetter("uri"))
-        reject_repeats(listing)
         if compare:
             reject_duplicates(listing, store)
     listing.rejected.sort(key=lambda rejection: rejection[0].uri)
     return listing
-
-
-def check_rights(listing: Listing) -> None:
-    """Nothing enters a dataset of faces unless somebody said that it may, in whatever words."""
-    bare = [source for source in listing.sources if not (source.licence and source.consent)]
-    if not bare:
-        return
-    if len(bare) == len(listing.sources):
-        raise SourceError(f"none of the {len(bare)} sources says its licence and its consent: give {RIGHTS}")
-    for source in bare:
-        lacking = "licence" if not source.licence else "consent"
-        listing.rejected.append((source, f"no_{lacking}", f"its {lacking} is not given: use {RIGHTS}"))
-    refused = {source.id for source in bare}
-    listing.sources = [source for source in listing.sources if source.id not in refused]
 
 
 @contextmanager
@@ -111,7 +97,7 @@ def _list_local(spec: str, store: Store, licence: str, consent: str, listing: Li
     if os.path.isdir(path):
         manifest = os.path.join(path, MANIFEST)
         if os.path.isfile(manifest):
-            named = set(list_manifest(manifest, store, licence, consent, listing))
+            named = set(list_manifest(manifest, store, licence, consent, listing).to_pylist())
         found: Iterator[str] = _walk(path, listing)
     elif os.path.lexists(path):
         found = iter([path])
@@ -178,4 +164,4 @@ def _prefix_manifest(
     manifest = path.rstrip("/") + "/" + MANIFEST
     if manifest not in found:
         return set()
-    return set(list_manifest(fs.unstrip_protocol(manifest), store, licence, consent, listing))
+    return set(list_manifest(fs.unstrip_protocol(manifest), store, licence, consent, listing).to_pylist())

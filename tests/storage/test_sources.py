@@ -129,7 +129,7 @@ def test_duplicates_name_the_first(tmp_path):
 
 def test_a_folder_uses_its_manifest_and_still_lists_the_rest(tmp_path):
     put(tmp_path / "a.mp4"), put(tmp_path / "sub" / "b.mp4", b"bb"), put(tmp_path / "c.mp4", b"ccc")
-    rows = "uri,speaker,licence\na.mp4,ann,CC-BY\n./sub/b.mp4,bob,\ngone.mp4,zoe,CC0\n,,\na.mp4,twice,CC0\n"
+    rows = "uri,speaker,licence\na.mp4,ann,CC-BY\n./sub/b.mp4,bob,\ngone.mp4,zoe,CC0\n,,\na.mp4,ann,CC-BY\n"
     (tmp_path / "manifest.csv").write_text(rows, encoding="utf-8-sig")
     listing = list_sources(str(tmp_path), STORE, licence="CC0", consent="given")
     assert [(Path(s.uri).name, s.speaker, s.licence) for s in listing.sources] == [

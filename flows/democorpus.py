@@ -18,8 +18,8 @@ from models.world.render import render
 from storage.encode import encode_video
 from storage.media import decode_audio, decode_video, open_media
 from storage.sources import list_sources
+from storage.sources.takes import Take
 from storage.store import Store
-from storage.takes import Take
 from tasks.filming import WorldTake
 from tasks.render import FPS, Render, RenderConfig
 from tasks.stage import Expanded

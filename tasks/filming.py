@@ -12,7 +12,7 @@ from models.world.people import make_person
 from models.world.render import Rendered, face_mask, render
 from models.world.speech import Speech, speak
 from models.world.voice import synthesise
-from storage.takes import Take
+from storage.sources.takes import Take
 from tasks.truth import SPEECH, Truth
 
 FPS = 25

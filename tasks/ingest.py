@@ -13,9 +13,9 @@ from infra.resources import Needs
 from models.faces import load_face, load_identity
 from models.faces.face import Embedder, FaceBackend
 from models.references import digest
-from storage.listing import change_since
 from storage.media import MediaError
 from storage.rows import Blob
+from storage.sources import change_since
 from storage.store import Store
 from tasks.probe import Probe
 from tasks.stage import Expand, Expanded, Rejected, StageConfig

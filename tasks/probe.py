@@ -14,8 +14,8 @@ import av
 from infra.resources import Needs
 from storage.container import INDEXED
 from storage.convert import HDR_TRANSFERS, display_size, orientation
-from storage.listing import Source, change_since
 from storage.media import Media, MediaError, declared_seconds, open_media
+from storage.sources import Source, change_since
 from tasks.stage import Expand, Expanded, Rejected, StageConfig
 
 FIRST_PACKETS = 250

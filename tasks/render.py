@@ -14,9 +14,9 @@ import numpy as np
 
 from infra.resources import Needs
 from storage.encode import encode_jpeg, encode_video
-from storage.listing import Source
 from storage.rows import Blob
-from storage.takes import WORLD, Take
+from storage.sources import Source
+from storage.sources.takes import WORLD, Take
 from tasks.stage import Expand, Expanded, Rejected, StageConfig
 from tasks.studio import StudioError, read_take
 from tasks.truth import Truth

@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from storage.listing import Source
 from storage.media import MediaError, decode_audio, open_media
 from storage.pictures import decode_picture
+from storage.sources import Source
 from storage.store import Store
 from tasks.truth import Truth
 

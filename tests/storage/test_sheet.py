@@ -11,10 +11,10 @@ from flows.show import blobs, rows_to_show
 from storage.catalog import Catalog, Node, ledger_row
 from storage.encode import encode_jpeg, encode_video
 from storage.fingerprint import Made
-from storage.listing import Listing
 from storage.media import decode_audio, decode_video, open_media
 from storage.mosaic import mosaic
 from storage.sheet import caption_lines, contact_sheet, stacked, stills
+from storage.sources import Listing
 from storage.table import StorageError
 from tasks.ingest import ClipRow
 from tasks.probe import ProbeRow

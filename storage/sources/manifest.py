@@ -15,12 +15,16 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from storage.header import KNOWN, NUMBERS, TEXTS, check_header
-from storage.listing import Listing, SourceError, add_local, make_source, make_sources, refuse, reject
-from storage.places import resolved
-from storage.repeats import repeated_rows
-from storage.rights import given_column
+from storage.sources.header import KNOWN, NUMBERS, TEXTS, check_header
+from storage.sources.listing import Listing, SourceError, make_source, make_sources, refuse, reject
+from storage.sources.local_file import add_local
+from storage.sources.places import resolved
+from storage.sources.repeated_rows import repeated_rows
+from storage.sources.rights import given_column
 from storage.store import Store
+
+MANIFEST = "manifest.csv"
+"""The name by which a manifest is found in a folder or at a prefix."""
 
 
 def list_manifest(path: str, store: Store, licence: str, consent: str, listing: Listing) -> pa.ChunkedArray:

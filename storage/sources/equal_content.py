@@ -11,8 +11,15 @@ from operator import attrgetter
 
 import numpy as np
 
-from storage.listing import Listing, Source, refuse
-from storage.rights import CONFLICTING_RIGHTS, CONFLICTING_SPEAKERS, RIGHTS, SPEAKER, differences, rights_of
+from storage.sources.listing import Listing, Source, refuse
+from storage.sources.rights import (
+    CONFLICTING_RIGHTS,
+    CONFLICTING_SPEAKERS,
+    RIGHTS,
+    SPEAKER,
+    differences,
+    rights_of,
+)
 from storage.store import Store
 
 END_BYTES = 1 << 16

@@ -1,25 +1,26 @@
 """What a listing is made of: sources, and the files that were refused, each with its reason."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from stat import S_ISREG
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.store import Store
+ACCEPTED = "a folder, a file, a glob, an object-store prefix, or a .csv/.parquet manifest with a `uri` column"
 
 
 class SourceError(ValueError):
-    """The whole listing is impossible: nothing there, or a manifest that cannot be read."""
+    """The whole listing is impossible: nothing is there, or a manifest or an option cannot be understood."""
 
 
 @dataclass(slots=True)
 class Source:
-    """Not frozen: a manifest makes a million of them, and freezing costs seconds."""
+    """One video that somebody gave us, and what they said of it; its fields are columns of the catalog.
+
+    Not frozen: a manifest makes a million of them, and freezing costs seconds.
+    """
 
     id: str
     uri: str
@@ -31,15 +32,19 @@ class Source:
 
 
 Rejection = tuple[Source, str, str]
+"""A source that is not to be processed, a code for counting, and a reason for a person."""
 
 
 @dataclass
 class Listing:
+    """What a spec names: `sources` to be processed, and `rejected` ones."""
+
     sources: list[Source] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
 
 
 def make_source(uri: str, size: int, mtime_ns: int, licence: str, consent: str, speaker: str) -> Source:
+    """A source with its id: a hash of all that is said here, so a file that changes is another source."""
     key = "\0".join([uri, str(size), str(mtime_ns), licence, consent, speaker]).encode()
     return Source(_id(key), uri, size, mtime_ns, licence, consent, speaker)
 
@@ -64,44 +69,9 @@ def _id(key: bytes) -> str:
     return blake2b(key, digest_size=10).hexdigest()
 
 
-def change_since(store: Store, uri: str, size: int, mtime_ns: int) -> str:
-    """What is different about a file since it was listed; '' when nothing is.
-
-    Some file systems report times as floats, so a microsecond is no difference; 0 means unknown.
-    """
-    size_now, mtime_now = store.stat(uri)
-    if size_now != size:
-        return f"{size} bytes when it was listed, {size_now} now"
-    return "it was written again" if mtime_ns and abs(mtime_now - mtime_ns) > 1000 else ""
-
-
-def add_local(path: str, licence: str, consent: str, speaker: str, listing: Listing) -> None:
-    """Looks at one file without opening it, because opening a pipe would wait for ever."""
-    try:
-        path.encode()
-        status = os.stat(path)
-    except UnicodeEncodeError:
-        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
-        return reject(listing, shown, "bad_name", "the name is not valid UTF-8; rename the file")
-    except OSError as error:
-        return _reject_unseen(path, error, listing)
-    source = make_source(path, status.st_size, status.st_mtime_ns, licence, consent, speaker)
-    if not S_ISREG(status.st_mode):
-        refuse(listing, source, "not_regular", "not a regular file but a pipe, socket or device")
-    elif not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
-        refuse(listing, source, "unreadable", "permission denied; make the file readable")
-    else:
-        listing.sources.append(source)
-    return None
-
-
-def _reject_unseen(path: str, error: OSError, listing: Listing) -> None:
-    if os.path.islink(path):
-        reject(listing, path, "broken_link", f"a link to {os.readlink(path)}, which leads nowhere")
-    elif isinstance(error, FileNotFoundError):
-        reject(listing, path, "missing", "there is no such file any more; is the manifest up to date?")
-    else:
-        reject(listing, path, "unreadable", f"cannot be looked at: {error.strerror}")
+def nothing_at(spec: str) -> SourceError:
+    """The error to raise where a spec names nothing at all."""
+    return SourceError(f"nothing at {spec}: give {ACCEPTED}")
 
 
 def reject(listing: Listing, uri: str, code: str, reason: str) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.places import places_of
-from storage.rights import CONFLICTING_RIGHTS, CONFLICTING_SPEAKERS, RIGHTS, SPEAKER, differences
+from storage.sources.places import places_of
+from storage.sources.rights import CONFLICTING_RIGHTS, CONFLICTING_SPEAKERS, RIGHTS, SPEAKER, differences
 
 
 class Row(NamedTuple):

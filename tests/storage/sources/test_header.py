@@ -5,9 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage.sources import SourceError, list_sources
-from storage.store import Store
-
-STORE = Store()
+from tests.storage.sources.listings import STORE
 
 
 def written(folder, names, kind):

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from storage.listing import SourceError
+from storage.sources.listing import SourceError
 
 TEXTS = ("uri", "licence", "consent", "speaker")
 NUMBERS = ("size", "mtime_ns")

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.listing import Listing, Source, SourceError, refuse
+from storage.sources.listing import Listing, Source, SourceError, refuse
 
 CONFLICTING_RIGHTS, CONFLICTING_SPEAKERS = "conflicting_rights", "conflicting_speakers"
 RIGHTS, SPEAKER = ("licence", "consent"), ("speaker",)

@@ -5,7 +5,7 @@ A take is no file, only three numbers: `world:SEED/PERSON/TAKE`. Rendering it ma
 
 from dataclasses import dataclass, fields
 
-from storage.listing import Source, SourceError, make_source
+from storage.sources.listing import Source, SourceError, make_source
 
 WORLD = "world:"
 

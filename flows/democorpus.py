@@ -20,9 +20,9 @@ from storage.media import decode_audio, decode_video, open_media
 from storage.sources import list_sources
 from storage.sources.takes import Take
 from storage.store import Store
-from tasks.filming import WorldTake
 from tasks.render import FPS, Render, RenderConfig
 from tasks.stage import Expanded
+from tasks.world_take import WorldTake
 
 RATE = 16000
 PLAYLIST = "#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"

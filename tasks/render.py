@@ -25,6 +25,8 @@ FPS = 25
 
 
 class RenderConfig(StageConfig):
+    """How takes are rendered, and how often something is special about one."""
+
     width: int = 192
     """Pixels; even."""
     height: int = 144
@@ -45,6 +47,8 @@ class RenderConfig(StageConfig):
 
 @dataclass(frozen=True)
 class RenderRow:
+    """One take: its video, its truth, and the other half if there is one."""
+
     id: str
     uri: str
     name: str
@@ -81,6 +85,8 @@ class Half:
 
 
 class Render(Expand):
+    """The stage: a take in, its videos out."""
+
     name = "render"
     needs = Needs(cpus=1, batch=1, timeout_s=900)
     Config = RenderConfig
@@ -101,7 +107,7 @@ class Render(Expand):
 
     def _world(self, row: Source) -> RenderRow:
         # Only workers want the head's mesh and its compiler; whoever reads a recipe should not wait for them.
-        from tasks.filming import WorldTake
+        from tasks.world_take import WorldTake
 
         c, numbers = self.config, Take.parse(row.uri)
         size, seconds = (c.width, c.height), (c.min_seconds, c.max_seconds)

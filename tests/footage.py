@@ -9,7 +9,7 @@ from models.faces.face import Face, Shape, face_size
 from storage.store import Store
 from tasks.ingest import Ingest, IngestConfig, IngestInput
 from tasks.probe import Probe
-from tests.media_files import _mux_sound, narrow, source_of
+from tests.media_files import mux_sound, narrow, source_of
 
 SKIN, LEFT, RIGHT, MOUTH = (120, 120, 120), (250, 30, 30), (30, 250, 30), (40, 40, 250)
 BACK = (70, 70, 70)
@@ -70,7 +70,7 @@ def timed_video(path, pictures, times_ms, audio, audio_from=0.0):
             frame.pts, frame.time_base = ms, Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-        _mux_sound(container, sound, audio, 16000, audio_from)
+        mux_sound(container, sound, audio, 16000, audio_from)
     return path
 
 

@@ -49,7 +49,7 @@ def grey_video(path, times_ms, size=(64, 48), audio=None, rate=16000, audio_from
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
         if sound:
-            _mux_sound(container, sound, audio, rate, audio_from)
+            mux_sound(container, sound, audio, rate, audio_from)
     return path
 
 
@@ -65,7 +65,7 @@ def sound_file(path, samples, rate, layout, codec="pcm_f32le"):
     return path
 
 
-def _mux_sound(container, stream, audio, rate, start):
+def mux_sound(container, stream, audio, rate, start):
     for at in range(0, len(audio), 800):
         pcm = (audio[None, at : at + 800] * 32767).astype(np.int16)
         frame = av.AudioFrame.from_ndarray(pcm, "s16", "mono")

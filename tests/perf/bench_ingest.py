@@ -24,8 +24,8 @@ from models.faces import load_face
 from storage.encode import VideoWriter, encode_video
 from storage.media import decode_audio, open_media
 from storage.store import Store
-from tasks.footage.spans import Tally
 from tasks.ingest import Ingest, IngestConfig, IngestInput
+from tasks.ingest.tally import Tally
 from tasks.probe import Probe
 from tests.footage import BACK, Still, draw, input_of
 from tests.media_files import narrow, source_of

@@ -1,4 +1,4 @@
-"""One clip while it grows: its frames go to the encoder at once, only numbers are kept until it is whole."""
+"""Encodes one clip while it grows: its frames go to the encoder at once, only numbers are kept until it is whole."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,16 +12,16 @@ from storage.crop import Square, crop_yuv, outside_share
 from storage.encode import VideoWriter, encode_flac, encode_jpeg
 from storage.media import Audio
 from storage.picture import Picture
-from tasks.footage.agreement import agree
-from tasks.footage.trackdata import TrackData
+from tasks.ingest.lip_sync import measure_lip_sync
+from tasks.ingest.track_data import TrackData
 
 RATE = 16000
 POSTER_FRAMES, POSTER_PX = 8, 160
 
 
 @dataclass(frozen=True)
-class Look:
-    """How clips are made."""
+class ClipFormat:
+    """Size, rate and encoding, the same for all clips of a source."""
 
     size: int
     fps: int
@@ -58,11 +58,13 @@ def _small_rgb(frame: av.VideoFrame) -> np.ndarray:
 
 @dataclass
 class Clip:
+    """One clip that is being made: what has been added to it so far, and the encoder that has its frames."""
+
     track: int
     start: int
     """Frame of the source, at the clip's rate."""
     shot: int
-    look: Look
+    format: ClipFormat
     faces: int
     shapes: list[Shape] = field(default_factory=list)
     squares: list[Square] = field(default_factory=list)
@@ -72,13 +74,13 @@ class Clip:
     embeddings: dict[int, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        rate = RATE if self.look.sound else None
-        how = {"crf": self.look.crf, "preset": self.look.preset}
-        self._writer = VideoWriter(None, self.look.fps, rate=rate, **how)  # type: ignore[arg-type]
+        rate = RATE if self.format.sound else None
+        how = {"crf": self.format.crf, "preset": self.format.preset}
+        self._writer = VideoWriter(None, self.format.fps, rate=rate, **how)  # type: ignore[arg-type]
         self._poster = Poster()
 
     def add(self, picture: Picture, square: Square, size: float, shape: Shape, change: float) -> None:
-        frame = crop_yuv(picture, square, self.look.size)
+        frame = crop_yuv(picture, square, self.format.size)
         self._writer.write(frame)
         self._poster.add(frame)
         self.shapes.append(shape)
@@ -99,9 +101,9 @@ class Clip:
     def face_px(self) -> float:
         return float(np.median(self.sizes))
 
-    def agreement(self, audio: Audio) -> float:
+    def lip_strength(self, audio: Audio) -> float:
         opening_T = np.array([shape.opening if shape.score else np.nan for shape in self.shapes])
-        return agree(opening_T, audio.samples, self.look.fps, audio.rate).strength
+        return measure_lip_sync(opening_T, audio.samples, self.format.fps, audio.rate).strength
 
     def drop(self) -> None:
         self._writer.drop()
@@ -111,14 +113,14 @@ class Clip:
         seen_T = np.array([shape.score for shape in self.shapes]) > 0
         sides = np.array([square[2] for square in self.squares])
         return {
-            "start_s": self.start / self.look.fps,
+            "start_s": self.start / self.format.fps,
             "frames": self.frames,
-            "fps": float(self.look.fps),
+            "fps": float(self.format.fps),
             "shot": self.shot,
             "track": self.track,
             "faces": self.faces,
             "face_px": self.face_px,
-            "zoom": float(np.median(sides)) / self.look.size,
+            "zoom": float(np.median(sides)) / self.format.size,
             "outside_share": float(np.mean(self.outside)),
             "lost_share": float(1 - seen_T.mean()),
             "embedding": self._embedding(),
@@ -152,6 +154,6 @@ class Clip:
         """From the source's pixels to the clip's."""
         square_T3 = np.array(self.squares)
         corner_T12 = (square_T3[:, :2] - square_T3[:, 2:] / 2)[:, None]
-        return ((np.stack(points) - corner_T12) * (self.look.size / square_T3[:, 2])[:, None, None]).astype(
+        return ((np.stack(points) - corner_T12) * (self.format.size / square_T3[:, 2])[:, None, None]).astype(
             np.float32
         )

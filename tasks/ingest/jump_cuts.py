@@ -1,4 +1,4 @@
-"""Jump cuts that leave most of the picture as it is: the same person, on the same set, a moment later.
+"""Finds jump cuts that leave most of the picture as it is: the same person, on the same set, a moment later.
 
 What a camera sees of a head goes on smoothly, however fast. In one step, and in none of the few around it, its
 face is elsewhere and the picture there is another one: that is a cut. Slips of the landmarks change no
@@ -14,15 +14,16 @@ from models.faces.face import Shape
 from storage.crop import crop_rgb
 from storage.picture import Picture
 
-AROUND = 4
+NEIGHBOURS = 4
 """Steps on either side that a step is compared with."""
-FARTHER, LEAST = 2.0, 0.05
-"""Than the longest of them, and in face sizes: a tenth of what the eyes are apart."""
-OTHER = 2.0
-"""Change of the picture over the largest one around it."""
+LENGTH_RATIO, LEAST_LENGTH = 2.0, 0.05
+"""Least length of a cut's step: over the longest of its neighbours', and in face sizes (a tenth of what the eyes are
+apart)."""
+CHANGE_RATIO = 2.0
+"""Least change of the picture at a cut, over the largest one around it."""
 BOX, BOX_PX = 1.2, 32
 """The picture about the face, in face sizes, and the pixels that it is compared in."""
-FORGET = 2 * AROUND + 16
+FORGET = 2 * NEIGHBOURS + 16
 """Frames: that many are looked back at, at most."""
 
 
@@ -38,22 +39,23 @@ class Step:
     """Mean over the five points, in face sizes."""
 
 
-def step(before: int, after: int, one: Shape, other: Shape) -> Step:
+def step_between(before: int, after: int, one: Shape, other: Shape) -> Step:
+    """How far the face moved from one frame, where it has the first shape, to another."""
     apart_52 = other.five_52 - one.five_52
     return Step(before, after, one, float(np.hypot(apart_52[:, 0], apart_52[:, 1]).mean()) / one.size)
 
 
-def jump(steps: list[Step], pictures: Mapping[int, Picture]) -> Step | None:
-    """The step that AROUND others have followed, if it is a cut."""
-    if len(steps) < AROUND + 3:
+def find_jump_cut(steps: list[Step], pictures: Mapping[int, Picture]) -> Step | None:
+    """The step that NEIGHBOURS others have followed, if it is a cut."""
+    if len(steps) < NEIGHBOURS + 3:
         return None
-    now, around = steps[-1 - AROUND], steps[-1 - 2 * AROUND : -1 - AROUND] + steps[-AROUND:]
-    if now.length < max(LEAST, FARTHER * max(s.length for s in around)):
+    now, around = steps[-1 - NEIGHBOURS], steps[-1 - 2 * NEIGHBOURS : -1 - NEIGHBOURS] + steps[-NEIGHBOURS:]
+    if now.length < max(LEAST_LENGTH, LENGTH_RATIO * max(s.length for s in around)):
         return None
     if any(s.before not in pictures for s in (now, *around)):
         return None
     changes = [_change(s, pictures) for s in around]
-    return now if _change(now, pictures) >= OTHER * max(changes) else None
+    return now if _change(now, pictures) >= CHANGE_RATIO * max(changes) else None
 
 
 def _change(step: Step, pictures: Mapping[int, Picture]) -> float:

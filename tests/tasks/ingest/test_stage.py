@@ -8,9 +8,9 @@ import pytest
 from storage.encode import encode_video
 from storage.media import decode_audio, decode_video, open_media
 from storage.store import Store
-from tasks.footage.trackdata import TrackData
 from tasks.ingest import Ingest, IngestConfig, IngestInput
-from tasks.probe import Probe, ProbeConfig, _parts
+from tasks.ingest.track_data import TrackData
+from tasks.probe import Probe, ProbeConfig
 from tasks.stage import Expanded, Rejected
 from tests.footage import BACK, Dots, draw, ingest, ingest_stage, input_of, middles, timed_video
 from tests.media_files import DATA, narrow, needs_data, source_of
@@ -247,10 +247,3 @@ def test_a_long_source_in_parts_loses_no_frame_and_stays_in_step(tmp_path):
             sound = decode_audio(media).samples
         expected = tone[first * 640 : (first + 50) * 640]
         assert np.abs(np.abs(sound[800:-800]) - np.abs(expected[800:-800])).mean() < 0.03
-
-
-def test_what_is_longer_but_cannot_be_entered_in_the_middle_has_longer_parts():
-    found = {"container": "mpegts", "duration_s": 7200.0}
-    assert len(_parts("ab", found, 600.0)) == 2
-    assert len(_parts("ab", found | {"container": "mov"}, 600.0)) == 12
-    assert [part["id"] for part in _parts("ab", found | {"duration_s": 600.0}, 600.0)] == ["ab"]

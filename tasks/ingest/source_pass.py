@@ -1,4 +1,4 @@
-"""One pass over a source, or a part of one: frames in, clips out, as they are complete."""
+"""Makes one pass over a source, or a part of one: frames go in, clips come out as they are complete."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,14 +11,17 @@ from storage.media import Mark, MediaError, Span, VideoFrames, decode_pictures, 
 from storage.picture import Picture
 from storage.sound import SoundReader
 from storage.store import Store
-from tasks.footage.clip import Look
-from tasks.footage.shots import ShotDetector
-from tasks.footage.spans import Cutter, Moment, Rules, Tally
-from tasks.footage.tracks import Tracker
-from tasks.ingest import IngestConfig
+from tasks.ingest.clip import ClipFormat
+from tasks.ingest.config import IngestConfig
+from tasks.ingest.cutter import ClipRules, Cutter, WaitingFrame
+from tasks.ingest.shots import ShotDetector
+from tasks.ingest.tally import Tally
+from tasks.ingest.tracker import Tracker
 
 
-class Passage:
+class SourcePass:
+    """The loop of `ingest`: the tracker sees each frame first, the cutter a second later."""
+
     def __init__(
         self, store: Store, config: IngestConfig, face: FaceBackend, identity: Embedder | None, tally: Tally
     ) -> None:
@@ -31,13 +34,13 @@ class Passage:
         return self.tracker.seconds
 
     def clips(self, uri: str, span: Span) -> Iterator[dict[str, Any]]:
-        """What a clip's row says of it; times count from the span's start."""
+        """Gives what each clip's row says of it; times count from the span's start."""
         with ExitStack() as stack:
             pictures, sound = self._opened(uri, span, stack)
             cutter = self._cutter(pictures, sound)
-            for moment, cut in _moments(pictures):
-                self.tracker.step(moment.frame, moment.picture, cut)
-                yield from cutter.push(moment)
+            for waiting, cut in _frames(pictures):
+                self.tracker.step(waiting.frame, waiting.picture, cut)
+                yield from cutter.push(waiting)
             self.tracker.end()
             yield from cutter.flush()
         if not self.tally.frames:
@@ -57,12 +60,12 @@ class Passage:
     def _cutter(self, pictures: VideoFrames[Picture], sound: SoundReader | None) -> Cutter:
         c = self.config
         frames = round(c.min_seconds * c.fps), round(c.max_seconds * c.fps)
-        rules = Rules(c.faces, *frames, c.margin, c.min_face_px)
-        look = Look(c.size, c.fps, c.crf, c.preset, sound is not None)
-        return Cutter(rules, look, self.tracker, pictures.faults, sound, self.tally)
+        rules = ClipRules(c.faces, *frames, c.margin, c.min_face_px)
+        clip_format = ClipFormat(c.size, c.fps, c.crf, c.preset, sound is not None)
+        return Cutter(rules, clip_format, self.tracker, pictures.faults, sound, self.tally)
 
 
-def _moments(pictures: VideoFrames[Picture]) -> Iterator[tuple[Moment, bool]]:
+def _frames(pictures: VideoFrames[Picture]) -> Iterator[tuple[WaitingFrame, bool]]:
     """Frames in order, each with its shot: a few frames late, because a cut shows by what follows it."""
     detector: ShotDetector[tuple[int, Picture, Mark]] = ShotDetector()
     last = None
@@ -76,4 +79,4 @@ def _moments(pictures: VideoFrames[Picture]) -> Iterator[tuple[Moment, bool]]:
             seen = detector.push((*given, pictures.faults.mark()), thumb, again)
         for (frame, picture, mark), cut, change in seen:
             shot += cut
-            yield Moment(frame, picture, shot, change, mark), cut
+            yield WaitingFrame(frame, picture, shot, change, mark), cut

@@ -1,4 +1,4 @@
-"""Where the crop lies: around the face, as still as a good camera operator would keep it.
+"""Decides where the crop lies: around the face, as still as a good camera operator would keep it.
 
 Landmarks tremble and a crop that follows them makes the whole picture tremble. The way of the face is
 smoothed with a look at what comes (so that the crop doesn't lag), outliers are left out, and only a head that
@@ -31,7 +31,7 @@ class Place:
     size: float
 
 
-def smoothed(places: list[Place | None], at: int) -> Place:
+def steady_place(places: list[Place | None], at: int) -> Place:
     """The way through `places`, at one of them; None where the face wasn't seen."""
     low, high = max(0, at - REACH), min(len(places), at + REACH + 1)
     near = [(t - at, p) for t, p in enumerate(places[low:high], low) if p is not None]

@@ -19,8 +19,8 @@ FPS = 25
 
 
 @dataclass(frozen=True)
-class Film:
-    """One half of a take."""
+class Recording:
+    """One of the two halves of a take: what is said, seen and heard in it, and what is true of it."""
 
     speech: Speech
     sound: np.ndarray
@@ -40,7 +40,10 @@ class Film:
 
 
 class WorldTake:
-    """Every choice of a take comes from its own numbers, so that any one can be made again alone."""
+    """One take, filmed when it is asked for.
+
+    Every choice comes from the take's own numbers, so that any one can be made again alone.
+    """
 
     def __init__(
         self, take: Take, size: tuple[int, int], seconds: tuple[float, float],
@@ -60,11 +63,11 @@ class WorldTake:
         return np.random.default_rng([self.take.seed, self.take.person, self.take.take, use])
 
     @cached_property
-    def main(self) -> Film:
+    def main(self) -> Recording:
         return self._film(self._rng(1))
 
     @cached_property
-    def dub(self) -> Film:
+    def dub(self) -> Recording:
         """The same take with other speech: only what speech moves differs."""
         return self._film(self._rng(2))
 
@@ -72,12 +75,12 @@ class WorldTake:
     def occluder(self) -> str:
         return self.scene.occluder.kind if self.scene.occluder else ""
 
-    def _film(self, rng: np.random.Generator) -> Film:
+    def _film(self, rng: np.random.Generator) -> Recording:
         speech = speak(rng, self.frames / FPS, singing=self.sung)
         sound = synthesise(speech, self.person.voice, rng)
         mouth_F3 = speech.mouth(FPS, self.frames)
         rendered = render(self.scene, mouth_F3, self.size)
-        return Film(speech, sound, rendered, self._truth(speech, mouth_F3, rendered))
+        return Recording(speech, sound, rendered, self._truth(speech, mouth_F3, rendered))
 
     def _truth(self, speech: Speech, mouth_F3: np.ndarray, rendered: Rendered) -> Truth:
         scene = self.scene

@@ -10,18 +10,17 @@ Where several people are visible a span ends when one of them comes or goes, so 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from models.faces.face import Shape
 from storage.media import Audio, Faults, Mark
 from storage.picture import Picture
 from storage.sound import SoundReader
-from tasks.footage.clip import Clip, Look
-from tasks.footage.squares import REACH, smoothed
-from tasks.footage.tracks import LOST, Track, Tracker
-
-if TYPE_CHECKING:
-    from tasks.ingest import IngestConfig
+from tasks.ingest.clip import Clip, ClipFormat
+from tasks.ingest.steady_crop import REACH, steady_place
+from tasks.ingest.tally import Tally
+from tasks.ingest.track import Track
+from tasks.ingest.tracker import LOST, Tracker
 
 LAG = REACH + LOST + 1
 """Frames between the tracker and the cutter."""
@@ -32,14 +31,14 @@ PROMINENT = (0.45, 0.35)
 SPEAKS = 0.08
 """Least agreement of lips and sound that tells a speaker from the silent ones."""
 
-Mode = Literal["reject", "largest", "every", "speaking"]
+FacesRule = Literal["reject", "largest", "every", "speaking"]
 
 
 @dataclass(frozen=True)
-class Rules:
-    """Which spans become clips."""
+class ClipRules:
+    """Which spans of a track become clips."""
 
-    faces: Mode
+    faces: FacesRule
     least_frames: int
     most_frames: int
     margin: float
@@ -47,8 +46,8 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Moment:
-    """One frame that waits for its crop."""
+class WaitingFrame:
+    """One frame that waits for its crop, until what comes after it is known."""
 
     frame: int
     picture: Picture
@@ -59,58 +58,27 @@ class Moment:
 
 
 @dataclass
-class Tally:
-    """Why spans made no clip: what a source that gives none is told."""
-
-    frames: int = 0
-    with_face: int = 0
-    too_small: int = 0
-    several: int = 0
-    too_short: int = 0
-    largest_px: float = 0.0
-    longest: int = 0
-
-    def reason(self, config: "IngestConfig") -> tuple[str, str]:
-        """Code and sentence for a source that gave no clip."""
-        if not self.with_face:
-            return (
-                "no_face",
-                f"no face is seen in its {self.frames / config.fps:.1f} s; a speaker's face was expected",
-            )
-        if self.several and not self.too_short:
-            seconds = self.several / config.fps
-            return (
-                "several_faces",
-                f"several faces are visible at once for {seconds:.1f} s, which this recipe rejects",
-            )
-        if self.too_small:
-            found = f"its largest face is {self.largest_px:.0f} pixels high"
-            return "face_too_small", f"{found}, below min_face_px {config.min_face_px:g}"
-        seconds = self.longest / config.fps
-        least = f"min_seconds {config.min_seconds:g}"
-        return "too_short", f"its longest span with one face is {seconds:.1f} s, below {least}"
-
-
-@dataclass
 class Cutter:
-    rules: Rules
-    look: Look
+    """Takes frame after frame of one source, and gives each clip when it is complete."""
+
+    rules: ClipRules
+    format: ClipFormat
     tracker: Tracker
     faults: Faults
     sound: SoundReader | None
     tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
-        self._waiting: deque[Moment] = deque()
+        self._waiting: deque[WaitingFrame] = deque()
         self._open: dict[int, Clip] = {}
         self._group: frozenset[int] = frozenset()
         self._shot = 0
         self._before: Mark = (0, 0, 0)
         self._began: Mark = (0, 0, 0)
 
-    def push(self, moment: Moment) -> Iterator[dict[str, Any]]:
+    def push(self, waiting: WaitingFrame) -> Iterator[dict[str, Any]]:
         """Takes what the tracker has just looked at; gives the clips that are complete."""
-        self._waiting.append(moment)
+        self._waiting.append(waiting)
         if len(self._waiting) > LAG:
             yield from self._cut(self._waiting.popleft())
 
@@ -119,31 +87,31 @@ class Cutter:
             yield from self._cut(self._waiting.popleft())
         yield from self._close()
 
-    def _cut(self, moment: Moment) -> Iterator[dict[str, Any]]:
-        visible = self._visible(moment.frame)
+    def _cut(self, waiting: WaitingFrame) -> Iterator[dict[str, Any]]:
+        visible = self._visible(waiting.frame)
         group = frozenset(track.number for track, _ in visible)
         full = any(clip.frames >= self.rules.most_frames for clip in self._open.values())
-        if self.rules.faces == "every" and moment.shot == self._shot:
+        if self.rules.faces == "every" and waiting.shot == self._shot:
             yield from self._close(
                 {n for n, c in self._open.items() if n not in group or c.frames >= self.rules.most_frames}
             )
-        elif group != self._group or moment.shot != self._shot or full:
+        elif group != self._group or waiting.shot != self._shot or full:
             yield from self._close()
         if not self._open:
             self._began = self._before
-        self._group, self._shot, self._before = group, moment.shot, moment.mark
+        self._group, self._shot, self._before = group, waiting.shot, waiting.mark
         self._count(visible)
         if not (self.rules.faces == "reject" and len(visible) > 1):
             for track, place in visible:
-                self._add(track, place, moment, len(visible))
-        self._forget(moment.frame)
+                self._add(track, place, waiting, len(visible))
+        self._forget(waiting.frame)
 
     def _visible(self, frame: int) -> list[tuple[Track, Any]]:
         """The faces that count in this frame, with their smoothed places."""
         found = []
         for track in self.tracker.tracks:
             if track.first <= frame <= track.last_seen and track.seen >= CONFIRMED:
-                found.append((track, smoothed(track.places(), frame - track.base)))
+                found.append((track, steady_place(track.places(), frame - track.base)))
         largest = max((place.size for _, place in found), default=0.0)
         return [(t, p) for t, p in found if p.size >= PROMINENT[t.number in self._group] * largest]
 
@@ -152,16 +120,16 @@ class Cutter:
         self.tally.with_face += bool(visible)
         self.tally.several += len(visible) > 1 and self.rules.faces == "reject"
 
-    def _add(self, track: Track, place: Any, moment: Moment, faces: int) -> None:
+    def _add(self, track: Track, place: Any, waiting: WaitingFrame, faces: int) -> None:
         clip = self._open.get(track.number)
         if clip is None:
-            clip = Clip(track.number, moment.frame, moment.shot, self.look, faces)
+            clip = Clip(track.number, waiting.frame, waiting.shot, self.format, faces)
             self._open[track.number] = clip
         square = (place.x, place.y, self.rules.margin * place.size)
-        shape = between(track, moment.frame)
+        shape = shape_between(track, waiting.frame)
         clip.faces = max(clip.faces, faces)
-        clip.embeddings |= {t: e for t, e in track.embeddings if clip.start <= t <= moment.frame}
-        clip.add(moment.picture, square, place.size, shape, moment.change)
+        clip.embeddings |= {t: e for t, e in track.embeddings if clip.start <= t <= waiting.frame}
+        clip.add(waiting.picture, square, place.size, shape, waiting.change)
 
     def _forget(self, frame: int) -> None:
         tracks = self.tracker.tracks
@@ -170,7 +138,7 @@ class Cutter:
         self.tracker.tracks = [t for t in tracks if not t.ended or t.last_seen > frame]
         if self.sound:
             oldest = min((clip.start for clip in self._open.values()), default=frame)
-            self.sound.forget(oldest / self.look.fps)
+            self.sound.forget(oldest / self.format.fps)
 
     def _close(self, numbers: set[int] | None = None) -> Iterator[dict[str, Any]]:
         chosen = self._open if numbers is None else {n: self._open[n] for n in numbers}
@@ -197,7 +165,7 @@ class Cutter:
         return not small and not short
 
     def _sound_of(self, clip: Clip) -> Audio | None:
-        fps = self.look.fps
+        fps = self.format.fps
         return self.sound.read(clip.start / fps, clip.frames / fps) if self.sound else None
 
     def _chosen(self, clips: list[Clip], sounds: dict[int, Audio | None]) -> list[Clip]:
@@ -206,12 +174,12 @@ class Cutter:
         largest = max(clips, key=lambda clip: clip.face_px)
         if self.rules.faces != "speaking":
             return [largest]
-        fits = [(clip.agreement(audio), clip) for clip in clips if (audio := sounds[clip.track])]
+        fits = [(clip.lip_strength(audio), clip) for clip in clips if (audio := sounds[clip.track])]
         best = max(fits, key=lambda fit: fit[0], default=(0.0, largest))
         return [best[1] if best[0] >= SPEAKS else largest]
 
 
-def between(track: Track, frame: int) -> Shape:
+def shape_between(track: Track, frame: int) -> Shape:
     """The face in this frame, or half-way between where it was seen before and after."""
     shape = track.at(frame)
     if shape is not None:

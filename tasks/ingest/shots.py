@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-AROUND = 4
+NEIGHBOURS = 4
 """Frames on either side that a change is compared with."""
 JUMP, JUMP_RATIO = 2.0, 4.0
 """Least mean change of a cut in a still scene (of 255), and over the largest change around it."""
@@ -43,7 +43,7 @@ class ShotDetector(Generic[T]):
     """Takes frames, gives them back a little later, each with its change and whether a shot starts with it."""
 
     def __init__(self) -> None:
-        self._past: deque[_Seen[T]] = deque(maxlen=AROUND + 1)
+        self._past: deque[_Seen[T]] = deque(maxlen=NEIGHBOURS + 1)
         self._next: deque[_Seen[T]] = deque()
 
     def push(self, item: T, thumb: np.ndarray | None, again: bool) -> Iterator[tuple[T, bool, float]]:
@@ -55,7 +55,7 @@ class ShotDetector(Generic[T]):
         last = self._next[-1] if self._next else None
         change, broad = difference(last.thumb, thumb) if last else (0.0, 0.0)
         self._next.append(_Seen(thumb, change, broad, [item]))
-        if len(self._next) > AROUND + 1:
+        if len(self._next) > NEIGHBOURS + 1:
             yield from self._release()
 
     def flush(self) -> Iterator[tuple[T, bool, float]]:

@@ -1,4 +1,4 @@
-"""One face, frame by frame, as bytes in a row: what the scores and the masks start from."""
+"""Keeps one face, frame by frame, as bytes in a row: what the scores and the masks start from."""
 
 import io
 from dataclasses import dataclass, fields

@@ -7,7 +7,7 @@ a steady square around it is scaled and encoded, with the sound of the same span
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from infra.resources import Needs
 from models.faces import load_face, load_identity
@@ -17,43 +17,16 @@ from storage.media import MediaError
 from storage.rows import Blob
 from storage.sources import change_since
 from storage.store import Store
+from tasks.ingest.config import IngestConfig
+from tasks.ingest.tally import Tally
 from tasks.probe import Probe
-from tasks.stage import Expand, Expanded, Rejected, StageConfig
-
-if TYPE_CHECKING:
-    from tasks.footage.spans import Tally
-
-
-class IngestConfig(StageConfig):
-    size: int = 64
-    """Pixels of a clip's side."""
-    fps: int = 25
-    min_seconds: float = 1.0
-    """Shorter spans make no clip."""
-    max_seconds: float = 10.0
-    """Longer spans become several clips, which don't overlap."""
-    margin: float = 1.85
-    """Side of the square, in face sizes (about brow to chin)."""
-    min_face_px: float = 24.0
-    """Face size in the source's pixels; smaller faces make no clip."""
-    faces: Literal["reject", "largest", "every", "speaking"] = "speaking"
-    """Where several faces are visible: no clip, the largest, each, or the one whose lips fit the sound."""
-    detect_every: int = 5
-    """Frames between two looks for faces in the whole picture; between them each known face is followed."""
-    crf: int = 16
-    """Quality of the encoded clips: lower is better and larger."""
-    preset: str = "veryfast"
-    """Of the encoder: slower is smaller."""
-    face: Literal["mini", "mediapipe", "yunet"] = "mini"
-    """What finds faces and their landmarks."""
-    face_model: str = "mini:face"
-    """Reference of its weights: mini:NAME, or a path."""
-    identity_model: str = "mini:identity"
-    """Reference of an ArcFace-like ONNX file that tells people apart; empty for none."""
+from tasks.stage import Expand, Expanded, Rejected
 
 
 @dataclass(frozen=True)
 class ClipRow:
+    """One clip: where it is from, what is known of it, and the clip itself."""
+
     id: str
     """Hash of the source's content and the span."""
     uri: str
@@ -93,13 +66,15 @@ class ClipRow:
     audio: Blob | None
     """FLAC, 16 kHz mono, exactly frames / fps long; None without a sound track."""
     track_data: Blob
-    """NPZ of the face, frame by frame (tasks/footage/trackdata.py)."""
+    """NPZ of the face, frame by frame (tasks/ingest/track_data.py)."""
     poster: Blob
     """JPEG: three frames side by side."""
 
 
 @dataclass(frozen=True)
 class IngestInput:
+    """What of a probed source is needed; a long one comes in parts."""
+
     id: str
     uri: str
     size: int
@@ -113,6 +88,8 @@ class IngestInput:
 
 
 class Ingest(Expand):
+    """The stage: a source in, its clips out."""
+
     name = "ingest"
     reads = (Probe,)
     needs = Needs(cpus=1, batch=1, timeout_s=3600, memory_gb=1.5)
@@ -143,8 +120,6 @@ class Ingest(Expand):
         return [self._one(row) for row in rows]
 
     def _one(self, row: IngestInput) -> Expanded | Rejected:
-        from tasks.footage.spans import Tally
-
         tally = Tally()
         try:
             self._check_unchanged(row)
@@ -156,15 +131,15 @@ class Ingest(Expand):
             return Expanded(row.id, clips)
         return Rejected(row.id, *tally.reason(self.config))
 
-    def clips(self, row: IngestInput, tally: "Tally") -> Iterator[ClipRow]:
-        """One by one, as the source goes by."""
+    def clips(self, row: IngestInput, tally: Tally) -> Iterator[ClipRow]:
+        """Makes the rows one by one, as the source goes by."""
         # Whoever only reads a recipe should not wait for numba to be imported.
-        from tasks.footage.passage import Passage
+        from tasks.ingest.source_pass import SourcePass
 
-        passage = Passage(self.store, self.config, self.face, self.identity, tally)
-        for clip in passage.clips(row.uri, (row.part_start_s, row.part_stop_s)):
+        one_pass = SourcePass(self.store, self.config, self.face, self.identity, tally)
+        for clip in one_pass.clips(row.uri, (row.part_start_s, row.part_stop_s)):
             yield self._row(row, clip)
-        self.tracker_s += passage.tracker_s
+        self.tracker_s += one_pass.tracker_s
 
     def _row(self, row: IngestInput, clip: dict[str, Any]) -> ClipRow:
         shared = clip.pop("shared")

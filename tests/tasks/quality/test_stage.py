@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from storage.encode import encode_video
-from tasks.footage.trackdata import TrackData
+from tasks.ingest.track_data import TrackData
 from tasks.quality import Quality, QualityConfig, QualityInput
 
 RATE, FPS, SIDE = 16000, 25, 64

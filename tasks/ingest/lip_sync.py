@@ -1,4 +1,4 @@
-"""Do these lips fit this sound? The opening of a mouth beside the loudness of what is heard, over lags.
+"""Measures how well lips fit a sound, and how late it is: a mouth's opening beside the loudness, over lags.
 
 No model: a mouth that opens lets out more of the bands where formants lie, and what the rest of the room
 does meanwhile cancels. Two seconds of speech tell right from shifted sound most of the time, five nearly
@@ -24,7 +24,9 @@ LEAST_FRAMES = 12
 
 
 @dataclass(frozen=True)
-class Agreement:
+class LipSync:
+    """How well one face's lips fit one sound."""
+
     strength: float
     """Correlation in step minus what unrelated lags reach: 0.1 to 0.5 when these lips speak, seldom above 0.1
     when they don't, 0 when nothing moves or sounds."""
@@ -35,7 +37,7 @@ class Agreement:
     no wrong lag of footage in step has been seen to reach 0.3."""
 
 
-def agree(opening_T: np.ndarray, samples: np.ndarray, fps: float, rate: int) -> Agreement:
+def measure_lip_sync(opening_T: np.ndarray, samples: np.ndarray, fps: float, rate: int) -> LipSync:
     """`opening_T` as a share of the face's size, NaN where unknown; `samples` start with the first frame."""
     loudness_T = _band_loudness(samples, rate, fps, len(opening_T))
     mouth_T, sound_T = (_without_trend(x_T, TREND_S * fps) for x_T in (opening_T, loudness_T))
@@ -45,7 +47,7 @@ def agree(opening_T: np.ndarray, samples: np.ndarray, fps: float, rate: int) -> 
     here, _ = _peak(fit_L, lags_L, IN_SYNC)
     chance = np.quantile(fit_L[np.abs(lags_L - here) > WIDTH], 0.95)
     compared_s = max(len(opening_T) - abs(best), 0) / fps
-    return Agreement(float(fit_L[lags_L == here][0] - chance), best, float(lead * np.sqrt(compared_s)))
+    return LipSync(float(fit_L[lags_L == here][0] - chance), best, float(lead * np.sqrt(compared_s)))
 
 
 def _peak(fit_L: np.ndarray, lags_L: np.ndarray, reach: int) -> tuple[int, float]:

@@ -1,4 +1,4 @@
-"""Where somebody speaks, by the sound alone: loud, near something with a pitch, and never steady for long.
+"""Finds where somebody speaks, by the sound alone: loud, near something with a pitch, and never steady for long.
 
 No model. Hiss and wind have no pitch, hum and whistles don't change; a song with instruments does both and
 would pass.

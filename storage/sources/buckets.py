@@ -1,4 +1,4 @@
-"""Everything below a prefix of an object store; a `manifest.csv` at the prefix is read with it."""
+"""Lists everything below a prefix of an object store; a `manifest.csv` at the prefix is read with it."""
 
 from glob import has_magic
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whether a file is still the one that was listed, asked by stages before they read it."""
+"""Tells whether a file is still the one that was listed; stages ask before they read it."""
 
 from storage.store import Store
 

@@ -1,4 +1,4 @@
-"""Everything below a local folder, behind a glob, or one file; a `manifest.csv` in the folder is read with it."""
+"""Lists everything below a local folder, behind a glob, or one file; a `manifest.csv` in the folder is read with it."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The columns of a manifest: which are known, and which were meant to be but are spelled otherwise.
+"""Checks the columns of a manifest: which are known, and which were meant to be but are spelled otherwise.
 
 A column `license` that is ignored loses the rights of every source, so a name that is nearly a known one is
 refused. What is plainly something else (`notes`, `duration`) is nobody's business here.

@@ -1,4 +1,4 @@
-"""What a listing is made of: sources, and the files that were refused, each with its reason."""
+"""Defines what a listing is made of: sources, and the files that were refused, each with its reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

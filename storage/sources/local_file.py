@@ -1,4 +1,4 @@
-"""One file on a local disk becomes a source, or is refused with the reason why it can't be one."""
+"""Makes a source of one file on a local disk, or refuses it with the reason why it can't be one."""
 
 import os
 from stat import S_ISREG

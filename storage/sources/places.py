@@ -1,4 +1,4 @@
-"""Where a manifest's uris lead: `./sub//a.mp4`, `/v/a.mp4/` and `file:///v/a.mp4` are files that have simpler names.
+"""Finds where a manifest's uris lead: `./sub//a.mp4`, `/v/a.mp4/` and `file:///v/a.mp4` have simpler names.
 
 Whole-column work: only the few uris that are spelled oddly are looked at one by one.
 """

@@ -1,4 +1,4 @@
-"""Rows of one manifest that name the same file: one is taken if they agree, none if they contradict each other.
+"""Finds rows of one manifest that name the same file: if they agree one is taken, if they contradict each other none.
 
 This compares whole columns and looks at no file, so a million rows take a moment.
 """

@@ -1,4 +1,4 @@
-"""What may be done with a source: its licence and its consent, in whatever words, but in words.
+"""Decides whether a source has rights: a licence and a consent, in whatever words, but in words.
 
 Texts that say nothing ("NaN", "-", "unknown") count as not given. Where two statements about one file, or
 about one content, contradict each other, nobody but the person who wrote them knows which is true.

@@ -1,4 +1,4 @@
-"""Takes of the procedural world as sources: `world:people=8,takes=3,seed=0` lists 24 of them.
+"""Lists takes of the procedural world as sources: `world:people=8,takes=3,seed=0` names 24 of them.
 
 A take is no file, only three numbers: `world:SEED/PERSON/TAKE`. Rendering it makes the file.
 """

@@ -39,6 +39,8 @@ REASONS = 3
 
 
 class CaptionsConfig(StageConfig):
+    """What is asked, of which model, and about how many frames."""
+
     model: str = "mini:captioner"
     """Reference of the weights, a directory as Qwen2.5-VL's: mini:NAME, a path, or hf://org/name@revision."""
     backend: Backend = "transformers"
@@ -71,6 +73,8 @@ class CaptionsConfig(StageConfig):
 
 @dataclass(frozen=True)
 class CaptionsInput:
+    """A clip to look at."""
+
     id: str
     frames: int
     fps: float
@@ -79,6 +83,8 @@ class CaptionsInput:
 
 @dataclass(frozen=True)
 class CaptionsRow:
+    """What is in front of the face of one clip, and where."""
+
     id: str
     answer: str
     """As the model gave it."""
@@ -94,6 +100,8 @@ class CaptionsRow:
 
 
 class Captions(Annotate):
+    """The stage: a clip in, phrases and boxes out."""
+
     name = "captions"
     reads = (Verdict, Ingest)
     needs = Needs(cpus=1, batch=16, timeout_s=600, memory_gb=2.0)

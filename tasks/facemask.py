@@ -1,4 +1,4 @@
-"""Where the face is in every frame, as a mask that cannot know the mouth: a fitted head with its jaw set open.
+"""Finds where the face is in every frame, as a mask that cannot know the mouth: a fitted head with its jaw set open.
 
 A head is fitted to the frames; its jaw alone is set to a fixed angle, and what the head then covers is the
 face's mask, M_face. With the occluders' mask it says what a generator may paint (METHOD 3: M_vis is M_face
@@ -22,8 +22,8 @@ from storage.media.container import open_media
 from storage.media.decode import decode_video
 from storage.media.images import encode_jpeg
 from storage.store import Store
-from tasks.footage.trackdata import TrackData
 from tasks.ingest import Ingest
+from tasks.ingest.track_data import TrackData
 from tasks.masks import pack, unpack
 from tasks.occluders import Occluders
 from tasks.screen import Screen
@@ -36,6 +36,8 @@ POSTER_PX = 160
 
 
 class FaceMaskConfig(StageConfig):
+    """What fits the head, and how much of a clip may lack a face."""
+
     head: Literal["mini", "mediapipe", "smirk"] = "mini"
     """What fits the head."""
     head_model: str = "mini:head"
@@ -64,6 +66,8 @@ class FaceMaskConfig(StageConfig):
 
 @dataclass(frozen=True)
 class FaceMaskInput:
+    """A clip, its track, and the masks of what is in front of the face."""
+
     id: str
     video: Blob
     track_data: Blob
@@ -72,6 +76,8 @@ class FaceMaskInput:
 
 @dataclass(frozen=True)
 class FaceMaskRow:
+    """The masks of one clip's face and lips, the fit they are from, and its scores."""
+
     id: str
     lost_share: float
     """Share of frames in which no face was found; there the fit is bridged."""
@@ -98,6 +104,8 @@ class FaceMaskRow:
 
 
 class FaceMask(Annotate):
+    """The stage: a clip in, the masks of its face out."""
+
     name = "facemask"
     reads = (Screen, Occluders, Ingest)
     needs = Needs(cpus=1, batch=4, timeout_s=600)

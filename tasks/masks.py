@@ -1,4 +1,4 @@
-"""Masks of a clip as bytes in a row, and back: one bit a pixel, under zstd. And drawn over a picture.
+"""Turns the masks of a clip into bytes for a row and back (one bit a pixel, under zstd), and draws them over a picture.
 
 Of the world's occluders, bytes a frame at 64 | 512 pixels and ms to read one at 512: packed bits 22 | 445 and
 0.05; differences between frames 26 | 636 and 0.2 (a moving outline leaves two edges); run lengths 19 | 317 and

@@ -16,9 +16,8 @@ import numpy as np
 from pydantic import Field
 
 from infra.resources import Needs
-from models.faces.face import face_centre, face_size
 from models.segment import Kind, load_segmenter
-from models.segment.segmenter import Followed, Prompt, Segmenter, check_prompts
+from models.segment.segmenter import Prompt, Segmenter, check_prompts
 from models.weights.digests import digest
 from storage.ledger.rows import Blob
 from storage.media.container import open_media
@@ -27,18 +26,19 @@ from storage.media.images import encode_jpeg
 from storage.media.lettering import SMALL, paint, text_mask
 from storage.store import Store
 from tasks.captions import Captions
-from tasks.footage.trackdata import TrackData
 from tasks.ingest import Ingest
+from tasks.ingest.track_data import TrackData
 from tasks.masks import overlaid, pack
+from tasks.occluder_scores import covered_shares, stability
 from tasks.stage import Annotate, Rejected, StageConfig
 
-REGION = 1.1
-"""Side of the square that counts as the face, in face sizes: from above the brow to the chin."""
 INK = (255, 255, 255)
 POSTER_SIDE = 128
 
 
 class OccludersConfig(StageConfig):
+    """What follows the boxes, and which masks can't be true."""
+
     segmenter: Kind = "sam2"
     """`sam2` is transformers'; `official` is the package of SAM 2's authors, which has to be installed."""
     model: str = "mini:sam2"
@@ -51,6 +51,8 @@ class OccludersConfig(StageConfig):
 
 @dataclass(frozen=True)
 class OccludersInput:
+    """A clip, and the boxes of what was named in it."""
+
     id: str
     boxes: str
     """JSON: [{"phrase", "frame", "box": [x0, y0, x1, y1]}], in the clip's pixels."""
@@ -61,6 +63,8 @@ class OccludersInput:
 
 @dataclass(frozen=True)
 class OccludersRow:
+    """The masks of one clip, and how far they can be trusted."""
+
     id: str
     occluder_masks: Blob
     """What is in front of the face on each frame (tasks/masks.py)."""
@@ -90,7 +94,7 @@ class OccludersRow:
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedBox:
     """One box, and what `captions` says is in it."""
 
     phrase: str
@@ -98,6 +102,8 @@ class Named:
 
 
 class Occluders(Annotate):
+    """The stage: a clip and its boxes in, masks and their scores out."""
+
     name = "occluders"
     reads = (Captions, Ingest)
     needs = Needs(cpus=1, batch=4, timeout_s=1800, memory_gb=2.0)
@@ -131,7 +137,7 @@ class Occluders(Annotate):
         mask_FHW = np.zeros(rgb_FHWC.shape[:3], bool)
         for one in found:
             mask_FHW |= one.mask_FHW
-        scores = _shares(mask_FHW, TrackData.from_bytes(row.track_data), self.config.whole)
+        scores = covered_shares(mask_FHW, TrackData.from_bytes(row.track_data), self.config.whole)
         if refusal := self._refusal(mask_FHW, named, scores["whole_frames"]):
             return Rejected(row.id, *refusal)
         return OccludersRow(
@@ -141,11 +147,13 @@ class Occluders(Annotate):
             unfound_objects=sum(not one.mask_FHW.any() for one in found),
             empty=not found,
             **scores,
-            **_stability(found),
+            **stability(found),
             poster=_poster(rgb_FHWC, mask_FHW, named),
         )
 
-    def _refusal(self, mask_FHW: np.ndarray, named: list[Named], whole_frames: int) -> tuple[str, str] | None:
+    def _refusal(
+        self, mask_FHW: np.ndarray, named: list[NamedBox], whole_frames: int
+    ) -> tuple[str, str] | None:
         if not named:
             return None
         phrases = ", ".join(dict.fromkeys(repr(one.phrase) for one in named))
@@ -177,11 +185,11 @@ def _frames(row: OccludersInput) -> np.ndarray:
     return np.stack(frames)
 
 
-def read_boxes(row: OccludersInput, rgb_FHWC: np.ndarray) -> list[Named]:
+def read_boxes(row: OccludersInput, rgb_FHWC: np.ndarray) -> list[NamedBox]:
     """ValueError names the clip and the box that can't be one of its."""
     try:
         boxes: list[dict[str, Any]] = json.loads(row.boxes)
-        named = [Named(str(b["phrase"]), Prompt(int(b["frame"]), _four(b["box"]))) for b in boxes]
+        named = [NamedBox(str(b["phrase"]), Prompt(int(b["frame"]), _four(b["box"]))) for b in boxes]
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(
             f"clip {row.id}: {row.boxes[:200]!r} is no list of phrase, frame and box ({error!r}); caption it again"
@@ -199,52 +207,10 @@ def _four(box: Sequence[float]) -> tuple[float, float, float, float]:
     return x0, y0, x1, y1
 
 
-# -- scores --------------------------------------------------------------------------------------------
-
-
-def _shares(mask_FHW: np.ndarray, track: TrackData, whole: float) -> dict[str, Any]:
-    picture_F = mask_FHW.mean(axis=(1, 2))
-    face_F = np.array([_face_share(m, five) for m, five in zip(mask_FHW, track.five_T52, strict=True)])
-    return {
-        "covered_share": float(picture_F.mean()),
-        "face_share": float(face_F.mean()),
-        "face_share_most": float(face_F.max()),
-        "whole_frames": int((np.maximum(picture_F, face_F) >= whole).sum()),
-    }
-
-
-def _face_share(mask_HW: np.ndarray, five_52: np.ndarray) -> float:
-    """Of what is inside the picture of the face's square."""
-    (x, y), half = face_centre(five_52), REGION * face_size(five_52) / 2
-    height, width = mask_HW.shape
-    (top, bottom), (left, right) = _span(y, half, height), _span(x, half, width)
-    return float(mask_HW[top:bottom, left:right].mean())
-
-
-def _span(middle: float, half: float, length: int) -> tuple[int, int]:
-    """At least one pixel, wherever the face is."""
-    low = min(max(round(middle - half), 0), length - 1)
-    return low, max(min(round(middle + half), length), low + 1)
-
-
-def _stability(found: Sequence[Followed]) -> dict[str, Any]:
-    if not found:
-        return {"lost_frames": 0, "stability": 1.0, "stability_worst": 1.0, "worst_frame": None}
-    least_F = np.min([one.stability_F for one in found], axis=0)
-    seen_F = np.any([one.seen_F for one in found], axis=0)
-    worst = int(least_F.argmin())
-    return {
-        "lost_frames": int((~seen_F).sum()),
-        "stability": float(least_F[seen_F].mean()) if seen_F.any() else 0.0,
-        "stability_worst": float(least_F[worst]),
-        "worst_frame": worst,
-    }
-
-
 # -- what it looks like --------------------------------------------------------------------------------
 
 
-def _poster(rgb_FHWC: np.ndarray, mask_FHW: np.ndarray, named: list[Named]) -> bytes:
+def _poster(rgb_FHWC: np.ndarray, mask_FHW: np.ndarray, named: list[NamedBox]) -> bytes:
     """Where a box was, or, without one, three moments that differ; with a coloured mask and a bright outline."""
     last = len(rgb_FHWC) - 1
     chosen = [0, last // 2, last]

@@ -6,28 +6,19 @@ after this stage runs again for it. Only the first frames are decoded; scores ar
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
-from typing import Any, BinaryIO
-
-import av
+from typing import Any
 
 from infra.resources import Needs
-from storage.listing import Source, change_since
-from storage.media.coded_picture import display_size, orientation
-from storage.media.container import INDEXED, Media, MediaError, open_media
-from storage.media.convert_frames import HDR_TRANSFERS
-from storage.media.stream import declared_seconds
+from storage.media.container import Media, MediaError, open_media
+from storage.sources import Source, change_since
+from tasks.media_facts import check_has_video, duration_of, first_frame, picture_facts, sound_facts
+from tasks.source_parts import content_id, parts_of
 from tasks.stage import Expand, Expanded, Rejected, StageConfig
-
-FIRST_PACKETS = 250
-"""A picture that has not come by then does not come: about ten seconds of video."""
-
-
-FEWER = 6
-"""So much longer are parts of files without an index."""
 
 
 class ProbeConfig(StageConfig):
+    """Which files are read at all."""
+
     min_duration_s: float = 0.4
     """Shorter videos hold no syllable."""
     max_duration_s: float = 24 * 3600.0
@@ -44,6 +35,8 @@ class ProbeConfig(StageConfig):
 
 @dataclass(frozen=True)
 class ProbeRow:
+    """A source, or a part of a long one, and what is in it."""
+
     id: str
     uri: str
     size: int
@@ -79,6 +72,8 @@ class ProbeRow:
 
 
 class Probe(Expand):
+    """The stage: a listed file in, its parts out."""
+
     name = "probe"
     version = 2
     needs = Needs(cpus=0.5, batch=4, timeout_s=120)
@@ -106,7 +101,7 @@ class Probe(Expand):
         except MediaError as error:
             return Rejected(row.id, error.code, str(error))
         source = {name: getattr(row, name) for name in Source.__dataclass_fields__}
-        parts = _parts(content, found, self.config.part_seconds)
+        parts = parts_of(content, found, self.config.part_seconds)
         return Expanded(row.id, tuple(ProbeRow(**(source | found | part)) for part in parts))
 
     def _check_unchanged(self, row: Source) -> None:
@@ -120,17 +115,15 @@ class Probe(Expand):
             raise MediaError("too_large", f"{row.size} bytes is above max_bytes {self.config.max_bytes}")
 
     def _describe(self, media: Media) -> dict[str, Any]:
-        if media.video is None:
-            _reject_no_video(media)
-        assert media.video is not None
+        check_has_video(media)
         if media.audio is None and self.config.need_audio:
             raise MediaError("no_audio", "the file has no sound track, and this recipe needs speech")
         frame = first_frame(media)
-        duration = _duration(media)
-        if media.video.frames == 1:
+        duration = duration_of(media)
+        if media.video is not None and media.video.frames == 1:
             raise MediaError("too_short", "the video is a single frame")
         self._check_duration(duration)
-        return _picture(media, frame, duration, self.config.max_side) | _sound(media)
+        return picture_facts(media, frame, duration, self.config.max_side) | sound_facts(media)
 
     def _check_duration(self, seconds: float) -> None:
         low, high = self.config.min_duration_s, self.config.max_duration_s
@@ -138,111 +131,3 @@ class Probe(Expand):
             raise MediaError("too_short", f"{seconds:.2f} s of video is below min_duration_s {low}")
         if seconds > high:
             raise MediaError("too_long", f"{seconds / 3600:.1f} h of video is above max_duration_s {high}")
-
-
-def _parts(content: str, found: dict[str, Any], length: float) -> list[dict[str, Any]]:
-    """Parts of a long source, each an item; the whole under its content's id if it is short enough.
-
-    Only formats with an index can be entered in the middle; of the others a part costs all that is before it.
-    """
-    length *= 1 if found["container"] in INDEXED else FEWER
-    count = max(1, round(found["duration_s"] / length))
-    if count == 1:
-        return [{"id": content, "part": 0, "part_start_s": 0.0, "part_stop_s": None}]
-    starts = [round(k * length, 3) for k in range(count)]
-    stops = [*starts[1:], None]
-    ids = [blake2b(f"{content} {k}".encode(), digest_size=10).hexdigest() for k in range(count)]
-    return [
-        {"id": ids[k], "part": k, "part_start_s": starts[k], "part_stop_s": stops[k]} for k in range(count)
-    ]
-
-
-def content_id(file: BinaryIO) -> str:
-    """20 hex digits of the bytes' hash, streamed."""
-    digest = blake2b(digest_size=10)
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
-
-
-def _reject_no_video(media: Media) -> None:
-    if media.cover_art:
-        raise MediaError("cover_art", "its only picture is a cover; this is a sound file, not a video")
-    holds = "only sound" if media.audio is not None else "neither picture nor sound"
-    raise MediaError("no_video", f"the file holds {holds}; a video was expected")
-
-
-def first_frame(media: Media) -> av.VideoFrame:
-    """Decodes until a picture comes: only a frame knows its rotation and whether it is interlaced."""
-    stream = media.rewind("video", 0.0)
-    stream.codec_context.thread_count = 1
-    try:
-        for number, packet in enumerate(media.container.demux(stream)):
-            if frames := _decoded(packet):
-                return frames[0]
-            if number > FIRST_PACKETS:
-                break
-    except av.FFmpegError as error:
-        raise MediaError(
-            "undecodable", f"reading stops before the first picture: {error.strerror}"
-        ) from error
-    reason = f"no picture can be decoded from its {stream.name or 'video'} stream"
-    if not stream.width:  # libav leaves out what is above the limit, and then knows no size
-        reason += f": it is damaged, or larger than the {media.max_pixels} pixels that are read at most"
-    raise MediaError("undecodable", reason)
-
-
-def _decoded(packet: av.Packet) -> list:
-    try:
-        return packet.decode()
-    except av.FFmpegError:
-        return []  # the next packet may do: streams can start in the middle of a picture group
-
-
-def _duration(media: Media) -> float:
-    """As declared; where nothing is (streamed recordings), from the packets' timestamps, undecoded."""
-    assert media.video is not None
-    if seconds := declared_seconds(media.video) or (media.container.duration or 0) / 1e6:
-        return seconds
-    stream = media.rewind("video", 0.0)
-    base = float(stream.time_base or 0)
-    ends = [(p.pts + (p.duration or 0)) * base for p in media.container.demux(stream) if p.pts is not None]
-    return max(ends, default=media.zero) - media.zero
-
-
-def _picture(media: Media, frame: av.VideoFrame, duration: float, max_side: int) -> dict[str, Any]:
-    stream = media.video
-    assert stream is not None
-    width, height = display_size(frame, stream.sample_aspect_ratio, orientation(frame)[0])
-    if max(width, height) > max_side:
-        raise MediaError("too_large", f"the picture is {width}x{height}, a side above max_side {max_side}")
-    fps = float(stream.average_rate or stream.guessed_rate or 0)
-    return {
-        "container": media.container.format.name.split(",")[0],
-        "video_codec": stream.codec_context.name,
-        "pix_fmt": frame.format.name,
-        "width": width,
-        "height": height,
-        "rotation": -frame.rotation % 360,
-        "sar": str(stream.sample_aspect_ratio or 1),
-        "fps": fps,
-        "duration_s": duration,
-        "frames": stream.frames or round(duration * fps),
-        "hdr": int(frame.color_trc) in HDR_TRANSFERS,
-        "interlaced": frame.interlaced_frame,
-    }
-
-
-def _sound(media: Media) -> dict[str, Any]:
-    stream = media.audio
-    if stream is None:
-        return dict.fromkeys(("audio_codec", "sample_rate", "channels", "audio_start_s"))
-    start = (
-        None if stream.start_time is None else float(stream.start_time * (stream.time_base or 0)) - media.zero
-    )
-    return {
-        "audio_codec": stream.codec_context.name,
-        "sample_rate": stream.codec_context.sample_rate,
-        "channels": stream.codec_context.channels,
-        "audio_start_s": start,
-    }

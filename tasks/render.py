@@ -14,10 +14,10 @@ import numpy as np
 
 from infra.resources import Needs
 from storage.ledger.rows import Blob
-from storage.listing import Source
 from storage.media.encode import encode_video
 from storage.media.images import encode_jpeg
-from storage.takes import WORLD, Take
+from storage.sources import Source
+from storage.sources.takes import WORLD, Take
 from tasks.stage import Expand, Expanded, Rejected, StageConfig
 from tasks.studio import StudioError, read_take
 from tasks.truth import Truth
@@ -26,6 +26,8 @@ FPS = 25
 
 
 class RenderConfig(StageConfig):
+    """How takes are rendered, and how often something is special about one."""
+
     width: int = 192
     """Pixels; even."""
     height: int = 144
@@ -46,6 +48,8 @@ class RenderConfig(StageConfig):
 
 @dataclass(frozen=True)
 class RenderRow:
+    """One take: its video, its truth, and the other half if there is one."""
+
     id: str
     uri: str
     name: str
@@ -82,6 +86,8 @@ class Half:
 
 
 class Render(Expand):
+    """The stage: a take in, its videos out."""
+
     name = "render"
     facts = ("licence", "consent")
     needs = Needs(cpus=1, batch=1, timeout_s=900)
@@ -103,7 +109,7 @@ class Render(Expand):
 
     def _world(self, row: Source) -> RenderRow:
         # Only workers want the head's mesh and its compiler; whoever reads a recipe should not wait for them.
-        from tasks.filming import WorldTake
+        from tasks.world_take import WorldTake
 
         c, numbers = self.config, Take.parse(row.uri)
         size, seconds = (c.width, c.height), (c.min_seconds, c.max_seconds)

@@ -14,8 +14,6 @@ be the same in both, line by line, which is what makes the pair an aligned one. 
 frames, within one frame. Paths are inside the folder.
 """
 
-import csv
-import io
 import json
 import posixpath
 from collections.abc import Iterator
@@ -26,29 +24,27 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from storage.listing import Source
-from storage.media.container import MediaError, open_media
-from storage.media.decode import decode_audio
-from storage.media.images import decode_image
+from storage.sources import Source
 from storage.store import Store
+from tasks.studio_files import (
+    RATE,
+    StudioError,
+    numbered_frames,
+    path_inside,
+    read_coefficients,
+    read_picture,
+    read_sound,
+)
 from tasks.truth import Truth
 
-RATE = 16000
-MAX_FRAMES = 25 * 600
 SPEECH_PREFIXES = ("jaw", "mouth", "tongue", "cheekpuff")
 ALIKE = 1e-4
 """Coefficients are written with about five digits."""
 
 
-class StudioError(ValueError):
-    """A take that doesn't fit the format. `code` is for counting."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
 class Part(BaseModel):
+    """Where take.json says one rendering of the take is."""
+
     model_config = ConfigDict(extra="forbid")
     frames: str
     sound: str
@@ -56,6 +52,8 @@ class Part(BaseModel):
 
 
 class TakeFile(BaseModel):
+    """What take.json holds."""
+
     model_config = ConfigDict(extra="forbid")
     redub_take: int = Field(ge=1, le=1)
     renderer: str = Field(min_length=1)
@@ -81,7 +79,7 @@ class Half:
     def frames(self) -> Iterator[np.ndarray]:
         size = self.size
         for uri in self.uris:
-            rgb = _picture(self.store, uri)
+            rgb = read_picture(self.store, uri)
             if rgb.shape[1::-1] != size:
                 raise StudioError(
                     "sizes_differ", f"{uri} is {_by(rgb.shape[1::-1])}, the first is {_by(size)}"
@@ -90,11 +88,11 @@ class Half:
 
     def samples(self, count: int) -> np.ndarray:
         picked = np.linspace(0, len(self.uris) - 1, count).astype(int)
-        return np.stack([_picture(self.store, self.uris[i]) for i in picked])
+        return np.stack([read_picture(self.store, self.uris[i]) for i in picked])
 
     @cached_property
     def size(self) -> tuple[int, int]:
-        height, width = _picture(self.store, self.uris[0]).shape[:2]
+        height, width = read_picture(self.store, self.uris[0]).shape[:2]
         if height % 2 or width % 2:
             raise StudioError("odd_size", f"{self.uris[0]} is {width}x{height}; render at an even size")
         return width, height
@@ -116,6 +114,8 @@ class Half:
 
 @dataclass(frozen=True)
 class StudioTake:
+    """A take that has been read and checked, but for its pictures."""
+
     name: str
     told: TakeFile
     main: Half
@@ -172,9 +172,9 @@ def _told(store: Store, uri: str) -> TakeFile:
 
 
 def _half(store: Store, folder: str, part: Part, fps: float) -> Half:
-    uris = _numbered(store, folder, part.frames)
-    sound = _sound(store, _inside(folder, part.sound))
-    names, coefficients_FC = _coefficients(store, _inside(folder, part.coefficients))
+    uris = numbered_frames(store, folder, part.frames)
+    sound = read_sound(store, path_inside(folder, part.sound))
+    names, coefficients_FC = read_coefficients(store, path_inside(folder, part.coefficients))
     if len(coefficients_FC) != len(uris):
         raise StudioError(
             "counts_differ",
@@ -187,66 +187,6 @@ def _half(store: Store, folder: str, part: Part, fps: float) -> Half:
             f"{len(uris) / fps:.2f} s",
         )
     return Half(store, uris, sound, names, coefficients_FC)
-
-
-def _inside(folder: str, path: str) -> str:
-    joined = posixpath.normpath(path)
-    if posixpath.isabs(joined) or joined.startswith("..") or "://" in path:
-        raise StudioError("outside", f"{path!r} leads out of the take's folder")
-    return f"{folder}/{joined}"
-
-
-def _numbered(store: Store, folder: str, pattern: str) -> tuple[str, ...]:
-    path = _inside(folder, pattern)
-    try:
-        first = next(n for n in (0, 1) if _exists(store, path % n))
-    except (TypeError, ValueError) as error:
-        raise StudioError("no_take", f"{pattern!r} is no pattern like frames/%04d.png") from error
-    except StopIteration:
-        raise StudioError("no_frames", f"neither {pattern % 0} nor {pattern % 1} is there") from None
-    uris: list[str] = []
-    while len(uris) <= MAX_FRAMES and _exists(store, uri := path % (first + len(uris))):
-        uris.append(uri)
-    if len(uris) > MAX_FRAMES:
-        raise StudioError("too_long", f"a take has at most {MAX_FRAMES} frames; cut it into several")
-    return tuple(uris)
-
-
-def _exists(store: Store, uri: str) -> bool:
-    try:
-        store.stat(uri)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _sound(store: Store, uri: str) -> np.ndarray:
-    try:
-        with store.open(uri) as file, open_media(file) as media:
-            audio = decode_audio(media, rate=RATE)
-    except FileNotFoundError as error:
-        raise StudioError("no_sound", f"{uri} is not there") from error
-    except MediaError as error:
-        raise StudioError("no_sound", f"{uri}: {error}") from error
-    if audio.damage or audio.nonfinite:
-        raise StudioError("bad_sound", f"{uri}: {audio.damage or f'{audio.nonfinite} NaN samples'}")
-    return audio.samples
-
-
-def _coefficients(store: Store, uri: str) -> tuple[tuple[str, ...], np.ndarray]:
-    try:
-        with store.open(uri) as file:
-            names, *lines = csv.reader(io.StringIO(file.read(64 << 20).decode("utf-8-sig")))
-        values_FC = np.array([[float(cell) for cell in line] for line in lines], np.float32)
-    except FileNotFoundError as error:
-        raise StudioError("no_coefficients", f"{uri} is not there") from error
-    except ValueError as error:
-        raise StudioError(
-            "bad_coefficients", f"{uri} is not a table of numbers under a head line: {error}"
-        ) from error
-    if values_FC.ndim != 2 or values_FC.shape[1] != len(names) or not np.isfinite(values_FC).all():
-        raise StudioError("bad_coefficients", f"{uri} has lines of other lengths than its head, or NaN")
-    return tuple(names), values_FC
 
 
 def _check_aligned(main: Half, dub: Half) -> None:
@@ -263,14 +203,6 @@ def _check_aligned(main: Half, dub: Half) -> None:
             f"{main.names[still[column]]} differs by {gap_FC.max():.3g} in frame {frame}: only the "
             "coefficients of speech may differ between main and dub",
         )
-
-
-def _picture(store: Store, uri: str) -> np.ndarray:
-    try:
-        with store.open(uri) as file:
-            return decode_image(file.read(64 << 20))
-    except (ValueError, FileNotFoundError) as error:
-        raise StudioError("bad_frame", f"{uri} is no picture: {error}") from error
 
 
 def _by(size: tuple[int, ...]) -> str:

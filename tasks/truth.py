@@ -1,4 +1,4 @@
-"""What is true of a rendered take, frame by frame, as one .npz: the measure of everything built on it."""
+"""Keeps what is true of a rendered take, frame by frame, as one .npz: the measure of everything built on it."""
 
 import io
 import json
@@ -12,7 +12,7 @@ SPEECH = ("opening", "width", "protrusion")
 
 @dataclass(frozen=True)
 class Truth:
-    """F frames. What a renderer does not know is there with length zero."""
+    """All that is known of F frames. What a renderer does not know is there with length zero."""
 
     names: tuple[str, ...]
     """Of the coefficients, in order."""

@@ -16,6 +16,8 @@ Failure = tuple[str, str]
 
 
 class VerdictConfig(StageConfig):
+    """The limits that a clip has to keep."""
+
     min_face_px: float = 24.0
     """Face size in the source's pixels; a smaller face enlarged is still blurred."""
     min_sharpness: float = 20.0
@@ -64,6 +66,8 @@ class VerdictConfig(StageConfig):
 
 @dataclass(frozen=True)
 class VerdictInput:
+    """The scores that are judged."""
+
     id: str
     face_px: float
     outside_share: float
@@ -89,10 +93,14 @@ class VerdictInput:
 
 @dataclass(frozen=True)
 class VerdictRow:
+    """A clip that was accepted."""
+
     id: str
 
 
 class Verdict(Annotate):
+    """The stage: scores in, yes or no out."""
+
     name = "verdict"
     reads = (Quality, Ingest)
     version = 3

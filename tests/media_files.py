@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from storage.listing import make_source
+from storage.sources import make_source
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"no shared media at {DATA}")

@@ -19,11 +19,11 @@ from storage.media.container import open_media
 from storage.media.decode import decode_audio, decode_video
 from storage.media.encode import encode_video
 from storage.sources import list_sources
+from storage.sources.takes import Take
 from storage.store import Store
-from storage.takes import Take
-from tasks.filming import WorldTake
 from tasks.render import FPS, Render, RenderConfig
 from tasks.stage import Expanded
+from tasks.world_take import WorldTake
 
 RATE = 16000
 PLAYLIST = "#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"

@@ -19,7 +19,7 @@ from models.dubbing.networks import References, editor_config, loaded, on_meta_d
 from models.dubbing.request import Networks, Settings, check
 from models.weights.known import find
 from models.weights.references import ModelError
-from storage.listing import SourceError
+from storage.sources.listing import SourceError
 
 
 @dataclass(frozen=True)

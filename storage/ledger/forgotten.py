@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from storage.ledger.catalog import Catalog
-from storage.listing import Listing, Source
+from storage.sources.listing import Listing, Source
 
 TABLE = "forgotten"
 CODE = "forgotten"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from storage.ledger.fingerprint import Computation
-from storage.listing import Source
+from storage.sources.listing import Source
 
 LISTED = Computation("sources", 1, {}, {}, ())
 """Sources are looked at, not computed: they share one fingerprint for ever."""

@@ -10,8 +10,8 @@ from flows.terminal.forgetting import forget_one
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.ledger.lance_files import open_table
-from storage.listing import Listing
 from storage.sources import list_sources
+from storage.sources.listing import Listing
 from storage.store import Store
 from storage.versions.forget import find_source, find_speaker, forget
 from storage.versions.lineage import trace

@@ -17,8 +17,8 @@ from models.mini.world_clips import Clip, make_clip
 from storage.media.encode import encode_video
 from storage.store import Store
 from tasks.facemask import FaceMask, FaceMaskConfig, FaceMaskInput, FaceMaskRow
-from tasks.footage.trackdata import TrackData
 from tasks.ingest import Ingest, IngestConfig, IngestInput
+from tasks.ingest.track_data import TrackData
 from tasks.masks import pack
 from tasks.probe import Probe
 from tasks.stage import Expanded

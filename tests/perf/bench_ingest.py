@@ -25,8 +25,8 @@ from storage.media.container import open_media
 from storage.media.decode import decode_audio
 from storage.media.encode import VideoWriter, encode_video
 from storage.store import Store
-from tasks.footage.spans import Tally
 from tasks.ingest import Ingest, IngestConfig, IngestInput
+from tasks.ingest.tally import Tally
 from tasks.probe import Probe
 from tests.footage import BACK, Still, draw, input_of
 from tests.media_files import narrow, source_of

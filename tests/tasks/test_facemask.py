@@ -15,8 +15,8 @@ from storage.media.encode import encode_video
 from storage.media.images import decode_image
 from storage.store import Store
 from tasks.facemask import FaceMask, FaceMaskConfig, FaceMaskInput, inpaint_mask, visible_mask
-from tasks.footage.trackdata import TrackData
 from tasks.ingest import Ingest, IngestConfig, IngestInput
+from tasks.ingest.track_data import TrackData
 from tasks.masks import pack, unpack
 from tasks.probe import Probe
 from tasks.stage import Rejected

@@ -11,7 +11,7 @@ from models.segment.segmenter import Followed, box_of
 from storage.media.encode import encode_video
 from storage.media.images import decode_image
 from storage.store import Store
-from tasks.footage.trackdata import TrackData
+from tasks.ingest.track_data import TrackData
 from tasks.masks import unpack
 from tasks.occluders import Occluders, OccludersInput, OccludersRow
 from tasks.stage import Rejected

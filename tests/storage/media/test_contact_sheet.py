@@ -13,7 +13,6 @@ from storage.ledger.catalog import Catalog
 from storage.ledger.fingerprint import Computation
 from storage.ledger.node import Node
 from storage.ledger.table import ledger_row
-from storage.listing import Listing
 from storage.media.cards import PAD, caption_lines
 from storage.media.contact_sheet import contact_sheet, stacked, stills
 from storage.media.container import open_media
@@ -22,6 +21,7 @@ from storage.media.encode import encode_video
 from storage.media.images import encode_jpeg
 from storage.media.lettering import text_width
 from storage.media.mosaic import mosaic
+from storage.sources import Listing
 from tasks.ingest import ClipRow
 from tasks.probe import ProbeRow
 from tasks.quality import QualityRow

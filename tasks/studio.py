@@ -25,6 +25,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from storage.sources import Source
+from storage.sources.rights import given
 from storage.store import Store
 from tasks.studio_files import (
     RATE,
@@ -139,8 +140,8 @@ class StudioTake:
             "name": self.name,
             "renderer": self.told.renderer,
             "speaker": self.told.speaker or row.speaker or self.name,
-            "licence": self.told.licence or row.licence,
-            "consent": self.told.consent or row.consent,
+            "licence": given(self.told.licence) or row.licence,
+            "consent": given(self.told.consent) or row.consent,
             "occluder": self.told.occluder,
             "covered_share": None,
             "sung": False,

@@ -5,10 +5,10 @@ import io
 import posixpath
 
 import numpy as np
-from storage.media.images import decode_image
 
 from storage.media.container import MediaError, open_media
 from storage.media.decode import decode_audio
+from storage.media.images import decode_image
 from storage.store import Store
 
 RATE = 16000

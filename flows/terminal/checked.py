@@ -7,6 +7,7 @@ from flows.run.request import check_profile
 from infra.profiles import load_profile
 from storage.ledger.catalog import Catalog
 from storage.sources import check_spec
+from storage.sources.rights import given_option
 from storage.store import Store
 
 
@@ -24,6 +25,8 @@ def rebuild_checked(
     where = load_profile(profile)
     check_profile(where)
     check_spec(source)
+    given_option("licence", licence)
+    given_option("consent", consent)
     busy = Catalog(catalog, Store(dict(where.storage_options))).holder()
     if busy is not None:
         raise busy

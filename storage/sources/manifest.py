@@ -20,7 +20,7 @@ from storage.sources.listing import Listing, SourceError, make_source, make_sour
 from storage.sources.local_file import add_local
 from storage.sources.places import resolved
 from storage.sources.repeated_rows import repeated_rows
-from storage.sources.rights import given_column
+from storage.sources.rights import given_column, named_column
 from storage.store import Store
 
 MANIFEST = "manifest.csv"
@@ -50,7 +50,7 @@ def _rows(table: pa.Table, folder: str, licence: str, consent: str) -> pa.Table:
         "mtime_ns": table["mtime_ns"],
         "licence": _each(table["licence"], lambda texts: _or_default(given_column(texts), licence)),
         "consent": _each(table["consent"], lambda texts: _or_default(given_column(texts), consent)),
-        "speaker": _each(table["speaker"], pc.utf8_trim_whitespace),
+        "speaker": _each(table["speaker"], named_column),
     }
     return pa.table(columns)
 

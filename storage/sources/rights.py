@@ -15,24 +15,18 @@ CONFLICTING_RIGHTS, CONFLICTING_SPEAKERS = "conflicting_rights", "conflicting_sp
 RIGHTS, SPEAKER = ("licence", "consent"), ("speaker",)
 """Fields that such a conflict is about."""
 
+EMPTY_CELLS = ("nan", "none", "null", "nil", "n[ ./]*a", "undefined", "unknown")
+"""How programs write that there is nothing."""
 SAYS_NOTHING = (
-    *("nan", "none", "null", "nil", "n[ ./]*a", "undefined"),  # how programs write an empty cell
-    *(
-        "unknown",
-        "tbd",
-        "tba",
-        "todo",
-        "to be determined",
-        "not given",
-        "missing",
-    ),  # a blank, filled in later
+    *EMPTY_CELLS,
+    *("tbd", "tba", "todo", "to be determined", "not given", "missing"),  # a blank, filled in later
     *("no", "false", "0", "unlicen[sc]ed", "no consent", "no licen[sc]e"),  # an answer, but a refusal
 )
 """Expressions for whole texts, whatever their case and whatever marks are around them ("<NA>", "(none)", "TBD.").
 
 "Unlicense" is a licence, and so is every sentence: only what is plainly no value is here."""
 _MARKS = r"[^\p{L}\p{N}]*"
-_NOTHING = f"(?i)^{_MARKS}(?:{'|'.join(SAYS_NOTHING)})?{_MARKS}$"
+_NOTHING, _NOBODY = (f"(?i)^{_MARKS}(?:{'|'.join(texts)})?{_MARKS}$" for texts in (SAYS_NOTHING, EMPTY_CELLS))
 
 ADVICE = (
     "columns `licence` and `consent` in a manifest, or --licence TEXT --consent TEXT for those without "
@@ -43,8 +37,17 @@ EXAMPLES = {"licence": "CC-BY-4.0", "consent": '"contract 2026-03"'}
 
 def given_column(column: Any) -> Any:
     """The texts without spaces around them; '' where there is none, or one that says nothing."""
+    return _without(column, _NOTHING)
+
+
+def named_column(column: Any) -> Any:
+    """Speakers' names; '' for an empty cell, however it is written: else all who have none were one person."""
+    return _without(column, _NOBODY)
+
+
+def _without(column: Any, nothing: str) -> Any:
     trimmed = pc.utf8_trim_whitespace(pc.fill_null(column, ""))
-    return pc.if_else(pc.match_substring_regex(trimmed, _NOTHING), "", trimmed)
+    return pc.if_else(pc.match_substring_regex(trimmed, nothing), "", trimmed)
 
 
 def given(text: str) -> str:

@@ -63,7 +63,7 @@ class QualityRow:
     """How sure that lag is."""
 
 
-SOUND_SCORES = [
-    name for name, hint in QualityRow.__annotations__.items() if hint in (float | None, int | None)
-]
+SOUND_SCORES = (
+    "loudness_db", "silence_share", "clipping_share", "speech_share", "lip_strength", "lip_lag_frames", "lip_lead",
+)  # fmt: skip
 """What a clip without a sound track has no value for."""

@@ -117,6 +117,7 @@ def test_trace_says_what_made_an_item_and_why_another_was_rejected(
         (("rebuild", "--source", "videos", "--set", "verdict.sharpness=3"), "did you mean"),
         (("rebuild", "--source", "videos", "--set", "verdict.min_sharpness=high"), "verdict.min_sharpness"),
         (("rebuild", "--source", "nowhere"), "nothing at nowhere"),
+        (("rebuild", "--source", "videos", "--consent", "NaN"), "--consent 'NaN' says nothing: give words"),
         (("plan", "--source", "videos/world0-000_00.mp4"), "--licence TEXT --consent TEXT"),
         (("sheet", "ingets"), "there is no stage 'ingets'; there are: render, probe, ingest"),
         (("sheet", "ingest", "--only", "good"), "rows end as ok, rejected"),

@@ -113,3 +113,12 @@ def test_rights_must_be_given_for_every_source(tmp_path):
     told = list_sources(str(tmp_path), STORE, consent="contract 7")
     check_rights(told)
     assert [s.consent for s in told.sources] == ["signed", "contract 7"]
+
+
+@pytest.mark.parametrize("cell", ["", " ", "NaN", "None", "unknown", "n/a", "-", "<NA>"])
+def test_an_empty_cell_is_nobodys_name_however_it_is_written(tmp_path, cell):
+    """Or all who have no name would be one person, in one split."""
+    for name in "abc":
+        (tmp_path / f"{name}.mp4").write_bytes(name.encode())
+    spec = manifest(tmp_path, f"uri,speaker\na.mp4,{cell}\nb.mp4,0\nc.mp4, Noa \n")
+    assert [s.speaker for s in list_sources(spec, STORE).sources] == ["", "0", "Noa"]

@@ -12,6 +12,7 @@ def lineage_graph(run: Rebuild, manifest: dict[str, Any] | Any) -> str:
     for node in run.nodes:
         lines.append(f"    {node.name}[{node.name}: {out[node.name]}<br/>{node.fingerprint[:8]}]")
         lines += [f"    {up} -->|{out[up]}| {node.name}" for up in node.reads]
+        lines += [f"    {read.stage} -.->|by {read.by}| {node.name}" for read in node.named]
     last = run.nodes[-1].name
     lines.append(f"    {last} -->|{manifest['rows']}| version([{manifest['version']}])")
     return "\n".join(["```mermaid", "flowchart TD", *lines, "```"])

@@ -38,7 +38,7 @@ def start(profile: Profile) -> Iterator[Resources]:
             ray.shutdown()
 
 
-def foreseen_resources(profile: Profile) -> Resources:
+def expected_resources(profile: Profile) -> Resources:
     """What `start` will give the engine, without starting anything: a cluster that is named is asked, if need be."""
     if profile.cpus is not None and profile.gpus is not None:
         return Resources(profile.cpus, profile.gpus, profile.memory_gb)

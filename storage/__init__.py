@@ -1,0 +1,1 @@
+"""Rows, tables, versions, sources and media: the only home of Lance."""

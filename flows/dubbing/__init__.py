@@ -1,0 +1,1 @@
+"""Dubs one clip with other speech: reads the files, checks the request, runs the networks, writes the video."""

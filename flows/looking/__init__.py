@@ -1,0 +1,1 @@
+"""Rows as pictures: contact sheets, mosaics, and the page on which people judge masks."""

@@ -1,0 +1,1 @@
+"""One rebuild without Prefect: `driver` from start to end, `planning` before, `pipeline` between tables and engine."""

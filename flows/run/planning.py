@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow.compute as pc
 
-from infra.cluster import foreseen_resources
+from infra.cluster import expected_resources
 from infra.engine.worker_split import StageLoad, split
 from infra.profiles import Profile, needs_for
 from infra.resources import Needs
@@ -147,5 +147,5 @@ def _with_workers(plans: list[StagePlan], profile: Profile) -> list[StagePlan]:
         )
         for p in plans
     ]
-    workers = split(loads, foreseen_resources(profile), {})
+    workers = split(loads, expected_resources(profile), {})
     return [replace(p, workers=workers.get(p.name, 0)) for p in plans]

@@ -1,4 +1,4 @@
-"""Run the rebuild flow in this process, for a person at a terminal: progress and the result."""
+"""Runs the rebuild flow in this process, for a person at a terminal: progress and the result."""
 
 from contextlib import ExitStack
 from dataclasses import replace

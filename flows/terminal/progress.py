@@ -1,4 +1,4 @@
-"""Shows a rebuild while it runs: a line a stage that moves, and what Ctrl-C does."""
+"""Draws how far a running rebuild is: a table that moves, or a line of text."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,0 +1,1 @@
+"""Published versions of a dataset, and questions about them: lineage, differences, deletion."""

@@ -1,4 +1,4 @@
-"""Delete what no published version and no unfinished rebuild can reach.
+"""Deletes what no published version and no unfinished rebuild can reach.
 
 Kept: the rows of every fingerprint that a kept version names (its rejected rows too: they answer why),
 and those of the newest run, which may not have published yet. Everything else was computed with settings

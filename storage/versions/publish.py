@@ -1,4 +1,4 @@
-"""Dataset versions: an immutable tag over a table of members, with the manifest inside it.
+"""Publishes a dataset version: an immutable tag over a table of members, with the manifest inside it.
 
 Publishing copies no video. `dataset.lance` holds one row per member: its split, all its facts and
 scores, and for every stage the row id of its blobs. The same tag is put on the stages' tables, so that

@@ -73,7 +73,7 @@ class VideoDit(nn.Module):
             x_BTD = block(x_BTD, rows_BSRD, context)
         shown = 1 if context.reference else 0
         x_BTP = self.head(x_BTD[:, context.reference :], times_BSD[:, shown:], context.lengths[shown:])
-        return self._unpatched(x_BTP, frames - sequence.frames[0], rows, columns)
+        return self.unpatched(x_BTP, frames - sequence.frames[0], rows, columns)
 
     def _context(self, sequence: DitInput, rows: int, columns: int, dtype: torch.dtype) -> BlockContext:
         config, (reference, motion, target), frame = self.config, sequence.frames, rows * columns
@@ -102,7 +102,7 @@ class VideoDit(nn.Module):
         angles = ticks_BS[..., None] * turns
         return torch.cat([angles.cos(), angles.sin()], -1)
 
-    def _unpatched(self, x_BTP: Tensor, frames: int, rows: int, columns: int) -> Tensor:
+    def unpatched(self, x_BTP: Tensor, frames: int, rows: int, columns: int) -> Tensor:
         """A token holds its patch row by row, channels last."""
         side = self.config.patch
         x_BFHWyxC = x_BTP.unflatten(2, (side, side, -1)).unflatten(1, (frames, rows, columns))

@@ -41,7 +41,7 @@ def forward(net: VideoDit, sequence: DitInput) -> Tensor:
         x_BTD = _block(block, x_BTD, rows_BTRD, audio_BFND, text_BLD, grid, turns_Tc)
     x_BTD, clock_BTD = x_BTD[:, reference * frame :], clock_BTD[:, reference * frame :]
     shift, scale = (net.head.modulation[:, None] + clock_BTD[:, :, None]).unbind(2)
-    return net._picture(
+    return net.unpatched(
         net.head.head(_normed(x_BTD) * (1 + scale) + shift), frames - reference, rows, columns
     )
 

@@ -1,11 +1,14 @@
-"""The `redub` command in this process, for what doesn't start Prefect."""
+"""The `redub` command in this process, for what doesn't start Prefect; and one Prefect server for all that need it."""
 
+import os
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from flows.command.main import main
+from flows.server import prefect_process, wait_healthy
 
 
 @pytest.fixture
@@ -22,3 +25,19 @@ def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
         return captured.out + captured.err
 
     return run
+
+
+@pytest.fixture(scope="session")
+def prefect_env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment in which Prefect talks to a server of this session: starting one takes ten seconds."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    base = f"http://127.0.0.1:{port}/api"
+    env = {
+        **os.environ, "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")), "PREFECT_API_URL": base,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_WORKER_QUERY_SECONDS": "1", "DO_NOT_TRACK": "1",
+    }  # fmt: skip
+    with prefect_process(["server", "start", "--port", str(port)], env) as server:
+        wait_healthy(f"{base}/health", server)
+        yield env

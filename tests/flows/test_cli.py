@@ -19,10 +19,11 @@ from storage.versions.version import load_version, tags
 ITEMS = 12
 
 
-def redub(*arguments: object, cwd: Path, check: bool = True) -> str:
+def redub(*arguments: object, cwd: Path, check: bool = True, env: dict[str, str] | None = None) -> str:
+    """In a process of its own, with the embedded Prefect server if `env` names none."""
     done = subprocess.run(
         [sys.executable, "-m", "flows", *map(str, arguments)],
-        cwd=cwd, capture_output=True, text=True, timeout=200, env={**os.environ, "COLUMNS": "80"},
+        cwd=cwd, capture_output=True, text=True, timeout=200, env={**(env or os.environ), "COLUMNS": "80"},
     )  # fmt: skip
     said = done.stdout + done.stderr
     assert "Traceback" not in said, said
@@ -48,10 +49,20 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_threshold_makes_a_second_version_and_diff_says_why(place: Path) -> None:
+def test_a_threshold_makes_a_second_version_and_diff_says_why(
+    place: Path, prefect_env: dict[str, str]
+) -> None:
     _, rows = load_version(Catalog(str(place / "redub-data/catalog")), "v1")
     middle = round(statistics.median(rows.to_table()["quality_sharpness"].to_pylist()), 3)
-    said = redub("rebuild", "--source", "videos", "--set", f"verdict.min_sharpness={middle}", cwd=place)
+    said = redub(
+        "rebuild",
+        "--source",
+        "videos",
+        "--set",
+        f"verdict.min_sharpness={middle}",
+        cwd=place,
+        env=prefect_env,
+    )
     assert "Dataset v2 published" in said
     diff = redub("diff", "v1", "v2", cwd=place)
     assert re.search(rf"setting +verdict.min_sharpness: [\d.]+ -> {middle}", diff)
@@ -135,12 +146,14 @@ def test_a_mistake_is_answered_with_what_exists(
     assert said in " ".join(here(*arguments, check=False).split())
 
 
-def test_ctrl_c_commits_what_is_done_and_the_same_command_goes_on(place: Path, tmp_path: Path) -> None:
+def test_ctrl_c_commits_what_is_done_and_the_same_command_goes_on(
+    place: Path, tmp_path: Path, prefect_env: dict[str, str]
+) -> None:
     few = str(place / "videos" / "world0-000_0*.mp4")
     command = [sys.executable, "-m", "flows", "rebuild", "-s", few, "-c", str(tmp_path / "c"),
                "--licence", "CC0", "--consent", "drawn"]  # fmt: skip
     running = subprocess.Popen(
-        command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=prefect_env
     )
     probe = tmp_path / "c" / "probe.lance"
     until = time.monotonic() + 60
@@ -153,7 +166,7 @@ def test_ctrl_c_commits_what_is_done_and_the_same_command_goes_on(place: Path, t
     assert "running it again goes on from there" in said
     catalog = Catalog(str(tmp_path / "c"))
     assert catalog.runs()[0]["ended"]["event"] == "stopped"
-    redub(*command[3:], cwd=place)
+    redub(*command[3:], cwd=place, env=prefect_env)
     assert tags(catalog) == ["v1"]
 
 

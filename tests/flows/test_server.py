@@ -3,13 +3,11 @@
 import importlib
 import json
 import os
-import socket
 import struct
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ import yaml
 from flows.demo.corpus import SHORT, make_corpus
 from flows.recipes import RECIPES
 from flows.run.graph import nodes_of, stages_of
-from flows.server import POOL, ROOT, deploy, prefect_command, prefect_process, wait_healthy
+from flows.server import POOL, ROOT, deploy, prefect_command, prefect_process
 from storage.ledger.catalog import Catalog
 from storage.versions.version import load_version, tags
 
@@ -66,20 +64,10 @@ class Api:
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    base = f"http://127.0.0.1:{port}/api"
-    home = tmp_path_factory.mktemp("prefect")
-    env = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_API_URL": base, "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-           "PREFECT_WORKER_QUERY_SECONDS": "1", "DO_NOT_TRACK": "1"}  # fmt: skip
-    with ExitStack() as running:
-        server = running.enter_context(prefect_process(["server", "start", "--port", str(port)], env))
-        wait_healthy(f"{base}/health", server)
-        deploy(env)
-        running.enter_context(prefect_process(["worker", "start", "--pool", POOL, "--type", "process"], env))
-        yield Api(base, env)
+def api(prefect_env: dict[str, str]) -> Iterator[Api]:
+    deploy(prefect_env)
+    with prefect_process(["worker", "start", "--pool", POOL, "--type", "process"], prefect_env):
+        yield Api(prefect_env["PREFECT_API_URL"], prefect_env)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from typing import ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.weights.known import reference
-from storage.versions.publish import COUNTED, RIGHTS
+from storage.versions.facts import RIGHTS
+from storage.versions.publish import COUNTED
 from tasks.captions import Captions, CaptionsConfig
 from tasks.facemask import FaceMask, FaceMaskConfig
 from tasks.ingest import Ingest, IngestConfig

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from flows.environment import make_prefect_home
 from flows.recipe_files import load_recipe
 from flows.run.request import check_profile
 from infra.profiles import load_profile
@@ -30,6 +31,7 @@ def rebuild_checked(
     busy = Catalog(catalog, Store(dict(where.storage_options))).holder()
     if busy is not None:
         raise busy
+    make_prefect_home()
     from flows.terminal.foreground import run_in_foreground  # Prefect: after the checks
 
     return run_in_foreground(

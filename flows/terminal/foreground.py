@@ -6,7 +6,6 @@ from typing import Any, cast
 
 from prefect.states import State
 
-from flows import environment
 from flows import rebuild as flow_module
 from flows.run.driver import Rebuild
 from flows.terminal.console import problems, waiting
@@ -17,7 +16,6 @@ from storage.versions.version import load_version
 
 def run_in_foreground(**parameters: Any) -> str | None:
     """The published version's tag; None when a person stopped it. What went wrong is raised."""
-    environment.make_prefect_home()
     with ExitStack() as open_views:
         started: list[Rebuild] = []
 

@@ -41,4 +41,4 @@ class Node:
         return (*self.reads, *(named.stage for named in self.named))
 
 
-SOURCES = Node("sources", Source, LISTED, ())
+SOURCES = Node("sources", Source, LISTED, (), facts=("licence", "consent"))

@@ -20,15 +20,20 @@ import pyarrow.compute as pc
 
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
-from storage.ledger.node import Node
+from storage.ledger.node import SOURCES, Node
 from storage.ledger.selection import Selection
 from storage.ledger.table import Status
+from storage.versions.facts import (
+    COUNTED,
+    check_said,
+    counted,
+    declared_facts,
+    digest_of,
+    of_sources,
+    source_facts,
+    source_rows,
+)
 from storage.versions.version import Version, latest_version, set_tag, write_version
-
-COUNTED = {"split": "splits", "licence": "licences", "consent": "consent"}
-"""What must be known of every row of a dataset -> what the manifest calls the counts of it."""
-FACTS = (*COUNTED, "speaker")
-RIGHTS = ("licence", "consent")
 
 
 def publish(
@@ -53,14 +58,16 @@ def publish(
             f"`redub sheet {last.node.name} --only {kind} -c {catalog.root}` shows why, `redub trace NAME` for one file"
         )
     newest = latest_version(catalog)
-    if newest and newest.manifest["content"] == content:
+    same = newest is not None and newest.manifest["content"] == content
+    if newest and same and _same_rights(catalog, newest.manifest, nodes, chosen, declared):
         return newest
-    members = member_table(catalog, nodes, chosen)
+    members = member_table(catalog, nodes, chosen, of_sources(declared))
     for fact in required:
-        _check_said(members, fact, declared[fact])
+        check_said(members, fact, declared[fact])
     counts = {fact: counted(members, column) for fact, column in declared.items()}
     tag = f"v{int(newest.tag[1:]) + 1 if newest else 1}"
-    manifest = _manifest(tag, content, nodes, chosen, members, counts) | {"facts": declared} | dict(facts)
+    manifest = _manifest(tag, content, nodes, chosen, members, counts)
+    manifest |= {"facts": declared, **_rights_digests(nodes, chosen), **facts}
     for node in nodes:
         table = catalog.table(node)
         set_tag(table.maintain(), tag)
@@ -68,22 +75,34 @@ def publish(
     return Version(tag, manifest, new=True)
 
 
-def declared_facts(nodes: Sequence[Node], required: Sequence[str] = tuple(COUNTED)) -> dict[str, str]:
-    """Fact -> its column in a version. A recipe that lacks one can be told so before anything is computed."""
-    declared: dict[str, str] = {}
-    for node in nodes:
-        for fact in node.facts:
-            if fact not in FACTS or fact in declared:
-                known = f"known facts are {', '.join(FACTS)}, and one stage alone may say each"
-                raise StorageError(f"stage {node.name} declares {fact!r}; {known}")
-            declared[fact] = f"{node.name}_{fact}"
-    lacking = [fact for fact in required if fact not in declared]
-    if lacking:
-        raise StorageError(
-            f"no stage of {', '.join(n.name for n in nodes)} says the {' or the '.join(lacking)} of its rows, so no "
-            f"version can be published; a stage declares it with `facts = ({lacking[0]!r},)` and a column of that name"
-        )
-    return declared
+def _same_rights(
+    catalog: Catalog,
+    manifest: Mapping[str, Any],
+    nodes: Sequence[Node],
+    chosen: Mapping[str, Selection],
+    declared: Mapping[str, str],
+) -> bool:
+    """Whether the sources of the same rows still say the same. The digest of all that is listed is cheap, and seldom
+    differs; manifests of before have neither it nor the other."""
+    if manifest.get("listed") == digest_of(chosen[SOURCES.name].ok["_rowid"].combine_chunks()):
+        return True
+    if "rights" in manifest:
+        return manifest["rights"] == _rights_digests(nodes, chosen)["rights"]
+    facts = of_sources(declared)
+    said = source_facts(catalog, nodes, chosen, _items(nodes, chosen), facts)
+    return all(manifest[COUNTED[fact]] == counted(said, declared[fact]) for fact in facts)
+
+
+def _rights_digests(nodes: Sequence[Node], chosen: Mapping[str, Selection]) -> dict[str, str]:
+    listed = chosen[SOURCES.name].ok["_rowid"].combine_chunks()
+    return {
+        "listed": digest_of(listed),
+        "rights": digest_of(source_rows(nodes, chosen, _items(nodes, chosen))),
+    }
+
+
+def _items(nodes: Sequence[Node], chosen: Mapping[str, Selection]) -> pa.Array:
+    return chosen[nodes[-1].name].ok["item_id"].combine_chunks()
 
 
 def _refuse_pending(catalog: Catalog, chosen: Mapping[str, Selection]) -> None:
@@ -96,27 +115,16 @@ def _refuse_pending(catalog: Catalog, chosen: Mapping[str, Selection]) -> None:
         )
 
 
-def _check_said(members: pa.Table, fact: str, column: str) -> None:
-    said = pc.utf8_trim_whitespace(pc.fill_null(members[column], ""))
-    empty = members.filter(pc.equal(said, ""))
-    if empty.num_rows:
-        raise StorageError(
-            f"{empty.num_rows} rows have no {fact} in {column}, so no version is published; the first is "
-            f"{empty['item_id'][0].as_py()} (`redub trace` says where it came from)"
-        )
+def member_table(
+    catalog: Catalog, nodes: Sequence[Node], chosen: Mapping[str, Selection], facts: Sequence[str]
+) -> pa.Table:
+    """One row per accepted item: the columns of every stage that speaks about the same items, and what sources say.
 
-
-def counted(rows: pa.Table, column: str) -> dict[str, int]:
-    """How many rows say what."""
-    return {str(c["values"] or "unknown"): c["counts"] for c in pc.value_counts(rows[column]).to_pylist()}
-
-
-def member_table(catalog: Catalog, nodes: Sequence[Node], chosen: Mapping[str, Selection]) -> pa.Table:
-    """One row per accepted item: the columns of every stage that speaks about the same items."""
-    final = nodes[-1]
-    members = chosen[final.name].ok.sort_by("item_id").select(["item_id"])
+    `facts` are the sources': a stage's own column of that name is a copy from when its row was made.
+    """
+    members = source_facts(catalog, nodes, chosen, _items(nodes, chosen), facts)
     for node in _same_items(nodes):
-        members = _beside(members, _columns(catalog, node, chosen[node.name]))
+        members = _beside(members, _columns(catalog, node, chosen[node.name], facts))
     return members.sort_by("item_id").combine_chunks()
 
 
@@ -137,9 +145,9 @@ def _same_items(nodes: Sequence[Node]) -> list[Node]:
     return list(nodes[start:])
 
 
-def _columns(catalog: Catalog, node: Node, selection: Selection) -> pa.Table:
+def _columns(catalog: Catalog, node: Node, selection: Selection, left_out: Sequence[str]) -> pa.Table:
     table = catalog.table(node)
-    plain = [c for c in table.columns if c not in table.blobs]
+    plain = [c for c in table.columns if c not in table.blobs and c not in left_out]
     rows = table.select(f"fingerprint = '{node.fingerprint}' AND status = 'ok'", ["item_id", *plain])
     rows = rows.filter(pc.is_in(rows["_rowid"], value_set=selection.ok["_rowid"].combine_chunks()))
     names = [f"{node.name}_{c}" for c in plain]
@@ -149,7 +157,7 @@ def _columns(catalog: Catalog, node: Node, selection: Selection) -> pa.Table:
 def _content_digest(nodes: Sequence[Node], chosen: Mapping[str, Selection]) -> str:
     """Which rows, made how. A row id names a row that never changes, so no row need be read."""
     state = hashlib.blake2b(json.dumps([n.fingerprint for n in nodes]).encode(), digest_size=16)
-    members = chosen[nodes[-1].name].ok["item_id"].combine_chunks()
+    members = _items(nodes, chosen)
     for node in _same_items(nodes):
         ok = chosen[node.name].ok
         rows = ok["_rowid"].filter(pc.is_in(ok["item_id"], value_set=members))

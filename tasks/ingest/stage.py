@@ -92,7 +92,6 @@ class Ingest(Expand):
 
     name = "ingest"
     reads = (Probe,)
-    facts = ("licence", "consent")
     needs = Needs(cpus=1, batch=1, timeout_s=3600, memory_gb=1.5)
     Config = IngestConfig
     Input = IngestInput

@@ -10,8 +10,10 @@ import pytest
 from flows.recipes import RECIPES, WorldRecipe
 from flows.run.graph import nodes_of, stages_of
 from storage.errors import StorageError
+from storage.ledger.catalog import Catalog
+from storage.sources import Listing, make_source
 from storage.versions.publish import declared_facts
-from storage.versions.version import tags
+from storage.versions.version import member_rows, tags
 from tasks.stage import Annotate, Stage
 from tests.toy.inline import run_inline, toy_stages, write_words
 from tests.toy.stages import Length, Lines, Long
@@ -62,33 +64,82 @@ def test_a_version_without_a_split_is_refused(words: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["", " ", None])
-@pytest.mark.parametrize("fact", ["licence", "consent", "split"])
-def test_a_row_that_says_nothing_is_refused(
-    words: Path, monkeypatch: pytest.MonkeyPatch, fact: str, value: str | None
+def test_a_row_without_a_split_is_refused(
+    words: Path, monkeypatch: pytest.MonkeyPatch, value: str | None
 ) -> None:
-    stage, make = (Long, Long._one) if fact == "split" else (Lines, Lines._line)
-
-    def forgetful(self: Any, *given: Any) -> Any:
-        made = make(self, *given)
-        quiet = "beta" in (getattr(made, "text", ""), getattr(given[0], "text", ""))
-        if hasattr(made, fact) and (quiet or fact == "split"):
-            object.__setattr__(made, fact, value)
-        return made
-
-    monkeypatch.setattr(stage, "_one" if fact == "split" else "_line", forgetful)
-    with pytest.raises(StorageError, match=rf"rows have no {fact} in (lines|long)_{fact}, so no version"):
+    monkeypatch.setattr(Long, "_one", lambda _, row: Long.Output(row.id, value))  # type: ignore[arg-type]
+    with pytest.raises(StorageError, match=r"3 rows have no split in long_split, so no version"):
         run_inline(words, words.parent / "catalog", toy_stages())
-    from storage.ledger.catalog import Catalog
-
     assert tags(Catalog(str(words.parent / "catalog"))) == []
+
+
+@pytest.mark.parametrize(("fact", "given"), [("licence", (" ", "signed")), ("consent", ("CC0", ""))])
+def test_a_row_without_rights_is_refused(
+    words: Path, monkeypatch: pytest.MonkeyPatch, fact: str, given: tuple[str, str]
+) -> None:
+    """Listing refuses such sources; should one come so far all the same, it ends here."""
+    said = {path.name: ("CC0", "signed") for path in words.iterdir()} | {"b.txt": given}
+    list_with(monkeypatch, said)
+    with pytest.raises(StorageError, match=rf"1 rows have no {fact} in sources_{fact}, so no version"):
+        run_inline(words, words.parent / "catalog", toy_stages())
+    assert tags(Catalog(str(words.parent / "catalog"))) == []
+
+
+def list_with(monkeypatch: pytest.MonkeyPatch, rights: dict[str, tuple[str, str]]) -> None:
+    """The listing as a manifest would make it."""
+
+    def listed(folder: str, *_: Any) -> Listing:
+        found = [(path, *rights[path.name]) for path in sorted(Path(folder).iterdir())]
+        return Listing(
+            [make_source(str(path), 1, 1, licence, consent, "") for path, licence, consent in found]
+        )
+
+    monkeypatch.setattr("tests.toy.inline.list_sources", listed)
+
+
+def test_corrected_rights_reach_what_was_computed_long_before(
+    words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list_with(monkeypatch, {"a.txt": ("CC0", "signed"), "b.txt": ("CC0", "signed")})
+    run_inline(words, words.parent / "catalog", toy_stages())
+    list_with(monkeypatch, {"a.txt": ("CC0", "signed"), "b.txt": ("CC-BY-4.0", "contract 7")})
+    corrected = run_inline(words, words.parent / "catalog", toy_stages())
+    assert corrected.computed["length"] == 0
+    assert corrected.version.new
+    assert corrected.version.manifest["licences"] == {"CC0": 2, "CC-BY-4.0": 1}
+    assert corrected.version.manifest["consent"] == {"signed": 2, "contract 7": 1}
+    rows = member_rows(corrected.catalog, "v2").to_pylist()
+    assert {row["lines_text"]: row["sources_licence"] for row in rows}["gamma"] == "CC-BY-4.0"
+    assert not any(name.startswith("lines_licence") for name in rows[0]), "the copy of before is left out"
+    again = run_inline(words, words.parent / "catalog", toy_stages())
+    assert not again.version.new
+
+
+def test_a_version_of_before_digests_is_not_published_again(
+    words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr("storage.versions.publish._rights_digests", lambda *_: {})
+        run_inline(words, words.parent / "catalog", toy_stages())
+    again = run_inline(words, words.parent / "catalog", toy_stages())
+    assert "rights" not in again.version.manifest
+    assert not again.version.new
+    list_with(monkeypatch, {"a.txt": ("CC0", "signed"), "b.txt": ("MIT", "signed")})
+    assert run_inline(words, words.parent / "catalog", toy_stages()).version.new
+
+
+def test_other_sources_of_which_nothing_is_accepted_make_no_version(words: Path) -> None:
+    run_inline(words, words.parent / "catalog", toy_stages())
+    write_words(words, c="no")
+    assert not run_inline(words, words.parent / "catalog", toy_stages()).version.new
 
 
 def test_two_stages_that_say_the_same_fact_are_a_mistake() -> None:
     class Second(After):
         name = "second"
-        facts = ("consent",)
+        facts = ("split",)
 
-    with pytest.raises(StorageError, match="second declares 'consent'"):
+    with pytest.raises(StorageError, match="second declares 'split'"):
         declared_facts(nodes_of(toy_stages() | {"second": Second()}))
 
 

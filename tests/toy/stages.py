@@ -14,7 +14,7 @@ SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 
 class Lines(Expand):
     name = "lines"
-    facts = ("licence", "consent", "speaker")
+    facts = ("speaker",)
 
     class Config(StageConfig):
         keep_empty: bool = False

@@ -6,7 +6,9 @@ the selection but not out of the tables; when it comes back they are reused.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -57,18 +59,22 @@ def select(
     wanted = source_ids if isinstance(source_ids, pa.ChunkedArray) else pa.array(source_ids, pa.string())
     listed = _within(catalog.table(SOURCES).states(SOURCES.fingerprint), "item_id", wanted)
     gone = pa.array(list(forgotten_items(catalog)), pa.string())
-    chosen = {SOURCES.name: _selection(SOURCES, [], [], listed, listed, gone)}
+    chosen = {SOURCES.name: _of_sources(listed, gone)}
     for node in nodes:
         own = [chosen[name].ok for name in node.reads]
         named = [_named_rows(catalog, read, chosen) for read in node.named]
         everything = catalog.table(node).states(node.fingerprint)
         if follows(node.output):
             everything = reopened(catalog, node, chosen[node.reads[0]].node.fingerprint, everything)
-        states = everything
-        for up in (*own, *named):  # a verdict may have taken away what was read when the row was made
-            states = _within(states, "parent_id", up["item_id"])
-        chosen[node.name] = _selection(node, own, named, states, everything, gone)
+        chosen[node.name] = _selection(node, own, named, everything, gone)
     return chosen
+
+
+def _of_sources(listed: pa.Table, gone: pa.Array) -> Selection:
+    """Sources are listed, not computed: none is to do."""
+    todo = pa.table({"item_id": pa.array([], pa.string())})
+    ok = _accepted(SOURCES, listed, gone)
+    return Selection(SOURCES, todo, {}, listed, listed, ok, listed.num_rows, 0)
 
 
 def _named_rows(catalog: Catalog, read: NamedRead, chosen: dict[str, Selection]) -> pa.Table:
@@ -83,41 +89,57 @@ def _named_rows(catalog: Catalog, read: NamedRead, chosen: dict[str, Selection])
     return pa.table({"item_id": rows["item_id"].filter(found), "_rowid": row_ids})
 
 
-def _finished(states: pa.Table) -> pa.Table:
-    return states.filter(pc.not_equal(states["status"], str(Status.RETRY)))
-
-
 def _selection(
-    node: Node,
-    own: list[pa.Table],
-    named: list[pa.Table],
-    states: pa.Table,
-    everything: pa.Table,
-    gone: pa.Array,
+    node: Node, own: list[pa.Table], named: list[pa.Table], everything: pa.Table, gone: pa.Array
 ) -> Selection:
-    retry = everything.filter(pc.equal(everything["status"], str(Status.RETRY)))
+    """One look-up a table that is read: millions of ids are hashed once for each, and everything follows from it."""
+    walked = own[0]
+    place_in_walked = _places(everything["parent_id"], walked["item_id"])
+    selected = pc.is_valid(place_in_walked)
+    for other in (*own[1:], *named):  # a verdict may have taken away what was read when the row was made
+        selected = pc.and_(selected, pc.is_in(everything["parent_id"], value_set=_combined(other["item_id"])))
+    states = everything if pc.all(selected).as_py() is not False else everything.filter(selected)
+    finished = pc.and_(selected, pc.not_equal(everything["status"], str(Status.RETRY)))
+    todo, entered = _todo(walked, [*own[1:], *named], place_in_walked.filter(_combined(finished)))
+    revisions = _revisions(everything)
+    ok = _accepted(node, states, gone)
+    return Selection(node, todo, revisions, states, everything, ok, entered, _unmet(own, named))
+
+
+def _accepted(node: Node, states: pa.Table, gone: pa.Array) -> pa.Table:
     ok = states.filter(pc.equal(states["status"], str(Status.OK))).select(["item_id", "_rowid"])
     if len(gone):  # a deletion that was killed half-way has left rows
         ok = ok.filter(pc.invert(pc.is_in(ok["item_id"], value_set=gone)))
     if node.expands:  # two sources with the same content are one item
         ok = ok.group_by("item_id").aggregate([("_rowid", "min")]).rename_columns(["item_id", "_rowid"])
-    todo, entered = _todo([*own, *named], _finished(states))
-    revisions = dict(
-        zip(retry["parent_id"].to_pylist(), (r + 1 for r in retry["revision"].to_pylist()), strict=True)
-    )
-    return Selection(node, todo, revisions, states, everything, ok, entered, _unmet(own, named))
+    return ok
 
 
-def _todo(upstream: list[pa.Table], done: pa.Table) -> tuple[pa.Table, int]:
-    if not upstream:  # sources are listed, not computed
-        return pa.table({"item_id": pa.array([], pa.string())}), done.num_rows
-    walked = upstream[0]
-    finished = pc.is_in(walked["item_id"], value_set=done["parent_id"].combine_chunks())
-    todo = walked.filter(pc.invert(finished)).rename_columns(["item_id", "row_0"])
-    for i, other in enumerate(upstream[1:], 1):
+def _revisions(everything: pa.Table) -> dict[str, int]:
+    retry = everything.filter(pc.equal(everything["status"], str(Status.RETRY)))
+    return {
+        item: revision + 1
+        for item, revision in zip(retry["parent_id"].to_pylist(), retry["revision"].to_pylist(), strict=True)
+    }
+
+
+def _todo(walked: pa.Table, others: list[pa.Table], done: pa.Array) -> tuple[pa.Table, int]:
+    """Rows of the walked table that are not `done` (places in it), and are in all others; how many came in."""
+    is_done = np.zeros(walked.num_rows, bool)
+    is_done[done.to_numpy(zero_copy_only=False)] = True
+    todo = walked.filter(pa.array(~is_done)).rename_columns(["item_id", "row_0"])
+    for i, other in enumerate(others, 1):
         near = _within(other, "item_id", todo["item_id"])
         todo = todo.join(near.rename_columns(["item_id", f"row_{i}"]), "item_id", join_type="inner")
-    return todo, pc.sum(finished).as_py() + todo.num_rows if walked.num_rows else 0
+    return todo, int(is_done.sum()) + todo.num_rows
+
+
+def _places(ids: pa.ChunkedArray, among: pa.ChunkedArray) -> pa.Array:
+    return _combined(pc.index_in(ids, value_set=_combined(among)))
+
+
+def _combined(values: Any) -> Any:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
 
 def _unmet(own: list[pa.Table], named: list[pa.Table]) -> int:
@@ -133,6 +155,4 @@ def _unmet(own: list[pa.Table], named: list[pa.Table]) -> int:
 
 
 def _within(rows: pa.Table, column: str, wanted: pa.Array | pa.ChunkedArray) -> pa.Table:
-    if isinstance(wanted, pa.ChunkedArray):
-        wanted = wanted.combine_chunks()
-    return rows.filter(pc.is_in(rows[column], value_set=wanted))
+    return rows.filter(pc.is_in(rows[column], value_set=_combined(wanted)))

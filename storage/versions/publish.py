@@ -157,12 +157,24 @@ def _columns(catalog: Catalog, node: Node, selection: Selection, left_out: Seque
 def _content_digest(nodes: Sequence[Node], chosen: Mapping[str, Selection]) -> str:
     """Which rows, made how. A row id names a row that never changes, so no row need be read."""
     state = hashlib.blake2b(json.dumps([n.fingerprint for n in nodes]).encode(), digest_size=16)
-    members = _items(nodes, chosen)
+    members, through = _items(nodes, chosen), _passed_through(nodes)
     for node in _same_items(nodes):
         ok = chosen[node.name].ok
-        rows = ok["_rowid"].filter(pc.is_in(ok["item_id"], value_set=members))
+        rows = ok["_rowid"]
+        if node.name not in through or len(rows) > len(members):
+            rows = rows.filter(pc.is_in(ok["item_id"], value_set=members))
         state.update(np.sort(rows.to_numpy()).tobytes())
     return state.hexdigest()
+
+
+def _passed_through(nodes: Sequence[Node]) -> set[str]:
+    """The stages that every member was accepted by, since the last stage reads them, or what it reads does."""
+    reads = {node.name: node.reads for node in nodes}
+    passed = {nodes[-1].name}
+    for node in reversed(nodes):
+        if node.name in passed:
+            passed |= set(reads[node.name])
+    return passed
 
 
 def _manifest(

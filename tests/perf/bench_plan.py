@@ -71,7 +71,7 @@ def _make(folder: Path, items: int) -> None:
         folder / "manifest.parquet",
     )
     catalog, nodes = Catalog(str(folder / "catalog")), nodes_of(toy_stages())
-    listing = list_sources(str(folder / "manifest.parquet"), Store())
+    listing = list_sources(str(folder / "manifest.parquet"), Store(), "CC0", "signed")
     ids = pa.array([s.id for s in listing.sources])
     lines = pa.array([f"{i:020x}" for i in range(items)])
     source_values = {c: [getattr(s, c) for s in listing.sources] for c in catalog.table(SOURCES).columns}
@@ -118,12 +118,12 @@ def _measure(folder: Path) -> dict[str, float]:
     stages, catalog = toy_stages(), Catalog(str(folder / "catalog"))
     nodes, manifest = nodes_of(stages), str(folder / "manifest.parquet")
     begin = time.perf_counter()
-    plan = make_plan(catalog, stages, nodes, LAPTOP, list_sources(manifest, Store()))
+    plan = make_plan(catalog, stages, nodes, LAPTOP, list_sources(manifest, Store(), "CC0", "signed"))
     assert plan.nothing_to_do, [s for s in plan.stages if s.total]
     seconds = {"plan": time.perf_counter() - begin}
     publish(catalog, nodes, plan.chosen, {"recipe": {}})
     begin = time.perf_counter()
-    listing = list_sources(manifest, Store())
+    listing = list_sources(manifest, Store(), "CC0", "signed")
     assert not catalog.add_sources(listing, "bench")
     again = make_plan(catalog, stages, nodes, LAPTOP, listing)
     assert not publish(catalog, nodes, again.chosen, {"recipe": {}}).new

@@ -6,7 +6,8 @@ from flows.recipes import STAGES
 from flows.terminal.console import console, number
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog, existing_catalog
-from storage.versions.forget import Found, find_source, find_speaker, forget
+from storage.versions.find_person import Found, find_source, find_speaker
+from storage.versions.forget import forget
 
 
 def forget_one(root: str, speaker: str, source: str, yes: bool) -> None:
@@ -24,7 +25,10 @@ def forget_one(root: str, speaker: str, source: str, yes: bool) -> None:
     console.print(
         "\nDeleted. Of what lies outside the catalog redub knows nothing: the listed files themselves,"
     )
-    console.print("sheets, review pages and renderings written elsewhere, copies of the catalog, backups.")
+    console.print(
+        "sheets, renderings and review pages written elsewhere (Prefect keeps some in its database), copies"
+    )
+    console.print("of the catalog, backups.")
 
 
 def _found(catalog: Catalog, speaker: str, source: str) -> Found:
@@ -35,6 +39,8 @@ def _found(catalog: Catalog, speaker: str, source: str) -> Found:
 
 
 def _show(found: Found) -> None:
+    if not (found.counts or found.versions):
+        console.print("  nothing of it is left in the catalog")
     for uri in found.uris:
         console.print(f"  source {escape(uri)}", soft_wrap=True)
     for uri in found.shared:

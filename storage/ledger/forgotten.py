@@ -1,12 +1,12 @@
 """What was deleted for good (storage/versions/forget.py), as hashes and ids, by which it is refused when it comes back."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from storage.ledger.catalog import Catalog
-from storage.sources.listing import Listing, Source
+from storage.sources.listing import Listing, Rejection, Source
 
 TABLE = "forgotten"
 CODE = "forgotten"
@@ -50,20 +50,24 @@ def refuse_forgotten(catalog: Catalog, listing: Listing) -> None:
     known = forgotten(catalog)
     if not known:
         return
-    kept = []
-    for source in listing.sources:
+    forbidden = {}
+    for source in (*listing.sources, *(refused[0] for refused in listing.rejected)):
         at = known.get(f"uri:{hashed(source.uri)}") or known.get(f"speaker:{hashed(source.speaker)}")
-        if at is None:
-            kept.append(source)
-        else:
-            listing.rejected.append((_nameless(source), CODE, _still_listed(at)))
-    listing.sources = kept
-    listing.rejected = [
-        (_nameless(source), CODE, _still_listed(known[f"uri:{hashed(source.uri)}"]))
-        if f"uri:{hashed(source.uri)}" in known
-        else (source, code, reason)
-        for source, code, reason in listing.rejected
-    ]
+        if at is not None:
+            forbidden[source.uri] = at
+    refused = [(source, "", "") for source in listing.sources if source.uri in forbidden]
+    listing.sources = [source for source in listing.sources if source.uri not in forbidden]
+    listing.rejected = [_without_names(one, forbidden) for one in (*listing.rejected, *refused)]
+
+
+def _without_names(refusal: Rejection, forbidden: Mapping[str, datetime]) -> Rejection:
+    """A copy of a forgotten file is refused for being one: that reason names the other."""
+    source, code, reason = refusal
+    if source.uri in forbidden:
+        return _nameless(source), CODE, _still_listed(forbidden[source.uri])
+    for uri in forbidden:
+        reason = reason.replace(uri, "a file that was forgotten")
+    return source, code, reason
 
 
 def _still_listed(at: datetime) -> str:

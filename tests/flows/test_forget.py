@@ -10,10 +10,12 @@ from flows.terminal.forgetting import forget_one
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.ledger.lance_files import open_table
+from storage.ledger.node import SOURCES
 from storage.sources import list_sources
 from storage.sources.listing import Listing
 from storage.store import Store
-from storage.versions.forget import find_source, find_speaker, forget
+from storage.versions.find_person import find_source, find_speaker
+from storage.versions.forget import forget
 from storage.versions.lineage import trace
 from storage.versions.version import load_version, tags
 from tests.flows.test_through import stages
@@ -116,6 +118,19 @@ def test_the_same_content_under_another_name_is_refused(words: Path) -> None:
     lines = after.catalog.table(after.nodes[0]).select("status = 'rejected'", ["code", "reason"]).to_pylist()
     assert [row["code"] for row in lines] == ["forgotten", "forgotten"]
     assert after.version.manifest["rows"] == 2
+
+
+def test_a_copy_that_was_refused_is_forgotten_with_it_and_its_name_stays_unwritten(words: Path) -> None:
+    (words / "z copy of k.txt").write_bytes((words / "k.txt").read_bytes())
+    (words / "manifest.csv").write_text("uri,speaker\na.txt,Ana\nk.txt,Kim\n")
+    ran = rebuild(words)
+    refused = ran.catalog.table(SOURCES).select("status = 'rejected'", ["reason"])["reason"].to_pylist()
+    assert [str(words / "k.txt") in reason for reason in refused] == [True]
+    forget(ran.catalog, by_speaker(ran.catalog))
+    assert holding(words.parent / "catalog", "k.txt") == []
+    rebuild(words)
+    assert holding(words.parent / "catalog", SECRET) == []
+    assert holding(words.parent / "catalog", "/k.txt") == []
 
 
 @pytest.mark.parametrize("place", range(5))

@@ -4,6 +4,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+DEVICES = Path("/dev")
+"""Where the driver makes a file for each GPU."""
+
 
 @dataclass(frozen=True)
 class Needs:
@@ -36,7 +39,7 @@ def cpus_here() -> int:
 
 def gpus_here() -> int:
     """NVIDIA GPUs of this machine that programs may see, as Ray counts them."""
-    devices = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    devices = len(list(DEVICES.glob("nvidia[0-9]*")))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         return devices

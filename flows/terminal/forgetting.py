@@ -22,13 +22,8 @@ def forget_one(root: str, speaker: str, source: str, yes: bool) -> None:
         found = _found(catalog, speaker, source)
         _show(found)
         forget(catalog, found)
-    console.print(
-        "\nDeleted. Of what lies outside the catalog redub knows nothing: the listed files themselves,"
-    )
-    console.print(
-        "sheets, renderings and review pages written elsewhere (Prefect keeps some in its database), copies"
-    )
-    console.print("of the catalog, backups.")
+    console.print("\nDeleted. What lies outside the catalog redub doesn't know: the listed files,")
+    console.print("sheets, renderings, review pages (some in Prefect's database), backups.")
 
 
 def _found(catalog: Catalog, speaker: str, source: str) -> Found:

@@ -196,7 +196,7 @@ def test_without_yes_nothing_is_deleted_and_with_it_all_is_said(
     assert "Nothing deleted yet" in said
     assert trace(ran.catalog, "k.txt").steps
     forget_one(ran.catalog.root, "", "k.txt", yes=True)
-    assert "sheets, review pages" in capsys.readouterr().out
+    assert "sheets, renderings, review pages" in capsys.readouterr().out
     with pytest.raises(StorageError):
         trace(ran.catalog, "k.txt")
     with pytest.raises(StorageError, match="--speaker NAME"):

@@ -4,9 +4,12 @@ import os
 import subprocess
 import sys
 
-from infra.cluster import start
-from infra.profiles import Profile
+import pytest
+
+from infra.cluster import expected_resources, start
+from infra.profiles import Profile, ProfileError
 from infra.quietray import ray
+from infra.resources import Resources, gpus_here
 
 SCRIPT = """
 from infra.cluster import start
@@ -48,3 +51,39 @@ def test_a_cluster_that_was_there_is_limited_by_the_profile_and_left_running():
         joined = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=90)
         assert joined.stdout.strip() == "2.0", joined.stderr
         assert ray.cluster_resources()["CPU"] >= 3
+
+
+@pytest.mark.parametrize(
+    ("visible", "counted"),
+    [(None, 4), ("0,2", 2), ("", 0), ("-1", 0), ("0,1,2,3,4,5", 4), ("GPU-8f1,GPU-77", 2)],
+)
+def test_gpus_of_this_machine_are_those_that_programs_may_see(tmp_path, monkeypatch, visible, counted):
+    for name in ("nvidia0", "nvidia1", "nvidia2", "nvidia3", "nvidiactl", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr("infra.resources.DEVICES", tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert gpus_here() == counted
+    assert expected_resources(Profile(name="here", cpus=2)).gpus == counted
+    assert expected_resources(Profile(name="told", cpus=2, gpus=1)).gpus == 1
+
+
+def test_a_plan_for_a_named_cluster_goes_by_what_that_cluster_has():
+    with start(Profile(name="outer", cpus=7, gpus=0)):
+        address = ray.get_runtime_context().gcs_address
+        script = (
+            "from infra.cluster import expected_resources\nfrom infra.profiles import Profile\n"
+            f"print(expected_resources(Profile(name='j', ray_address='{address}')).cpus)"
+        )
+        asked = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=90)
+        assert float(asked.stdout) >= 7, asked.stderr
+        assert ray.is_initialized()
+
+
+def test_a_plan_for_a_cluster_that_does_not_answer_is_refused_and_says_what_to_do():
+    nowhere = Profile(name="mine", ray_address="127.0.0.1:1")
+    with pytest.raises(ProfileError, match=r"takes all that .* has, and it does not answer: start it"):
+        expected_resources(nowhere)
+    promised = Profile(name="mine", ray_address="127.0.0.1:1", cpus=256, gpus=32)
+    assert expected_resources(promised) == Resources(cpus=256, gpus=32)

@@ -9,6 +9,7 @@ A cluster that was there before is left as it was found: the engine ends its own
 import logging
 import math
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from infra.resources import Resources, cpus_here, gpus_here
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 SPARE_CPUS = 2
 """Ray's own count is larger than ours by this: actors that fill it to the brim wait for each other."""
+ANSWER_S = 5.0
+"""So long a named cluster may take to answer at all."""
 LONGEST_TEMP = 40
 """Ray puts sockets under its folder, and a socket's path may have 107 characters."""
 
@@ -30,7 +33,7 @@ def start(profile: Profile) -> Iterator[Resources]:
     """Resources for the engine, as long as the cluster is up."""
     ours = not ray.is_initialized()
     if ours:
-        _join(profile.ray_address) if profile.ray_address else _start_here(profile)
+        _join(profile) if profile.ray_address else _start_here(profile)
     try:
         yield _resources(profile)
     finally:
@@ -48,15 +51,23 @@ def expected_resources(profile: Profile) -> Resources:
     try:
         with start(profile) as resources:
             return resources
-    except ConnectionError as error:
+    except ProfileError as error:
+        raise ProfileError(f"{error}; or set cpus and gpus in the profile, to plan without it") from error
+
+
+def _join(profile: Profile) -> None:
+    """Whoever is not there is told as such: where nobody answers, Ray ends this process without a word."""
+    address = str(profile.ray_address)
+    host, _, port = address.rpartition(":")
+    try:
+        if port.isdigit():
+            socket.create_connection((host.removeprefix("ray://").strip("[]"), int(port)), ANSWER_S).close()
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
+    except OSError as error:  # Ray's ConnectionError is one
         raise ProfileError(
-            f"profile {profile.name!r} takes all that the Ray cluster {profile.ray_address!r} has, and it does not "
-            "answer: start it (`redub doctor` says how), or set cpus and gpus in the profile"
+            f"profile {profile.name!r} runs on the Ray cluster {address!r}, which does not answer ({error}): start it "
+            "(`redub doctor` says how), or take another profile"
         ) from error
-
-
-def _join(address: str) -> None:
-    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
 
 
 def _start_here(profile: Profile) -> None:

@@ -1,6 +1,7 @@
 """A frame as it was coded, and what must be known to show it: turned how, and in which colours."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import av
@@ -64,6 +65,14 @@ def display_size(frame: av.VideoFrame, sar: Any, swap: bool) -> tuple[int, int]:
     width, height = (frame.width * ratio, frame.height) if ratio >= 1 else (frame.width, frame.height / ratio)
     size = max(1, round(width)), max(1, round(height))
     return size[::-1] if swap else size
+
+
+@lru_cache(maxsize=64)
+def colours_of(matrix: int, full_range: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """What a picture is coded in, as `Picture` holds it: the same for every frame of a file."""
+    rgb_34 = rgb_matrix(matrix, full_range)
+    same = np.allclose(rgb_34, rgb_matrix(1, False))
+    return rgb_34, None if same else recolouring(rgb_34)
 
 
 def rgb_matrix(matrix: int, full_range: bool) -> np.ndarray:

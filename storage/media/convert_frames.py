@@ -21,10 +21,9 @@ from storage.media.coded_picture import (
     UPRIGHT,
     Orientation,
     Picture,
+    colours_of,
     display_size,
     orientation,
-    recolouring,
-    rgb_matrix,
 )
 
 HDR_TRANSFERS = (16, 18)
@@ -127,9 +126,9 @@ class PictureConverter:
         hdr = frame.color_trc in HDR_TRANSFERS
         if frame.format.name in PLANAR and not hdr and not halvings:
             full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
-            rgb_34 = rgb_matrix(_colorspace(frame) or int(frame.colorspace), full)
-            same = np.allclose(rgb_34, rgb_matrix(1, False))
-            return Picture(frame, size, oriented, rgb_34, None if same else recolouring(rgb_34))
+            return Picture(
+                frame, size, oriented, *colours_of(_colorspace(frame) or int(frame.colorspace), full)
+            )
         planar = self._scaler.reformat(
             frame,
             width=max(2, frame.width >> halvings),
@@ -142,7 +141,7 @@ class PictureConverter:
             threads=1,
             **(BT709 if hdr else {}),
         )
-        return Picture(planar, size, oriented, rgb_matrix(1, False), None)
+        return Picture(planar, size, oriented, *colours_of(1, False))
 
 
 def _subsampled(frame: av.VideoFrame) -> bool:

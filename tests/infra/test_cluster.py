@@ -83,7 +83,12 @@ def test_a_plan_for_a_named_cluster_goes_by_what_that_cluster_has():
 
 def test_a_plan_for_a_cluster_that_does_not_answer_is_refused_and_says_what_to_do():
     nowhere = Profile(name="mine", ray_address="127.0.0.1:1")
-    with pytest.raises(ProfileError, match=r"takes all that .* has, and it does not answer: start it"):
+    with pytest.raises(ProfileError, match=r"does not answer .*: start it .* to plan without it"):
         expected_resources(nowhere)
+    with (
+        pytest.raises(ProfileError, match=r"runs on the Ray cluster '127.0.0.1:1', which does not answer"),
+        start(nowhere),
+    ):
+        pass
     promised = Profile(name="mine", ray_address="127.0.0.1:1", cpus=256, gpus=32)
     assert expected_resources(promised) == Resources(cpus=256, gpus=32)

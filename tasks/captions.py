@@ -9,13 +9,14 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from infra.resources import Needs
 from models.vlm import Backend, load_vlm
+from models.vlm.asking import Asking, ClipAnswer, Found, SampledClip, ask_about, evenly_spread
 from models.vlm.prompts import GROUNDING, QUESTION
 from models.vlm.question import Sizes
 from models.weights.digests import digest
@@ -28,9 +29,6 @@ from storage.store import Store
 from tasks.ingest import Ingest
 from tasks.stage import Annotate, Rejected, StageConfig
 from tasks.verdict import Verdict
-
-if TYPE_CHECKING:
-    from models.vlm.asking import ClipAnswer, Found, SampledClip
 
 POSTER_FRAMES, POSTER_PX = 3, 160
 FRAME_RGB, PAPER_RGB = (255, 214, 0), (24, 26, 30)
@@ -124,18 +122,14 @@ class Captions(Annotate):
         self.vlm = load_vlm(self.config.backend, self.config.model, sizes)
 
     def __call__(self, rows: Sequence[CaptionsInput]) -> list[CaptionsRow | Rejected]:
-        from models.vlm.asking import Asking, ask_about
-
         clips = [self._sampled(row) for row in rows]
         config = self.config
         asking = Asking(config.question, config.grounding, config.first_frames, config.max_phrases)
         seen = ask_about(self.vlm, clips, asking)
         return [_result(row.id, clip, one) for row, clip, one in zip(rows, clips, seen, strict=True)]
 
-    def _sampled(self, row: CaptionsInput) -> "SampledClip":
+    def _sampled(self, row: CaptionsInput) -> SampledClip:
         """No more than those frames are kept, however long the clip is."""
-        from models.vlm.asking import SampledClip, evenly_spread
-
         at_F = evenly_spread(row.frames, self.config.frames)
         wanted = set(at_F.tolist())
         with open_media(io.BytesIO(row.video)) as media:
@@ -146,7 +140,7 @@ class Captions(Annotate):
         return SampledClip(np.stack(kept), at_F, row.fps * len(at_F) / row.frames)
 
 
-def _result(item: str, clip: "SampledClip", seen: "ClipAnswer") -> CaptionsRow | Rejected:
+def _result(item: str, clip: SampledClip, seen: ClipAnswer) -> CaptionsRow | Rejected:
     if seen.unclear:
         return Rejected(item, "unclear_answer", seen.unclear)
     if seen.phrases and not seen.found:
@@ -172,7 +166,7 @@ def _result(item: str, clip: "SampledClip", seen: "ClipAnswer") -> CaptionsRow |
     )
 
 
-def _nowhere(seen: "ClipAnswer", frames: int) -> str:
+def _nowhere(seen: ClipAnswer, frames: int) -> str:
     """What was named, and why none of it could be boxed."""
     refused = [why for whys in seen.refused.values() for why in whys]
     because = f": {'; '.join(refused[:REASONS])}" if refused else ""
@@ -181,7 +175,7 @@ def _nowhere(seen: "ClipAnswer", frames: int) -> str:
     )
 
 
-def _poster(clip: "SampledClip", found: Sequence["Found"]) -> bytes:
+def _poster(clip: SampledClip, found: Sequence[Found]) -> bytes:
     """Frames with boxes first of all, then others, in the order of the clip."""
     order = [
         *(one.frame for one in found),
@@ -192,7 +186,7 @@ def _poster(clip: "SampledClip", found: Sequence["Found"]) -> bytes:
     return encode_jpeg(np.concatenate([_drawn(clip, number, found) for number in chosen], axis=1))
 
 
-def _drawn(clip: "SampledClip", number: int, found: Sequence["Found"]) -> np.ndarray:
+def _drawn(clip: SampledClip, number: int, found: Sequence[Found]) -> np.ndarray:
     rgb_HWC = clip.rgb_FHWC[int(np.flatnonzero(clip.at_F == number)[0])]
     times = max(1, POSTER_PX // rgb_HWC.shape[1])
     step = max(1, rgb_HWC.shape[1] // POSTER_PX)

@@ -9,18 +9,19 @@ The mask of the real lips is a weight for losses only: no model may see it.
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import model_validator
 
 from infra.resources import Needs
 from models.heads import load_head
+from models.heads.fit import Fit, HeadFit
+from models.heads.smoothing import bridged, longest_gap
 from models.weights.digests import digest
 from storage.ledger.rows import Blob
 from storage.media.container import open_media
 from storage.media.decode import decode_video
-from storage.media.images import encode_jpeg
 from storage.store import Store
 from tasks.ingest import Ingest
 from tasks.ingest.track_data import TrackData
@@ -28,11 +29,6 @@ from tasks.masks import pack, unpack
 from tasks.occluders import Occluders
 from tasks.screen import Screen
 from tasks.stage import Annotate, Rejected, StageConfig
-
-if TYPE_CHECKING:
-    from models.heads.fit import Fit, HeadFit
-
-POSTER_PX = 160
 
 
 class FaceMaskConfig(StageConfig):
@@ -113,7 +109,7 @@ class FaceMask(Annotate):
     Input = FaceMaskInput
     Output = FaceMaskRow
     config: FaceMaskConfig
-    head: "HeadFit"
+    head: HeadFit
 
     def weights(self) -> dict[str, str]:
         needed = (self.config.head_model, self.config.head_mesh)
@@ -132,8 +128,6 @@ class FaceMask(Annotate):
         return [self._one(row) for row in rows]
 
     def _one(self, row: FaceMaskInput) -> FaceMaskRow | Rejected:
-        from models.heads.smoothing import bridged, longest_gap
-
         rgb_FHWC, occluded_FHW = _frames(row), unpack(row.occluder_masks)
         if occluded_FHW.shape != rgb_FHWC.shape[:3]:
             raise ValueError(
@@ -149,7 +143,7 @@ class FaceMask(Annotate):
             row.id, rgb_FHWC, occluded_FHW, bridged(fit), {"lost_share": lost, "longest_gap": gap}
         )
 
-    def _fit(self, row: FaceMaskInput, rgb_FHWC: np.ndarray) -> "Fit":
+    def _fit(self, row: FaceMaskInput, rgb_FHWC: np.ndarray) -> Fit:
         """Where the tracker has no finite point, the face is lost whatever the back-end says."""
         five_F52 = TrackData.from_bytes(row.track_data).five_T52
         if len(five_F52) != len(rgb_FHWC):
@@ -174,29 +168,26 @@ class FaceMask(Annotate):
         return None
 
     def _row(
-        self, row_id: str, rgb_FHWC: np.ndarray, occluded_FHW: np.ndarray, fit: "Fit", scores: dict
+        self, row_id: str, rgb_FHWC: np.ndarray, occluded_FHW: np.ndarray, fit: Fit, scores: dict
     ) -> FaceMaskRow:
-        from models.heads.masks import face_mask, filled
-        from models.heads.smoothing import smoothed
+        # Only workers draw: whoever reads a recipe should not wait for the compiler of the loops that do.
+        from tasks.face_drawing import draw_masks, poster
 
-        side = rgb_FHWC.shape[1]
-        rough = self.head.face(fit, self.config.jaw, side)
-        still = self.head.face(smoothed(fit, self.config.smooth_frames), self.config.jaw, side)
-        face_FHW = face_mask(still, side, self.config.dilate)
-        lips_FHW = filled(self.head.lips(fit, side), side)
-        used_FV2 = still.points_FV2[:, np.unique(still.triangles_T3)]
+        config, side = self.config, rgb_FHWC.shape[1]
+        drawn = draw_masks(self.head, fit, side, config.jaw, config.dilate, config.smooth_frames)
+        face_FHW, lips_FHW = drawn.face_FHW, drawn.lips_FHW
         return FaceMaskRow(
             id=row_id,
             **scores,
-            jitter=_tremble(rough.points_FV2) / max(float(np.ptp(used_FV2[..., 0], axis=1).mean()), 1.0),
+            jitter=drawn.jitter,
             face_share=float(face_FHW.mean()),
             covered_share=float((face_FHW & occluded_FHW).sum() / max(face_FHW.sum(), 1)),
-            outside_share=float(((used_FV2 < 0) | (used_FV2 >= side)).any(2).mean()),
+            outside_share=drawn.outside_share,
             jaw_max=float(fit.jaw_F.max()),
             face_masks=pack(face_FHW),
             lip_masks=pack(lips_FHW),
             head_fit=fit.to_bytes(),
-            poster=_poster(rgb_FHWC, face_FHW, lips_FHW, inpaint_mask(face_FHW, occluded_FHW)),
+            poster=poster(rgb_FHWC, face_FHW, lips_FHW, inpaint_mask(face_FHW, occluded_FHW)),
         )
 
 
@@ -218,27 +209,3 @@ def _frames(row: FaceMaskInput) -> np.ndarray:
     if not frames or frames[0].shape[0] != frames[0].shape[1]:
         raise ValueError(f"clip {row.id} has no square picture; ingest its source again")
     return np.stack(frames)
-
-
-def _tremble(points_FV2: np.ndarray) -> float:
-    """Mean way to the middle of both neighbours in time: what moves evenly does not tremble."""
-    if len(points_FV2) < 3:
-        return 0.0
-    off_FV2 = points_FV2[1:-1] - (points_FV2[:-2] + points_FV2[2:]) / 2
-    return float(np.linalg.norm(off_FV2, axis=2).mean())
-
-
-def _poster(rgb_FHWC: np.ndarray, face_FHW: np.ndarray, lips_FHW: np.ndarray, kept_FHW: np.ndarray) -> bytes:
-    """Three moments beside each other; below each, its outlines and what is left to paint."""
-    from models.heads.masks import outline
-
-    some_N = [round(share * (len(rgb_FHWC) - 1)) for share in (0.1, 0.5, 0.9)]
-    step = -(-rgb_FHWC.shape[1] // POSTER_PX)
-    rgb_NHWC, face_NHW, lips_NHW, kept_NHW = (
-        array[some_N, ::step, ::step] for array in (rgb_FHWC, face_FHW, lips_FHW, kept_FHW)
-    )
-    outlined_NHWC = rgb_NHWC.copy()
-    outlined_NHWC[outline(lips_NHW)] = (255, 60, 60)
-    outlined_NHWC[outline(face_NHW)] = (60, 255, 60)
-    rows = [rgb_NHWC, outlined_NHWC, np.where(kept_NHW[..., None], rgb_NHWC, 128).astype(np.uint8)]
-    return encode_jpeg(np.concatenate([np.concatenate(list(row), 1) for row in rows]), 92)

@@ -34,11 +34,11 @@ def run_demo(
     finish_corpus(videos, lines)
     if rebuild_checked(str(videos), catalog, recipe, overrides, profile) is None:
         return False
-    _say_what_next(catalog, *_pictures(Catalog(catalog), folder))
+    say_what_next(catalog, *pictures(Catalog(catalog), folder))
     return True
 
 
-def _pictures(catalog: Catalog, folder: Path) -> tuple[Written, Written]:
+def pictures(catalog: Catalog, folder: Path) -> tuple[Written, Written]:
     """What was accepted, as a contact sheet and as a mosaic that plays; and what is known of each face."""
     clips = stage_sheet(
         catalog, "speakers", folder / "sheet.png", folder / "clips.mp4",
@@ -52,7 +52,7 @@ def _pictures(catalog: Catalog, folder: Path) -> tuple[Written, Written]:
     return clips, masks
 
 
-def _say_what_next(catalog: str, clips: Written, masks: Written) -> None:
+def say_what_next(catalog: str, clips: Written, masks: Written) -> None:
     console.print(
         f"\nLook at {clips.sheet} ({clips.mosaic.name if clips.mosaic else ''} beside it plays), and at\n"
         f"{masks.sheet}: what covers each face, and what may be repainted.\n"

@@ -1,5 +1,6 @@
 """The command as a person meets it: what it says, how wide, and what a typo or a Ctrl-C does."""
 
+import json
 import os
 import re
 import signal
@@ -191,6 +192,14 @@ def test_render_writes_videos_truth_and_the_other_halves_once(tmp_path: Path) ->
     assert all(path.stat().st_mtime_ns == at for path, at in made.items() if path.parent.name != "takes")
     redub("sheet", "render", "-c", "out/takes", "-o", "look", "--column", "occluder", cwd=tmp_path)
     assert {p.name for p in (tmp_path / "look").iterdir()} == {"render-ok.png", "render-ok.mp4"}
+
+
+def test_status_says_the_same_to_programs(here: Callable[..., str]) -> None:
+    found = json.loads(here("status", "--json"))
+    assert found["held_by"] == ""
+    assert {rows["stage"]: rows["ok"] for rows in found["stages"]}["sources"] > 0
+    assert found["versions"][-1]["version"] == "v1"
+    assert found["runs"][-1]["state"] == "finished"
 
 
 LOOKING = (

@@ -54,36 +54,43 @@ class TableFeed:
     # -- rows arrive -----------------------------------------------------------------------------------
 
     def arrive(self, place: int, rows: pa.Table) -> None:
-        """Rows of one upstream table (item_id, _rowid), those first seen and those seen before."""
+        """Rows of one upstream table (item_id, _rowid), those first seen and those seen before.
+
+        An item that is complete now is handed out; or, if it was answered before, that answer is passed on.
+        """
+        complete = [item for item, at, row in self._noted(place, rows) if self._note(item, at, row)]
+        if not complete:
+            return
+        known = self._answered.rows_of(complete)
+        for item in complete:
+            refs = self._rows_of.pop(item)
+            if item not in known:
+                self.ready.append((item, tuple(refs[i] for i in range(len(refs)))))
+        if known:
+            answers = self._answered.accepted(known.values())
+            for feed, at in self.readers if answers.num_rows else ():
+                feed.arrive(at, answers)
+
+    def _noted(self, place: int, rows: pa.Table) -> Iterable[tuple[str, int, int]]:
+        """Of which item each row is, and of which upstream table; for a row that is read by name, of all that name it."""
         if place >= self._naming.first:
-            for item, row in self._naming.named(place, rows):
-                self._note(item, place, row)
+            yield from ((item, place, row) for item, row in self._naming.named(place, rows))
             return
         items, row_ids = rows["item_id"].to_pylist(), rows["_rowid"].to_pylist()
         fresh = [(item, row) for item, row in zip(items, row_ids, strict=True) if item not in self._seen]
-        for item, row in fresh:
-            self._note(item, place, row)
-        for item, other_place, row in self._naming.asked(place, fresh):
-            self._note(item, other_place, row)
+        yield from ((item, place, row) for item, row in fresh)
+        yield from self._naming.asked(place, fresh)
 
-    def _note(self, item: str, place: int, row: int) -> None:
+    def _note(self, item: str, place: int, row: int) -> bool:
+        """Whether that was the last row that the item was waiting for."""
         if item in self._seen:
-            return
+            return False
         rows = self._rows_of[item]
         rows[place] = row
-        if len(rows) == len(self._followers):
-            self._seen.add(item)
-            del self._rows_of[item]
-            self._complete(item, tuple(rows[i] for i in range(len(rows))))
-
-    def _complete(self, item: str, rows: tuple[int, ...]) -> None:
-        """Hand it out; or, if it was answered before, pass that answer on."""
-        answers = self._answered.of(item)
-        if answers is None:
-            self.ready.append((item, rows))
-        elif answers.num_rows:
-            for feed, place in self.readers:
-                feed.arrive(place, answers)
+        if len(rows) < len(self._followers):
+            return False
+        self._seen.add(item)
+        return True
 
     def _poll(self) -> None:
         if not self.news.is_set():
@@ -117,13 +124,14 @@ class _Answered:
         self._mine = mine
         self._rows: dict[str, list[int]] | None = None
 
-    def of(self, item: str) -> pa.Table | None:
-        """Its accepted rows, which may be none; None if it has still to be answered."""
+    def rows_of(self, items: Iterable[str]) -> dict[str, list[int]]:
+        """Those that were answered -> the places of their rows; an item that is still to be answered is not in it."""
         if self._rows is None:  # seldom needed, and then for many
             self._rows = _places(self._mine.everything)
-        if item not in self._rows:
-            return None
-        rows = self._mine.everything.take(self._rows[item])
+        return {item: self._rows[item] for item in items if item in self._rows}
+
+    def accepted(self, places: Iterable[list[int]]) -> pa.Table:
+        rows = self._mine.everything.take([place for some in places for place in some])
         return rows.filter(pc.equal(rows["status"], str(Status.OK))).select(["item_id", "_rowid"])
 
 

@@ -20,11 +20,11 @@ from models.vlm.asking import Asking, ClipAnswer, Found, SampledClip, ask_about,
 from models.vlm.prompts import GROUNDING, QUESTION
 from models.vlm.question import Sizes
 from models.weights.digests import digest
+from storage.drawing.lettering import SMALL, paint, text_mask
 from storage.ledger.rows import Blob, Json
 from storage.media.container import open_media
 from storage.media.decode import decode_video
 from storage.media.images import encode_jpeg
-from storage.media.lettering import SMALL, paint, text_mask
 from storage.store import Store
 from tasks.ingest import Ingest
 from tasks.stage import Annotate, Rejected, StageConfig

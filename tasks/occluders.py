@@ -19,11 +19,11 @@ from infra.resources import Needs
 from models.segment import Kind, load_segmenter
 from models.segment.segmenter import Prompt, Segmenter, check_prompts
 from models.weights.digests import digest
+from storage.drawing.lettering import SMALL, paint, text_mask
 from storage.ledger.rows import Blob
 from storage.media.container import open_media
 from storage.media.decode import decode_video
 from storage.media.images import encode_jpeg
-from storage.media.lettering import SMALL, paint, text_mask
 from storage.store import Store
 from tasks.captions import Captions
 from tasks.ingest import Ingest

@@ -50,7 +50,7 @@ def rebuild(
 
     Ctrl-C stops cleanly: what is done is committed. A second rebuild of the same catalog is refused.
     """
-    from flows.terminal.checked import rebuild_checked
+    from flows.foreground.checked import rebuild_checked
 
     if rebuild_checked(source, catalog, recipe, set_ or [], profile, licence, consent) is None:
         raise typer.Exit(130)

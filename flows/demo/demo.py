@@ -5,9 +5,9 @@ from pathlib import Path
 
 from flows.demo.corpus import SEED, finish_corpus, name_of
 from flows.demo.takes import render_takes, write_manifest
+from flows.foreground.checked import rebuild_checked
 from flows.looking.stage_sheet import Written, stage_sheet
 from flows.recipe_files import load_world
-from flows.terminal.checked import rebuild_checked
 from flows.terminal.console import console
 from storage.ledger.catalog import Catalog
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from flows.foreground.shown import shown
 from flows.recipes import WorldRecipe
 from flows.run.driver import Rebuild
 from flows.run.request import Request
-from flows.terminal.running import shown
 from infra.profiles import load_profile
 from storage.versions.version import load_version
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.looking.rows import MOVING, STILL, Shown, blobs, own_values, posters_of, rows_to_show
+from storage.drawing.contact_sheet import contact_sheet, stacked, stills
+from storage.drawing.mosaic import mosaic
 from storage.ledger.catalog import Catalog
 from storage.ledger.table import Status
-from storage.media.contact_sheet import contact_sheet, stacked, stills
 from storage.media.container import MediaError
-from storage.media.mosaic import mosaic
 
 COLUMNS, WIDTH = 5, 320
 """Cards in a row, and pixels they are wide at least: room for a file's name."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from flows.foreground.progress import live_progress, progress_line
 from flows.run.driver import Rebuild
 from flows.terminal.console import console, problems
-from flows.terminal.progress import live_progress, progress_line
 
 LINE_EVERY_S = 5.0
 

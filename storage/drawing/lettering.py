@@ -19,7 +19,7 @@ from unicodedata import category, normalize
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from storage.media.reading_order import drawing_order, joined_arabic
+from storage.drawing.reading_order import drawing_order, joined_arabic
 
 FONTS = Path(__file__).with_name("fonts")
 SIZE, SMALL = 15, 11

@@ -5,9 +5,9 @@ import hashlib
 import numpy as np
 import pytest
 
-from storage.media.cards import CARD, PAD, caption_height, caption_lines, draw_card
-from storage.media.lettering import REPLACEMENT, SMALL, line_height, paint, text_mask, text_width, wrapped
-from storage.media.reading_order import drawing_order, joined_arabic
+from storage.drawing.cards import CARD, PAD, caption_height, caption_lines, draw_card
+from storage.drawing.lettering import REPLACEMENT, SMALL, line_height, paint, text_mask, text_width, wrapped
+from storage.drawing.reading_order import drawing_order, joined_arabic
 
 SCRIPTS = {
     "Latin": "höflich grüßend Ångström Čeština ạẹ Þórður",

@@ -32,7 +32,7 @@ def rebuild_checked(
     if busy is not None:
         raise busy
     make_prefect_home()
-    from flows.terminal.foreground import run_in_foreground  # Prefect: after the checks
+    from flows.foreground.flow import run_in_foreground  # Prefect: after the checks
 
     return run_in_foreground(
         sources=source, catalog=catalog, recipe=what, recipe_name=recipe, profile=profile,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from storage.media.cards import MARGIN, PAPER, caption_height, caption_lines, draw_card, fill
+from storage.drawing.cards import MARGIN, PAPER, caption_height, caption_lines, draw_card, fill
 from storage.media.container import open_media
 from storage.media.decode import decode_audio, decode_video
 from storage.media.encode import encode_video

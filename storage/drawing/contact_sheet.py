@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from storage.media.cards import MARGIN, PAPER, caption_height, caption_lines, draw_card, fill
+from storage.drawing.cards import MARGIN, PAPER, caption_height, caption_lines, draw_card, fill
 from storage.media.container import MediaError, open_media
 from storage.media.decode import decode_video
 from storage.media.images import decode_image, encode_jpeg, encode_png

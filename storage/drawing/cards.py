@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from storage.media.lettering import line_height, paint, shortened, text_mask, wrapped
+from storage.drawing.lettering import line_height, paint, shortened, text_mask, wrapped
 
 PAPER, CARD = (24, 26, 30), (38, 41, 47)
 NAME, FACTS = (244, 246, 249), (172, 179, 189)

@@ -7,9 +7,9 @@ from typing import Any, cast
 from prefect.states import State
 
 from flows import rebuild as flow_module
+from flows.foreground.shown import shown
 from flows.run.driver import Rebuild
 from flows.terminal.console import problems, waiting
-from flows.terminal.running import shown
 from flows.terminal.versions import show_version
 from storage.versions.version import load_version
 

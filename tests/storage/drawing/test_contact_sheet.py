@@ -8,19 +8,19 @@ import pytest
 
 from flows.looking.rows import blobs, rows_to_show
 from flows.looking.stage_sheet import stage_sheet
+from storage.drawing.cards import PAD, caption_lines
+from storage.drawing.contact_sheet import contact_sheet, stacked, stills
+from storage.drawing.lettering import text_width
+from storage.drawing.mosaic import mosaic
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.ledger.fingerprint import Computation
 from storage.ledger.node import Node
 from storage.ledger.table import ledger_row
-from storage.media.cards import PAD, caption_lines
-from storage.media.contact_sheet import contact_sheet, stacked, stills
 from storage.media.container import open_media
 from storage.media.decode import decode_audio, decode_video
 from storage.media.encode import encode_video
 from storage.media.images import encode_jpeg
-from storage.media.lettering import text_width
-from storage.media.mosaic import mosaic
 from storage.sources import Listing
 from tasks.ingest import ClipRow
 from tasks.probe import ProbeRow

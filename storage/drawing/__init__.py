@@ -1,0 +1,1 @@
+"""Pictures to look at: contact sheets and mosaics of rows, with captions in any script."""

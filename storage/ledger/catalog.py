@@ -116,6 +116,7 @@ class Catalog:
         return [r | {"ended": ends.get(r["run"])} for r in starts]
 
     def insert(self, name: str, row_type: type, rows: Sequence[Any]) -> None:
+        """Add to a table of records, whose rows have a `key`, what is not there yet."""
         schema = pa.schema(
             [f.with_metadata(PRIMARY_KEY) if f.name == "key" else f for f in schema_of(row_type)]
         )

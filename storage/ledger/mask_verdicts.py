@@ -8,7 +8,7 @@ the key of the verdict that each row followed. A row that followed another one t
 again (`reopened`). That asks the tables, so it doesn't matter when or under which recipe a verdict came.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.ledger.fingerprint import digest
-from storage.ledger.lance_files import PRIMARY_KEY, create_dataset, insert_new, open_table
+from storage.ledger.lance_files import open_table
 from storage.ledger.node import Node
-from storage.ledger.rows import row_fields, schema_of
+from storage.ledger.rows import row_fields
 from storage.ledger.table import Status
 
 TABLE, COLUMN = "reviews", "review"
@@ -109,7 +109,7 @@ def give(catalog: Catalog, looked_at: Node, lines: list[Line], who: str) -> tupl
     stand = {seen: newest(catalog, seen) for seen in {line.seen for line in lines}}
     fresh = [line for line in lines if not _repeats(stand[line.seen].get(line.item), line, who)]
     if reviews := [_review(line, who) for line in fresh]:
-        _add(catalog, reviews)
+        catalog.insert(TABLE, Review, reviews)
     return reviews, len(lines) - len(reviews)
 
 
@@ -143,10 +143,3 @@ def _review(line: Line, who: str) -> Review:
     at = datetime.now(UTC)
     said = (line.item, line.seen, line.verdict, line.note, who)
     return Review(digest([*said, at.isoformat()]), *said, at)
-
-
-def _add(catalog: Catalog, reviews: list[Review]) -> None:
-    schema = pa.schema([f.with_metadata(PRIMARY_KEY) if f.name == "key" else f for f in schema_of(Review)])
-    there = open_table(catalog, TABLE)
-    dataset = create_dataset(catalog.uri(TABLE), schema, catalog.store.options) if there is None else there
-    insert_new(dataset, pa.Table.from_pylist([asdict(r) for r in reviews], schema=schema), "key")

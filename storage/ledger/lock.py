@@ -18,8 +18,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from storage.errors import StorageError
 from storage.store import Store
 
 LEASE_S = 60.0
@@ -56,8 +57,7 @@ def catalog_lock(root: str, run: str, store: Store | None = None) -> Iterator[No
 
 @contextmanager
 def _file_lock(path: Path, holder: dict[str, Any]) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+") as file:
+    with _opened(path) as file:
         try:
             fcntl.fcntl(file, fcntl.F_OFD_SETLK, _whole_file(fcntl.F_WRLCK))
         except OSError as error:
@@ -69,6 +69,17 @@ def _file_lock(path: Path, holder: dict[str, Any]) -> Iterator[None]:
         file.write(json.dumps(holder))
         file.flush()
         yield
+
+
+def _opened(path: Path) -> IO[str]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return open(path, "a+")
+    except OSError as error:
+        raise StorageError(
+            f"{path.parent} cannot be changed ({error.strerror}): get the right to write there, or name another place "
+            "with --catalog; commands that only look need none"
+        ) from error
 
 
 @contextmanager

@@ -29,7 +29,8 @@ def declared_facts(nodes: Sequence[Node], required: Sequence[str] = tuple(COUNTE
     declared = {fact: f"{SOURCES.name}_{fact}" for fact in SOURCES.facts}
     for node in nodes:
         for fact in node.facts:
-            if fact not in FACTS or declared.get(fact, OF_SOURCES[0]) not in OF_SOURCES:
+            said_by_a_stage = fact in declared and declared[fact] not in OF_SOURCES
+            if fact not in FACTS or said_by_a_stage:
                 known = f"known facts are {', '.join(FACTS)}, and one stage alone may say each"
                 raise StorageError(f"stage {node.name} declares {fact!r}; {known}")
             declared[fact] = f"{node.name}_{fact}"

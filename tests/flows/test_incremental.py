@@ -1,9 +1,6 @@
 """What is recomputed when something changes, and what is not."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,9 +11,9 @@ from storage.versions.diff import diff
 from storage.versions.garbage import collect, find_garbage
 from storage.versions.lineage import trace
 from storage.versions.version import load_version, tags
-from tasks.stage import Collective, Stage
+from tasks.stage import Stage
 from tests.toy.inline import Ran, run_inline, toy_stages, write_words
-from tests.toy.stages import Length, Lines, Long
+from tests.toy.stages import Length, Lines, Long, Ordinal
 
 
 @pytest.fixture
@@ -235,28 +232,6 @@ def _dying(step: object) -> object:
         return outcome_of(worker, work)  # type: ignore[arg-type]
 
     return outcome
-
-
-class Ordinal(Collective):
-    """Numbers the lines in order, going on from the highest number given so far."""
-
-    name = "ordinal"
-    reads = (Lines,)
-
-    @dataclass(frozen=True)
-    class Input:
-        id: str
-        text: str
-
-    @dataclass(frozen=True)
-    class Output:
-        id: str
-        number: int
-
-    def __call__(self, rows: Sequence[Any], known: Sequence[Any]) -> list[Any]:
-        first = 1 + max((row.number for row in known), default=-1)
-        order = sorted(rows, key=lambda row: row.text)
-        return [self.Output(row.id, first + order.index(row)) for row in rows]
 
 
 def test_a_collective_stage_sees_all_at_once_and_keeps_what_it_said(words: Path) -> None:

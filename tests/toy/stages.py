@@ -1,4 +1,4 @@
-"""Three stages of the three kinds of rows: one into many, one into one, and a threshold."""
+"""Stages of each kind: one row into many, one into one, a threshold, and one that answers all rows at once."""
 
 import hashlib
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 from storage.ledger.rows import Blob
 from storage.versions.speaker_split import split_of
-from tasks.stage import Annotate, Expand, Expanded, Rejected, StageConfig
+from tasks.stage import Annotate, Collective, Expand, Expanded, Rejected, StageConfig
 
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 
@@ -105,3 +105,28 @@ class Long(Annotate):
         if row.length < self.config.at_least:
             return Rejected(row.id, "short", f"length {row.length} is below {self.config.at_least}")
         return self.Output(row.id, split_of(row.speaker, SHARES))
+
+
+class Ordinal(Collective):
+    """Numbers the lines, going on from the highest number given so far, and stamps each with a picture of it."""
+
+    name = "ordinal"
+    reads = (Lines,)
+
+    @dataclass(frozen=True)
+    class Input:
+        id: str
+        text: str
+
+    @dataclass(frozen=True)
+    class Output:
+        id: str
+        number: int
+        stamp: Blob
+
+    def __call__(self, rows: Sequence[Any], known: Sequence[Any]) -> list[Any]:
+        assert all(row.stamp is None for row in known), "blobs are not read for what is known"
+        first = 1 + max((row.number for row in known), default=-1)
+        order = sorted(rows, key=lambda row: row.text)
+        numbers = {row.id: first + place for place, row in enumerate(order)}
+        return [self.Output(row.id, numbers[row.id], b"%d" % numbers[row.id]) for row in rows]

@@ -194,3 +194,27 @@ def _make(net: nn.Module, device: str, dtype: torch.dtype) -> None:
 
 def _first(names: Collection[str]) -> str:
     return ", ".join(list(names)[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+
+
+def load_what_fits(net: VideoDit, reference: str | Path) -> Fit:
+    """Loads into a net, in place, the tensors of a checkpoint that it has; the others stay as they are.
+
+    So an editor starts from a generator. Of an input that is two latents over one another, the noised one's half is
+    taken. Refused where nothing of the blocks fits: the weights are another network's.
+    """
+    path = resolve(str(reference))
+    files, own = _files(path), net.state_dict()
+    given = {key: _narrowed(key, value, own) for key, value in _tensors(files, "cpu", torch.float32)}
+    fit = compared("the net", net.config, {key: tuple(value.shape) for key, value in given.items()})
+    fitting = {key: value for key, value in given.items() if key in own and own[key].shape == value.shape}
+    if not any(key.startswith("blocks.") for key in fitting):
+        raise ModelError(f"{path} fits no block of this net: {fit.said()}; give weights of a net of its size")
+    net.load_state_dict(fitting, strict=False)
+    return fit
+
+
+def _narrowed(key: str, value: Tensor, own: dict[str, Tensor]) -> Tensor:
+    """Of the first layer, the last channels: they are the noised latents' (models/dit/inputs.py)."""
+    if key == "patch_embedding.weight" and key in own and own[key].shape[1] < value.shape[1]:
+        return value[:, -own[key].shape[1] :]
+    return value

@@ -41,6 +41,12 @@ class DitConfig:
     """Latents to a token's side."""
     frequencies: int = 256
     eps: float = 1e-6
+    preconditioned: bool = False
+    """Inputs and outputs are scaled by noise level and channel (models/dit/precondition.py): for nets trained from
+    scratch, which learn in a fraction of the steps. Published weights learnt without."""
+    reference_shift: int = 0
+    """By how many tokens reference tokens lie beyond the target's in height and width, whatever the picture's size;
+    0: by the picture's own size, as published weights learnt."""
     coarse_clock: bool = False
     """Times are rounded to bfloat16 before the sinusoid, whatever the net runs in: so the weights learnt them."""
 

@@ -46,25 +46,26 @@ def velocity(z0_BCFHW: Tensor, noise_BCFHW: Tensor) -> Tensor:
     return noise_BCFHW - z0_BCFHW
 
 
-def weighted_loss(
+def weighted_errors(
     predicted_BCFHW: Tensor,
     velocity_BCFHW: Tensor,
     face_BFHW: Tensor,
     lips_BFHW: Tensor,
-    noised_BF: Tensor | None = None,
     face_weight: float = 0.3,
     lips_weight: float = 0.3,
 ) -> Tensor:
-    """Returns the training loss (1): the mean of (1 + l M + l_lip M_lip) |v - v^|^2, in 32 bits.
-
-    `noised_BF` (`inputs.noised_frames`) leaves motion frames out: what is clean says nothing of its noise.
-    """
+    """Returns of (1), (1 + l M + l_lip M_lip) |v - v^|^2, each frame's mean, (B, F), in 32 bits."""
     weight_BFHW = 1 + face_weight * face_BFHW + lips_weight * lips_BFHW
     error_BFHW = (predicted_BCFHW - velocity_BCFHW).float().square().mean(1) * weight_BFHW
-    if noised_BF is None:
-        return error_BFHW.mean()
-    each_BF = error_BFHW.mean((2, 3)) * noised_BF
-    return each_BF.sum() / noised_BF.sum()
+    return error_BFHW.mean((2, 3))
+
+
+def mean_of_noised(error_BF: Tensor, noised_BF: Tensor) -> Tensor:
+    """Returns each clip's mean over the frames that were noised (`inputs.noised_frames`), (B).
+
+    Motion frames are left out: what is clean says nothing of its noise.
+    """
+    return (error_BF * noised_BF).sum(1) / noised_BF.sum(1)
 
 
 def single_step(z0_BCFHW: Tensor, velocity_BCFHW: Tensor, predicted_BCFHW: Tensor, t_B: Tensor) -> Tensor:

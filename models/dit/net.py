@@ -18,6 +18,7 @@ from torch.nn.functional import pad, rms_norm, scaled_dot_product_attention
 from models.dit.audio import audio_embedding
 from models.dit.config import DitConfig, check_shapes
 from models.dit.inputs import DitInput
+from models.dit.precondition import scaled_inputs, velocity_from
 from models.dit.rope import rotated, rotations
 
 TIMES_TO = 1000
@@ -43,9 +44,14 @@ class BlockContext:
 class VideoDit(nn.Module):
     """The network, of any size."""
 
+    channel_scale: Tensor
+    """(C): the deviation of each channel of the latents it learnt on; there in preconditioned nets."""
+
     def __init__(self, config: DitConfig):
         super().__init__()
         self.config, dim, patch = config, config.dim, (1, config.patch, config.patch)
+        if config.preconditioned:
+            self.register_buffer("channel_scale", torch.ones(config.channels))
         self.patch_embedding = nn.Conv3d(config.stacked * config.channels, dim, patch, patch)
         if config.text:
             self.text_embedding = nn.Sequential(
@@ -62,7 +68,10 @@ class VideoDit(nn.Module):
     def forward(self, sequence: DitInput) -> Tensor:
         """Returns the velocity of the motion and target frames, (B, C, F, H, W)."""
         check_shapes(sequence, self.config)
-        x_BDFHW = self.patch_embedding(sequence.latents_BCFHW)
+        latents_BCFHW = sequence.latents_BCFHW
+        if self.config.preconditioned:
+            latents_BCFHW = scaled_inputs(sequence, self.channel_scale)
+        x_BDFHW = self.patch_embedding(latents_BCFHW)
         frames, rows, columns = x_BDFHW.shape[2:]
         context = self._context(sequence, rows, columns, x_BDFHW.dtype)
         times_BSD = self.time_embedding(self._time_features(sequence).to(x_BDFHW.dtype))
@@ -73,11 +82,17 @@ class VideoDit(nn.Module):
             x_BTD = block(x_BTD, rows_BSRD, context)
         shown = 1 if context.reference else 0
         x_BTP = self.head(x_BTD[:, context.reference :], times_BSD[:, shown:], context.lengths[shown:])
-        return self.unpatched(x_BTP, frames - sequence.frames[0], rows, columns)
+        made_BCFHW = self.unpatched(x_BTP, frames - sequence.frames[0], rows, columns)
+        return velocity_from(sequence, made_BCFHW, self.channel_scale) if self.config.preconditioned else made_BCFHW
+
+    def reset_parameters(self) -> None:
+        """Scales no channel; a training measures its own latents' (parameters are the layers' own)."""
+        if self.config.preconditioned:
+            nn.init.ones_(self.channel_scale)
 
     def _context(self, sequence: DitInput, rows: int, columns: int, dtype: torch.dtype) -> BlockContext:
         config, (reference, motion, target), frame = self.config, sequence.frames, rows * columns
-        grid = (reference, motion + target, rows, columns)
+        grid = (reference, motion + target, rows, columns, config.reference_shift)
         text = sequence.text_BLX
         if text is not None:  # without a mask: Wan reads its padding, too
             text = self.text_embedding(pad(text, (0, 0, 0, config.text_tokens - text.shape[1])))

@@ -11,14 +11,25 @@ import torch
 from models.dit.config import AudioConfig, DitConfig
 from models.dit.net import VideoDit
 
-MINI = DitConfig(dim=192, layers=6, heads=4, ffn=768, channels=24, audio=AudioConfig(features=96), text=0)
-"""3.93 M parameters. For 16x16 latents of the mini VAE: 64 tokens a frame, and no text, for no mini model writes any."""
-BILLION = DitConfig(
-    dim=1280, layers=25, heads=10, ffn=5120, channels=16, audio=AudioConfig(features=1280), spatial=True
+MINI = DitConfig(
+    dim=128,
+    layers=4,
+    heads=4,
+    ffn=512,
+    channels=24,
+    audio=AudioConfig(features=96, layers=1, width=96, heads=4),
+    text=0,
+    preconditioned=True,
+    reference_shift=8,
 )
-"""1.010 B. The paper says "about 1B" and which attentions, no more; latents are Wan 2.1's."""
-WAN_SMALL = DitConfig(dim=1536, layers=30, heads=12, ffn=8960, channels=16, audio=AudioConfig(features=1280))
-"""1.704 B. Wan 2.1 T2V 1.3B (1.419 B as published), and audio cross-attention, which is new."""
+"""1.42 M parameters. For 16x16 latents of the mini VAE: 64 tokens a frame, and no text, for no mini model writes any."""
+HEARING = AudioConfig(features=1280, layers=1, width=640, heads=10)
+"""One layer is what gives the features of a window their places: without any, cross-attention cannot tell a window
+from the same one played backwards."""
+BILLION = DitConfig(dim=1280, layers=25, heads=10, ffn=5120, channels=16, audio=HEARING, spatial=True)
+"""1.016 B. The paper says "about 1B" and which attentions, no more; latents are Wan 2.1's."""
+WAN_SMALL = DitConfig(dim=1536, layers=30, heads=12, ffn=8960, channels=16, audio=HEARING)
+"""1.711 B. Wan 2.1 T2V 1.3B (1.419 B as published), and audio cross-attention, which is new."""
 XDUB = DitConfig(
     dim=3072,
     layers=30,

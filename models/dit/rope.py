@@ -20,14 +20,25 @@ def split(head: int) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=32)
 def rotations(
-    head: int, reference: int, target: int, rows: int, columns: int, dtype: torch.dtype, device: torch.device
+    head: int,
+    reference: int,
+    target: int,
+    rows: int,
+    columns: int,
+    shift: int,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> Tensor:
-    """Returns cosine and sine for `reference` and then `target` frames, (T, c, 2), computed in 64 bits."""
+    """Returns cosine and sine for `reference` and then `target` frames, (T, c, 2), computed in 64 bits.
+
+    Reference tokens lie `shift` rows and columns beyond the target's; 0: as many as there are.
+    """
+    down, right = shift or rows, shift or columns
     # What is made under inference_mode could never be used in training afterwards, and this is kept.
     with torch.inference_mode(False), torch.no_grad():
         table_Tc = torch.cat(
             [
-                _grid(head, reference, range(rows, 2 * rows), range(columns, 2 * columns)),
+                _grid(head, reference, range(down, down + rows), range(right, right + columns)),
                 _grid(head, target, range(rows), range(columns)),
             ]
         )

@@ -1,0 +1,166 @@
+"""Makes the training windows of the mini generator: pairs of the procedural world as latents, kept in shards on disk.
+
+    windows = WorldWindows(Plan(people=1600), folder)    # makes what is missing first: about a CPU-second a person
+
+Four samples a person: each of the two utterances as the target, with a reference near in time (the pair's own first
+frame: same pose, other lips, as at inference) and one from another moment. A sample's number says which.
+B samples, C channels, F latents, H by W of a latent picture, N audio features of A numbers a latent.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from hashlib import sha256
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from models.audio.whisper import LAST, Whisper
+from models.audio.windows import windows_of_latents
+from models.dit.inputs import grey_where_masked
+from models.mini.generator.people import Pair, film
+from models.mini.vae.measure import load as load_vae
+from models.mini.world_pictures import TRAINING
+from models.vae import FRAMES_PER_LATENT, encode, latents_of, normalised
+from models.weights.digests import digest
+
+SHARD = 25
+"""People in a file."""
+EACH = 4
+"""Samples of a person."""
+CODE = 1
+"""Raise it when the code's windows change: they are then made again."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which people, how often silent, and seen and heard by which networks."""
+
+    people: int = 1600
+    first: int = TRAINING
+    silent: float = 0.1
+    occluded: float = 0.35
+    vae: str = "mini:vae"
+    whisper: str = "mini:whisper"
+
+    @cached_property
+    def digest(self) -> str:
+        """Of everything that could change a window, but not of how many people there are."""
+        said = asdict(self) | {"people": 0, "code": CODE, "made_by": [digest(self.vae), digest(self.whisper)]}
+        return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class WorldWindows:
+    """The windows as a dataset: opened where it is used, so that it travels to worker processes."""
+
+    def __init__(self, plan: Plan, folder: Path):
+        self.plan, self.folder = plan, folder / plan.digest
+
+    def __len__(self) -> int:
+        return EACH * self.plan.people
+
+    @property
+    def ids(self) -> list[str]:
+        """Names of all samples."""
+        return [self.name(index) for index in range(len(self))]
+
+    def name(self, index: int) -> str:
+        """Returns the name of a sample: its person, utterance and reference."""
+        person, (utterance, far) = index // EACH, divmod(index % EACH, 2)
+        return f"world:{self.plan.first + person}/{utterance}/{'far' if far else 'near'}"
+
+    def make(self, workers: int, tell: Callable[[int, int], None]) -> None:
+        """Makes the shards that are missing; `tell` is told how many people of all are there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        todo = [number for number in range(-(-self.plan.people // SHARD)) if not self._file(number).is_file()]
+        done = self.plan.people - SHARD * len(todo)
+        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+            waiting = [pool.submit(make_shard, self.plan, self._file(number), number) for number in todo]
+            for one in as_completed(waiting):
+                one.result()
+                done += SHARD
+                tell(max(done, 0), self.plan.people)
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"people-{self.plan.first + number * SHARD:07d}.safetensors"
+
+    @cached_property
+    def _all(self) -> Mapping[str, Tensor]:
+        shards = [load_file(self._file(number)) for number in range(-(-self.plan.people // SHARD))]
+        return {key: torch.cat([shard[key] for shard in shards]) for key in shards[0]}
+
+    def __getstate__(self) -> dict:
+        return {key: value for key, value in self.__dict__.items() if key != "_all"}
+
+    def __getitems__(self, indices: list[int]) -> dict[str, Tensor | list[str]]:
+        """Returns one batch."""
+        there, index = self._all, torch.tensor(indices)
+        person, utterance, far = index // EACH, index % EACH // 2, index % 2 == 1
+        target = there["target"][person, utterance].float()
+        near_BCHW = there["target"][person, 1 - utterance, :, 0].float()
+        far_BCHW = there["far"][person].float()
+        return {
+            "id": [self.name(one) for one in indices],
+            "target_BCFHW": target,
+            "masked_BCFHW": there["masked"][person, utterance].float(),
+            "reference_BCHW": torch.where(far[:, None, None, None], far_BCHW, near_BCHW),
+            "audio_BFNA": there["audio"][person, utterance].float(),
+            "face_BFHW": there["face"][person, utterance].float(),
+            "lips_BFHW": there["lips"][person, utterance].float(),
+        }
+
+
+def make_shard(plan: Plan, file: Path, number: int) -> None:
+    """Makes one file of people; whole or not at all."""
+    torch.set_num_threads(1)
+    seen_by, heard_by = load_vae(plan.vae), Whisper(plan.whisper, (LAST,))
+    people = range(plan.first + number * SHARD, plan.first + (number + 1) * SHARD)
+    rows = [windows_of(film(person, plan.silent, plan.occluded), seen_by, heard_by) for person in people]
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    save_file({key: torch.stack([row[key] for row in rows]) for key in rows[0]}, temporary)
+    temporary.replace(file)
+
+
+@torch.no_grad()
+def windows_of(pair: Pair, vae, whisper: Whisper) -> dict[str, Tensor]:
+    """Returns a pair as latents and features, both utterances stacked, in half precision."""
+    video_BCFHW = as_video(pair.rgb_2FHWC)
+    masked = grey_where_masked(video_BCFHW, torch.from_numpy(pair.paint_2FHW))
+    far = as_video(pair.far_HWC[None, None])
+    made = {
+        "target": normalised(vae, encode(vae, video_BCFHW)),
+        "masked": normalised(vae, encode(vae, masked)),
+        "far": normalised(vae, encode(vae, far))[0, :, 0],
+        "audio": torch.stack([heard(one.sound, one.start, whisper) for one in pair.said]),
+        "face": torch.stack([on_latents(one) for one in pair.paint_2FHW]),
+        "lips": torch.stack([on_latents(one) for one in pair.lips_2FHW]),
+    }
+    return {key: value.half().contiguous() for key, value in made.items()} | {
+        "mouth": torch.from_numpy(np.stack([one.mouth_F3 for one in pair.said]).astype(np.float32))
+    }
+
+
+def as_video(rgb_BFHWC: np.ndarray) -> Tensor:
+    """Returns uint8 frames as the VAE takes them, (B, C, F, H, W) of -1..1."""
+    return torch.from_numpy(rgb_BFHWC).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+
+
+def heard(sound: np.ndarray, start: int, whisper: Whisper, frames: int = 25) -> Tensor:
+    """Returns what is heard at each latent of a window that begins with frame `start` of the sound, (F, N, A)."""
+    features_PA = whisper.features(sound)[:, 0]
+    return torch.from_numpy(features_PA[windows_of_latents(start, latents_of(frames), len(features_PA))])
+
+
+def on_latents(mask_FHW: np.ndarray, side: int = 4) -> Tensor:
+    """Returns the share of each latent's pixels and frames that a mask covers, (F, H, W) of latents."""
+    frames, height, width = mask_FHW.shape
+    share = mask_FHW.reshape(frames, height // side, side, width // side, side).mean((2, 4))
+    later = share[1:].reshape(-1, FRAMES_PER_LATENT, *share.shape[1:]).mean(1)
+    return torch.from_numpy(np.concatenate([share[:1], later])).float()

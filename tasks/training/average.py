@@ -1,0 +1,48 @@
+"""A moving average of the weights: what a checkpoint exports, for it samples better than the weights themselves."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class Average:
+    """Averages the trained parameters of a network, in 32 bits, where they are."""
+
+    def __init__(self, decay: float, values: Mapping[str, Tensor]):
+        self.decay = decay
+        self.values = {name: value.detach().float().clone() for name, value in values.items()} if decay else {}
+
+    @torch.no_grad()
+    def update(self, step: int, values: Mapping[str, Tensor]) -> None:
+        """Takes the values after step number `step` (from 0). Early on, less of the past is kept: there is none."""
+        kept = self.kept(step)
+        for name, mean in self.values.items():
+            mean.lerp_(values[name].float(), 1 - kept)
+
+    def kept(self, step: int) -> float:
+        """Returns the share of the past that step number `step` keeps."""
+        return min(self.decay, (1 + step) / (10 + step))
+
+    def load(self, values: Mapping[str, Tensor]) -> None:
+        """Puts back what a checkpoint holds."""
+        for name, mean in self.values.items():
+            mean.copy_(values[name])
+
+    @contextmanager
+    def put_into(self, net: nn.Module) -> Iterator[None]:
+        """Lends a network the averages, and gives it its own values back."""
+        own = dict(net.named_parameters())
+        before = {name: own[name].detach().clone() for name in self.values}
+        try:
+            _copy(own, self.values)
+            yield
+        finally:
+            _copy(own, before)
+
+
+@torch.no_grad()
+def _copy(own: Mapping[str, nn.Parameter], values: Mapping[str, Tensor]) -> None:
+    for name, value in values.items():
+        own[name].copy_(value)

@@ -1,0 +1,57 @@
+"""Brings batches to the loop: in the order that was settled, from the step that comes next, ahead of time."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from tasks.training.objective import Batch, Windows
+from tasks.training.order import Order
+
+
+class Feeder:
+    """Batches of one worker, and how long the loop waited for them."""
+
+    def __init__(
+        self, windows: Windows, order: Order, steps: range, rank: int, world: int, loaders: int, device: torch.device
+    ):
+        self.waited_s = 0.0
+        self.device = device
+        mine = [order.batch(step)[rank::world] for step in steps]
+        self._loader = DataLoader(
+            windows,  # type: ignore[arg-type]
+            batch_sampler=mine,
+            num_workers=loaders,
+            collate_fn=_as_it_is,
+            multiprocessing_context="spawn" if loaders else None,
+            prefetch_factor=2 if loaders else None,
+            pin_memory=device.type == "cuda",
+        )
+
+    def __iter__(self) -> Iterator[Batch]:
+        batches = iter(self._loader)
+        while True:
+            started = time.perf_counter()
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            self.waited_s = time.perf_counter() - started
+            yield {key: _moved(value, self.device) for key, value in batch.items()}
+
+
+def parts(batch: Batch, size: int) -> Iterator[Batch]:
+    """Splits a batch into micro-batches of so many samples; 0 leaves it whole."""
+    count = len(batch["id"])
+    for start in range(0, count, size or count):
+        yield {key: value[start : start + (size or count)] for key, value in batch.items()}
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    return value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch

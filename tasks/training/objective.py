@@ -1,0 +1,51 @@
+"""What a kind of training has to say for itself: its network, and the loss of a batch.
+
+The loop (tasks/training/loop.py) knows nothing else of it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+Batch = Mapping[str, Any]
+"""Tensors by name, and under "id" the names of the samples."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss of some samples, and what it is made of."""
+
+    value: Tensor
+    """The mean over the samples, with a gradient."""
+    parts: Mapping[str, Tensor]
+    """More means over the samples, to look at; NaN where a sample has nothing to say."""
+
+
+class Windows(Protocol):
+    """A dataset of training windows: opened where it is used, so that it travels to worker processes."""
+
+    @property
+    def ids(self) -> Sequence[str]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitems__(self, indices: list[int]) -> Batch: ...
+
+
+class Objective(Protocol):
+    """One kind of training."""
+
+    def build(self, windows: Windows, device: torch.device) -> nn.Module:
+        """Returns the network to start from; what is frozen needs no gradient."""
+        ...
+
+    def loss(self, net: nn.Module, batch: Batch, chances: list[torch.Generator]) -> Loss:
+        """Returns the loss of a batch; all chance comes from `chances`, one source a sample."""
+        ...
+
+    def about(self) -> dict[str, str]:
+        """Returns what goes into the header of exported weights beside their history."""
+        ...

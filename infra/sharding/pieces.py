@@ -20,7 +20,9 @@ from infra.sharding.settings import Autocast, Get, OptimizerFor, ShardingError, 
 from infra.zero import Sharding
 
 if not torch.cuda.is_available():
-    os.environ.setdefault("DS_ACCELERATOR", "cpu")  # it looks for other accelerators otherwise, and prints that
+    os.environ.setdefault(
+        "DS_ACCELERATOR", "cpu"
+    )  # it looks for other accelerators otherwise, and prints that
 
 import deepspeed
 from deepspeed.utils import (
@@ -38,7 +40,9 @@ BUCKET = 50_000_000
 
 
 class Pieces:
-    def __init__(self, net: nn.Module, optimizer_for: OptimizerFor, sharding: Sharding, accumulate: int) -> None:
+    def __init__(
+        self, net: nn.Module, optimizer_for: OptimizerFor, sharding: Sharding, accumulate: int
+    ) -> None:
         named = trainable(net)
         exact = {name: parameter.detach().float().cpu().clone() for name, parameter in named}
         optimizer = optimizer_for(named)

@@ -1,6 +1,7 @@
 """What a sharded network can do, and what is checked and shared by both ways of doing it."""
 
 from collections.abc import Callable, Iterator, Mapping
+from math import inf
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -18,8 +19,8 @@ class ShardingError(RuntimeError):
 class Stepped(NamedTuple):
     norm: float
     """Of all gradients together, before they were clipped. Infinite when it was not finite."""
-    finite: bool
-    """False: nothing was applied, on any rank."""
+    taken: bool
+    """False: nothing was applied, on any rank, since the gradients were not finite or too long."""
 
 
 class Sharded(Protocol):
@@ -31,8 +32,8 @@ class Sharded(Protocol):
     def backward(self, loss: Tensor) -> None:
         """Of one micro-batch's mean loss. A step takes as many of these as `accumulate` says."""
 
-    def step(self, longest: float) -> Stepped:
-        """Clips to the norm `longest`, applies and clears the gradients. Collective."""
+    def step(self, longest: float, most: float = inf) -> Stepped:
+        """Clips to the norm `longest`, applies and clears the gradients; longer than `most`, only clears. Collective."""
 
     def tensors(self) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Per trained parameter, "value" in fp32 and the optimizer's tensors, whole, as copies on the CPU.

@@ -37,16 +37,17 @@ class Whole:
                 master.grad = gradient if master.grad is None else master.grad + gradient
                 parameter.grad = None
 
-    def step(self, longest: float) -> Stepped:
+    def step(self, longest: float, most: float = math.inf) -> Stepped:
         self._average_gradients()
         norm = nn.utils.clip_grad_norm_(self._masters, longest).item()
-        finite = not all_ranks(not math.isfinite(norm))
-        if finite:
+        finite = math.isfinite(norm)
+        taken = not all_ranks(not finite or norm > most)
+        if taken:
             self.optimizer.step()
             self._from_masters()
         for master in self._masters:
             master.grad = None
-        return Stepped(norm if finite else math.inf, finite)
+        return Stepped(norm if finite else math.inf, taken)
 
     def tensors(self) -> Iterator[tuple[str, dict[str, Tensor]]]:
         for name, master in zip(self._names, self._masters, strict=True):
@@ -59,7 +60,8 @@ class Whole:
             master.data.copy_(saved.pop("value"))
             # A scalar, such as AdamW's count of steps, is kept on the CPU by torch's optimizers.
             self.optimizer.state[master] = {
-                key: tensor.to(master.device if tensor.ndim else "cpu", copy=True) for key, tensor in saved.items()
+                key: tensor.to(master.device if tensor.ndim else "cpu", copy=True)
+                for key, tensor in saved.items()
             }
         self._from_masters()
 

@@ -46,6 +46,7 @@ def generator_input(
     audio_BFNA: Tensor | None,
     text_BLX: Tensor | None = None,
     motion: Motion | None = None,
+    checked: bool = True,
 ) -> DitInput:
     """Lays out what the generator sees (section 3.1.1).
 
@@ -53,13 +54,15 @@ def generator_input(
 
     A sequence has its reference first, here as in the editor's; attention does not mind the order, and RoPE puts
     the frame at time 0, where the paper says it is anchored (B.3), beside the picture rather than over it.
+
+    A training has it not `checked`: it must not wait for a GPU at each step, and knows NaN by the gradient.
     """
     _same_shape("the masked clip", masked_BCFHW, noised_BCFHW)
     _same_shape("the reference frame", reference_BCHW, noised_BCFHW[:, :, 0])
     noised_BCFHW = _with_motion(noised_BCFHW, motion)
     target = torch.cat([masked_BCFHW, noised_BCFHW], 1)
     reference = torch.cat([torch.zeros_like(reference_BCHW), reference_BCHW], 1)[:, :, None]
-    return _laid_out(reference, target, times_B, audio_BFNA, text_BLX, motion)
+    return _laid_out(reference, target, times_B, audio_BFNA, text_BLX, motion, checked)
 
 
 def editor_input(
@@ -150,6 +153,7 @@ def _laid_out(
     audio_BFNA: Tensor | None,
     text_BLX: Tensor | None,
     motion: Motion | None,
+    checked: bool = True,
 ) -> DitInput:
     count = motion.latents_BCMHW.shape[2] if motion else 0
     zeros_B = torch.zeros_like(times_B)
@@ -161,7 +165,8 @@ def _laid_out(
         audio_BFNA,
         text_BLX,
     )
-    _check_numbers(sequence)
+    if checked:
+        _check_numbers(sequence)
     return sequence
 
 

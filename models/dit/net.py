@@ -83,7 +83,11 @@ class VideoDit(nn.Module):
         shown = 1 if context.reference else 0
         x_BTP = self.head(x_BTD[:, context.reference :], times_BSD[:, shown:], context.lengths[shown:])
         made_BCFHW = self.unpatched(x_BTP, frames - sequence.frames[0], rows, columns)
-        return velocity_from(sequence, made_BCFHW, self.channel_scale) if self.config.preconditioned else made_BCFHW
+        return (
+            velocity_from(sequence, made_BCFHW, self.channel_scale)
+            if self.config.preconditioned
+            else made_BCFHW
+        )
 
     def reset_parameters(self) -> None:
         """Scales no channel; a training measures its own latents' (parameters are the layers' own)."""

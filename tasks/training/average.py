@@ -12,7 +12,9 @@ class Average:
 
     def __init__(self, decay: float, values: Mapping[str, Tensor]):
         self.decay = decay
-        self.values = {name: value.detach().float().clone() for name, value in values.items()} if decay else {}
+        self.values = (
+            {name: value.detach().float().clone() for name, value in values.items()} if decay else {}
+        )
 
     @torch.no_grad()
     def update(self, step: int, values: Mapping[str, Tensor]) -> None:

@@ -20,7 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -198,16 +198,13 @@ class Writer:
             _put(fs, f"{path}/{name}.json", json.dumps(part).encode())
             return
         if weights is not None:
-            part[WEIGHTS] = _put(fs, f"{path}/{WEIGHTS}", save(dict(weights), {"about": json.dumps(about), **_plain(about)}))
+            header = {"about": json.dumps(dict(about))}  # one entry: several would come in any order
+            part[WEIGHTS] = _put(fs, f"{path}/{WEIGHTS}", save(dict(weights), header))
         for other in range(1, self.world):
             part |= _when_there(fs, f"{path}/state-{other}-of-{self.world}.safetensors.json")
         whole = {**note, "step": step, "world": self.world, "files": part}
         _put(fs, f"{path}/{NOTE}", json.dumps(whole, indent=1).encode())
         written(Checkpoint(folder, whole, self.place.store))
-
-
-def _plain(about: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in about.items() if key == "dit"}
 
 
 def _put(fs: Any, path: str, data: bytes) -> str:

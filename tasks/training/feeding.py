@@ -15,7 +15,14 @@ class Feeder:
     """Batches of one worker, and how long the loop waited for them."""
 
     def __init__(
-        self, windows: Windows, order: Order, steps: range, rank: int, world: int, loaders: int, device: torch.device
+        self,
+        windows: Windows,
+        order: Order,
+        steps: range,
+        rank: int,
+        world: int,
+        loaders: int,
+        device: torch.device,
     ):
         self.waited_s = 0.0
         self.device = device

@@ -20,6 +20,7 @@ from models.dit.presets import PRESETS, stacked
 from models.dit.speedup import compiled
 from tasks.training.chance import happens, normal
 from tasks.training.objective import Batch, Loss, Windows
+from tasks.training.problems import Stop
 from tasks.training.recipe import GeneratorRecipe
 
 BINS = 4
@@ -61,7 +62,14 @@ class Generator:
         motion = Motion(target[:, :, : recipe.motion], motion_B.to(target.device)) if recipe.motion else None
         noised = flow.noised(target, noise, t_B)
         sequence = generator_input(
-            noised, batch["masked_BCFHW"], batch["reference_BCHW"], t_B, audio, batch.get("text_BLX"), motion
+            noised,
+            batch["masked_BCFHW"],
+            batch["reference_BCHW"],
+            t_B,
+            audio,
+            batch.get("text_BLX"),
+            motion,
+            checked=False,
         )
         error_BF = flow.weighted_errors(
             net(sequence), flow.velocity(target, noise), batch["face_BFHW"], batch["lips_BFHW"],
@@ -120,5 +128,8 @@ def _corners(lips_BFHW: Tensor, size: int, shift_B2: Tensor) -> list[list[int]]:
 def channel_deviations(windows: Windows) -> Tensor:
     """Returns the deviation of each channel of the latents, from windows spread over all there are."""
     step = max(1, len(windows) // MEASURED_ON)
-    batch = windows.__getitems__(list(range(0, len(windows), step))[:MEASURED_ON])
-    return batch["target_BCFHW"].transpose(0, 1).flatten(1).std(1).clamp(min=1e-3)
+    z_BCFHW = windows.__getitems__(list(range(0, len(windows), step))[:MEASURED_ON])["target_BCFHW"]
+    z_BCFHW = z_BCFHW[z_BCFHW.flatten(1).isfinite().all(1)]  # the loop leaves the others out, and names them
+    if not len(z_BCFHW):
+        raise Stop("none of the windows has finite latents: look at the clips, and at what encoded them")
+    return z_BCFHW.transpose(0, 1).flatten(1).std(1).clamp(min=1e-3)

@@ -17,9 +17,7 @@ LIKE_ADAM = 0.2
 """Root mean square of an update, as Adam's is: then one schedule and one decay serve both."""
 
 
-def make_optimizer(
-    settings: Optimizer, named: Iterable[tuple[str, nn.Parameter]]
-) -> torch.optim.Optimizer:
+def make_optimizer(settings: Optimizer, named: Iterable[tuple[str, nn.Parameter]]) -> torch.optim.Optimizer:
     """Returns the optimizer of these parameters; each group keeps its full rate as `base`."""
     named = list(named)
     if settings.kind == "adamw":
@@ -42,7 +40,12 @@ class MuonAndAdam(torch.optim.Optimizer):
             {"params": matrices, "lr": settings.matrix_rate, "base": settings.matrix_rate, "muon": True},
             {"params": others, "lr": settings.rate, "base": settings.rate, "muon": False},
         ]
-        shared = {"betas": settings.betas, "weight_decay": settings.weight_decay, "eps": 1e-8, "momentum": 0.95}
+        shared = {
+            "betas": settings.betas,
+            "weight_decay": settings.weight_decay,
+            "eps": 1e-8,
+            "momentum": 0.95,
+        }
         super().__init__([group for group in groups if group["params"]], shared)
 
     @torch.no_grad()

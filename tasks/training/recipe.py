@@ -99,7 +99,9 @@ class GeneratorRecipe(TrainRecipe):
     @model_validator(mode="after")
     def _whole_latents(self) -> Self:
         if (self.frames - 1) % 4:
-            raise ValueError(f"frames is {self.frames}, and a window has 4k + 1 (25, 77): the VAE takes no other")
+            raise ValueError(
+                f"frames is {self.frames}, and a window has 4k + 1 (25, 77): the VAE takes no other"
+            )
         if self.motion >= 1 + (self.frames - 1) // 4:
             raise ValueError(f"motion is {self.motion}: that leaves nothing of {self.frames} frames to learn")
         if self.crop % 2:

@@ -1,0 +1,53 @@
+"""What travels to a training's workers: the recipe, the data, and where checkpoints go."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from infra.zero import Sharding
+from storage.store import Store
+from tasks.training.checkpoints import Place
+from tasks.training.generator import Generator
+from tasks.training.objective import Objective, Windows
+from tasks.training.recipe import GeneratorRecipe, TrainRecipe
+
+
+class Channel(Protocol):
+    """The way back to whoever started the training (infra/launch)."""
+
+    def tell(self, event: dict[str, Any]) -> None:
+        """Sends what happened."""
+
+    def stopping(self) -> bool:
+        """Whether the training should write a checkpoint and end."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training."""
+
+    name: str
+    recipe: TrainRecipe
+    windows: Windows
+    root: str
+    """Folder or object-store prefix of its checkpoints."""
+    about: Mapping[str, str]
+    """Its history in words: goes into the header of exported weights."""
+    store: Store = field(default_factory=Store)
+    sharding: Sharding = field(default_factory=Sharding)
+    micro: int = 0
+    """Samples a worker takes at once; 0: all of its share of the batch."""
+    loaders: int = 0
+    """Processes beside each worker that make its batches."""
+
+    @property
+    def place(self) -> Place:
+        """Where its checkpoints lie."""
+        return Place(self.root, self.store)
+
+
+def objective_of(recipe: TrainRecipe) -> Objective:
+    """Returns what a recipe computes."""
+    if isinstance(recipe, GeneratorRecipe):
+        return Generator(recipe)
+    raise AssertionError(f"no objective for {type(recipe).__name__}")

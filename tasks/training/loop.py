@@ -1,0 +1,170 @@
+"""The training loop: one straight function, the same on one CPU and on many GPUs.
+
+    train(job, channel)
+
+It goes on from the newest checkpoint that is whole, so starting it again is how a training is resumed. Step s sees
+batch s of the order, and all chance follows from (seed, step, place in the batch): a resumed training takes the very
+steps that an undisturbed one takes.
+"""
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from torch import Tensor
+
+from infra import sharding
+from infra.sharding import Sharded
+from tasks.training.average import Average
+from tasks.training.chance import chance
+from tasks.training.checkpoints import Checkpoint, Writer, kept, state_of
+from tasks.training.feeding import Feeder, parts
+from tasks.training.guarding import Guard
+from tasks.training.job import Channel, Job, objective_of
+from tasks.training.measures import Measures
+from tasks.training.objective import Objective
+from tasks.training.optimizers import make_optimizer, pace
+from tasks.training.order import Order
+from tasks.training.problems import Stop
+
+AVERAGE = "average"
+
+
+def train(job: Job, channel: Channel) -> dict[str, Any]:
+    """Trains until the recipe's last step, or until the channel says stop; returns where it ended."""
+    recipe = job.recipe
+    sharding.begin()
+    try:
+        rank, world, device = sharding.rank(), sharding.world(), sharding.device()
+        share = _share(job, world)
+        objective = objective_of(recipe)
+        net = objective.build(job.windows, device)
+        sharded = sharding.shard(
+            net, partial(make_optimizer, recipe.optimizer), job.sharding, share // (job.micro or share)
+        )
+        average = Average(recipe.average, _values(sharded, job))
+        found, wrong = job.place.newest()
+        done, guard = _resumed(job, sharded, average, found)
+        channel.tell({"kind": "begins", "step": done, "steps": recipe.steps, "world": world, "wrong": wrong})
+        order = Order([recipe.frames] * len(job.windows), recipe.batch, recipe.seed)
+        feeder = Feeder(job.windows, order, range(done, recipe.steps), rank, world, job.loaders, device)
+        saver = Saver(job, sharded, objective, average, guard, channel, Writer(job.place, rank, world))
+        step, stopped = done, False
+        for step, batch in enumerate(feeder, done):
+            started = time.perf_counter()
+            for group in sharded.optimizer.param_groups:
+                group["lr"] = group["base"] * pace(step, recipe.steps, recipe.optimizer)
+            measures = Measures()
+            for first, some in zip(range(0, share, job.micro or share), parts(batch, job.micro), strict=True):
+                places = range(rank + first * world, rank + (first + len(some["id"])) * world, world)
+                loss = objective.loss(
+                    sharded.module, some, [chance(recipe.seed, step, one) for one in places]
+                )
+                sharded.backward(loss.value)
+                measures.add(loss)
+            stepped = sharded.step(recipe.optimizer.longest, guard.most)
+            if stepped.taken:
+                average.update(step, _values(sharded, job))
+            seen = measures.over_ranks(channel.stopping())
+            why = guard.saw(step, stepped.norm, stepped.taken, batch["id"])
+            channel.tell(
+                {
+                    "kind": "step", "step": step + 1, **seen.means, "norm": stepped.norm, "left_out": why,
+                    "rate": pace(step, recipe.steps, recipe.optimizer), "samples": recipe.batch,
+                    "ids": batch["id"] if why else [],
+                    "seconds": time.perf_counter() - started + feeder.waited_s, "waited": feeder.waited_s,
+                }
+            )  # fmt: skip
+            stopped = seen.anybody_stops
+            last = step + 1 == recipe.steps
+            if last or stopped or (step + 1) % recipe.save_every == 0:
+                saver.save(step + 1)
+            if stopped:
+                break
+        saver.close()
+        return {"step": min(step + 1, recipe.steps), "stopped": stopped and step + 1 < recipe.steps}
+    finally:
+        sharding.end()
+
+
+def _share(job: Job, world: int) -> int:
+    """How many samples of a batch are one worker's."""
+    share, rest = divmod(job.recipe.batch, world)
+    if rest or (job.micro and share % job.micro):
+        raise Stop(
+            f"a batch of {job.recipe.batch} can't be dealt evenly to {world} workers"
+            + (f" that take {job.micro} at a time" if job.micro else "")
+            + "; change batch, or the profile's workers"
+        )
+    return share
+
+
+def _values(sharded: Sharded, job: Job) -> Mapping[str, Tensor]:
+    """The trained parameters in 32 bits: the network's own where they are that."""
+    if job.sharding.zero == 0 and job.sharding.dtype == "fp32":
+        return {name: one for name, one in sharded.module.named_parameters() if one.requires_grad}
+    return {name: tensors["value"] for name, tensors in sharded.tensors()}
+
+
+def _resumed(job: Job, sharded: Sharded, average: Average, found: Checkpoint | None) -> tuple[int, Guard]:
+    if found is None:
+        return 0, Guard(job.recipe.guards)
+    read = state_of(found)
+    sharded.load(lambda name: {key: one for key, one in read(name).items() if key != AVERAGE})
+    if average.decay:
+        average.load({name: read(name)[AVERAGE] for name in average.values})
+    return found.step, Guard(job.recipe.guards, list(found.note["norms"]))
+
+
+class Saver:
+    """Copies what a checkpoint needs, lets it be written, and removes those that are not kept."""
+
+    def __init__(
+        self, job: Job, sharded: Sharded, objective: Objective, average: Average, guard: Guard,
+        channel: Channel, writer: Writer,
+    ):  # fmt: skip
+        self.job, self.sharded, self.objective, self.average = job, sharded, objective, average
+        self.guard, self.channel, self.writer = guard, channel, writer
+
+    def save(self, step: int) -> None:
+        """Starts to write the checkpoint after so many steps; every worker calls it."""
+        state, weights = {}, {}
+        for number, (name, tensors) in enumerate(self.sharded.tensors()):
+            averaged = self.average.values.get(name, tensors["value"]).cpu().clone()
+            weights[name] = averaged
+            if number % self.writer.world == self.writer.rank:
+                whole = {**tensors, AVERAGE: averaged} if self.average.decay else tensors
+                state |= {f"{name}|{key}": one.contiguous() for key, one in whole.items()}
+        note = {
+            "samples": step * self.job.recipe.batch,
+            "norms": list(self.guard.norms),
+            "recipe": self.job.recipe.model_dump(mode="json"),
+            "at": time.time(),
+        }
+        about = {**self.job.about, "step": str(step), **self.objective.about()}
+        self.writer.write(step, state, self._exported(weights), about, note, self._written)
+
+    def _exported(self, weights: dict[str, Tensor]) -> dict[str, Tensor] | None:
+        """All that a network is loaded from: what was trained, and what was not."""
+        if self.writer.rank:
+            return None
+        net = getattr(self.sharded.module, "inner", self.sharded.module)
+        net = getattr(net, "module", net)
+        others = {
+            name: one.detach().cpu().clone() for name, one in net.state_dict().items() if name not in weights
+        }
+        return {**others, **{name: one.contiguous() for name, one in weights.items()}}
+
+    def _written(self, checkpoint: Checkpoint) -> None:
+        self.channel.tell(
+            {"kind": "checkpoint", "step": checkpoint.step, "folder": checkpoint.folder, **checkpoint.note}
+        )
+        there = self.job.place.there()
+        for step in set(there) - kept(there, self.job.recipe.keep, None):
+            self.job.place.remove(step)
+            self.channel.tell({"kind": "dropped", "step": step})
+
+    def close(self) -> None:
+        """Waits for the last one."""
+        self.writer.close()

@@ -17,6 +17,7 @@ from flows.recipe_weights import references_in
 from flows.run.graph import stages_of
 from flows.run.request import check_needs
 from flows.terminal.console import console, size
+from flows.trained_weights import use_runs
 from infra.profiles import Profile, load_profile, needs_for
 from infra.resources import cpus_here, gpus_here
 from models.weights.known import find
@@ -58,6 +59,7 @@ def _findings(recipe: str, profile: Profile, catalog: str) -> Iterator[Finding]:
     yield from _libraries()
     yield from _machine(profile)
     yield from _place(Catalog(catalog))
+    use_runs(Catalog(catalog))
     for stage in stages_of(load_recipe(recipe)).values():
         yield from _stage(stage, recipe)
         yield from _share(stage, profile)

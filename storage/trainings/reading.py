@@ -128,10 +128,11 @@ def checkpoint_named(catalog: Catalog, run: str, which: str = "") -> Checkpoint:
     training(catalog, run)
     kept = checkpoints_of(catalog, run)
     fits = {"": kept[-1:], "best": [one for one in kept if one.best]}
-    found = fits.get(which, [one for one in kept if str(one.step) == which.lstrip("0")])
+    found = fits.get(which, [one for one in kept if which.isdigit() and one.step == int(which)])
     if not found:
+        wanted = f"step {which}" if which.isdigit() else which or "any"
         steps = ", ".join(str(one.step) for one in kept) or "none yet"
-        raise StorageError(f"training {run} has no checkpoint {which or 'to load'!r}; those it keeps: {steps}")
+        raise StorageError(f"training {run} has no checkpoint for {wanted!r}; those that it keeps: {steps}")
     return found[0]
 
 

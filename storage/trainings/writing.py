@@ -19,7 +19,7 @@ from typing import Any
 
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
-from storage.trainings.names import BEST, checkpoint_place, check_name, run_uri
+from storage.trainings.names import BEST, check_name, checkpoint_place, run_uri
 from storage.trainings.reading import best_of, checkpoints_of, training, users_of
 from storage.trainings.records import (
     CHECKPOINTS,

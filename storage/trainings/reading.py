@@ -11,6 +11,7 @@ from typing import Any
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.ledger.lance_files import open_table
+from storage.ledger.newest import newest_fingerprints
 from storage.trainings.names import check_name, training_holder
 from storage.trainings.records import (
     CHECKPOINTS,
@@ -184,13 +185,21 @@ def trained_on(catalog: Catalog) -> dict[str, list[Training]]:
 def users_of(catalog: Catalog, run: str) -> dict[int, str]:
     """Step -> who was made with that checkpoint: rows of a stage, or another training."""
     users: dict[int, str] = {}
-    for made in catalog.computations().values():
-        users |= dict.fromkeys(_steps_named(made.weights, run), f"rows of {made.stage}")
+    newest = set(newest_fingerprints(catalog).values())
+    for fingerprint, made in catalog.computations().items():
+        steps = _steps_named(made.weights, run)
+        if steps and (fingerprint in newest or _has_rows(catalog, made.stage, fingerprint)):
+            users |= dict.fromkeys(steps, f"rows of {made.stage}")
     for other in trainings(catalog):
         if other.run != run and other.state != DROPPED:
             named = [reference_of(parent) for parent in other.parents]
             users |= dict.fromkeys(_steps_named(named, run), f"training {other.run}")
     return users
+
+
+def _has_rows(catalog: Catalog, stage: str, fingerprint: str) -> bool:
+    dataset = open_table(catalog, stage)
+    return dataset is not None and dataset.count_rows(f"fingerprint = '{fingerprint}'") > 0
 
 
 def reference_of(parent: str) -> str:

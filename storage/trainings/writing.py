@@ -145,11 +145,15 @@ def drop_training(catalog: Catalog, run: str, why: str = "") -> None:
     if users := users_of(catalog, run):
         step, user = next(iter(users.items()))
         raise StorageError(
-            f"training {run} can't be dropped: {user} were made with run:{run}@{step}; drop or collect those first"
+            f"training {run} can't be dropped, since there are {user} that were made with run:{run}@{step}: give up the "
+            "versions that have those (`redub gc --keep N --yes`)"
+            if user.startswith("rows")
+            else f"training {run} can't be dropped, since {user} began from or loads run:{run}@{step}: drop that first"
         )
     attempt = Attempt(run, dropped.attempt)
     for one in checkpoints_of(catalog, run):
         drop_checkpoint(catalog, attempt, one.step, why)
+    _remove_all(catalog, run)
     _end(catalog, attempt, DROPPED, why)
 
 
@@ -160,6 +164,14 @@ def _remove(catalog: Catalog, uri: str) -> None:
     fs, path = catalog.store.filesystem(uri)
     if fs.exists(path):
         fs.rm(path, recursive=True)
+
+
+def _remove_all(catalog: Catalog, run: str) -> None:
+    """Also what no row speaks of, as the folder of a training that was killed while it wrote."""
+    fs, path = catalog.store.filesystem(run_uri(catalog, run))
+    for entry in fs.ls(path, detail=False) if fs.exists(path) else ():
+        if not entry.rpartition("/")[2].startswith("."):  # its lock
+            fs.rm(entry, recursive=True)
 
 
 def _mark_best(catalog: Catalog, run: str) -> None:

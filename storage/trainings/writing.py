@@ -169,7 +169,7 @@ def _remove(catalog: Catalog, uri: str) -> None:
 def _remove_all(catalog: Catalog, run: str) -> None:
     """Also what no row speaks of, as the folder of a training that was killed while it wrote."""
     fs, path = catalog.store.filesystem(run_uri(catalog, run))
-    for entry in fs.ls(path, detail=False) if fs.exists(path) else ():
+    for entry in fs.ls(path, detail=False, refresh=True) if fs.exists(path) else ():
         if not entry.rpartition("/")[2].startswith("."):  # its lock
             fs.rm(entry, recursive=True)
 

@@ -94,7 +94,9 @@ def test_of_checkpoints_the_last_and_the_best_are_known(catalog: Catalog) -> Non
     assert (Path(catalog.root) / best.uri / "weights.safetensors").is_file()
     for which, step in (("", 300), ("best", 200), ("100", 100), ("000100", 100)):
         assert checkpoint_named(catalog, "gen", which).step == step
-    with pytest.raises(StorageError, match="no checkpoint for 'step 150'; those that it keeps: 100, 200, 300"):
+    with pytest.raises(
+        StorageError, match="no checkpoint for 'step 150'; those that it keeps: 100, 200, 300"
+    ):
         checkpoint_named(catalog, "gen", "150")
     assert (Path(run_uri(catalog, "gen")) / "best").read_text() == "200"
 
@@ -102,7 +104,9 @@ def test_of_checkpoints_the_last_and_the_best_are_known(catalog: Catalog) -> Non
 def test_of_a_step_that_was_gone_over_again_the_later_value_counts(catalog: Catalog) -> None:
     first = trained(catalog, "gen")
     write_metrics(catalog, first, {300: {"loss": 7.0}})
-    assert last_metrics(catalog, "gen")["loss"] == (300, pytest.approx(1 / 3)), "the same step of one attempt stays"
+    assert last_metrics(catalog, "gen")["loss"] == (300, pytest.approx(1 / 3)), (
+        "the same step of one attempt stays"
+    )
     second = start_training(catalog, setup("gen"), resumes=True)
     assert second == Attempt("gen", 2)
     write_metrics(catalog, second, {200: {"loss": 7.0}, 400: {"loss": float("nan")}})
@@ -121,7 +125,9 @@ def test_batches_that_were_left_out_are_kept_with_the_reason(catalog: Catalog) -
 
 def test_a_name_is_one_training_s(catalog: Catalog) -> None:
     trained(catalog, "gen")
-    with pytest.raises(StorageError, match="there is a training gen already: resume it, or give another name"):
+    with pytest.raises(
+        StorageError, match="there is a training gen already: resume it, or give another name"
+    ):
         start_training(catalog, setup("gen"))
     with pytest.raises(StorageError, match="no training new to be resumed"):
         start_training(catalog, setup("new"), resumes=True)

@@ -17,10 +17,12 @@ from flows.recipe_weights import references_in
 from flows.run.graph import stages_of
 from flows.run.request import check_needs
 from flows.terminal.console import console, size
+from flows.trained_weights import pinned
 from infra.profiles import Profile, load_profile, needs_for
 from infra.resources import cpus_here, gpus_here
 from models.weights.known import find
 from models.weights.references import ModelError, parse, resolve
+from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from tasks.stage import Stage
 
@@ -58,7 +60,12 @@ def _findings(recipe: str, profile: Profile, catalog: str) -> Iterator[Finding]:
     yield from _libraries()
     yield from _machine(profile)
     yield from _place(Catalog(catalog))
-    for stage in stages_of(load_recipe(recipe)).values():
+    what = load_recipe(recipe)
+    try:
+        what = pinned(Catalog(catalog), what)
+    except (ModelError, StorageError) as error:
+        yield Finding(False, "weights of a training", str(error))
+    for stage in stages_of(what).values():
         yield from _stage(stage, recipe)
         yield from _share(stage, profile)
 

@@ -113,7 +113,7 @@ def bring_up_to_date(request: Request, wait: bool) -> State[Any] | dict[str, Any
             ended = _run(run, wait)
         if ended is None:
             ask_people(run.catalog)
-            with Rebuild(request) as run:
+            with Rebuild(run.request) as run:  # whose references to trainings mean what they meant
                 ended = _run(run, wait=False)
         return ended
     except CatalogBusy as busy:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-SCHEMES = ("mini:", "own:", "hf://", "https://", "http://")
+SCHEMES = ("mini:", "run:", "own:", "hf://", "https://", "http://")
 
 
 def references_of(recipe: Any) -> list[str]:

@@ -42,14 +42,20 @@ def sheet(
 
 @app.command()
 def trace(
-    item: Annotated[str, typer.Argument(help="The start of an id, or the end of a file's name.")],
+    item: Annotated[
+        str, typer.Argument(help="The start of an id, the end of a file's name, or run:NAME[@STEP].")
+    ],
     catalog: CatalogOption = CATALOG,
     history: Annotated[bool, typer.Option("--history", help="Rows of earlier settings, too.")] = False,
+    json: JsonOption = False,
 ) -> None:
-    """Everything that made an item: source, rows, settings, code, runs, versions; or why it was rejected."""
+    """Everything that made an item: source, rows, settings, code, runs, versions; or why it was rejected.
+
+    Of an item also the trainings that saw it; of a training its recipe, data, parents and checkpoints.
+    """
     from flows.terminal.looking import print_trace
 
-    print_trace(catalog, item, history)
+    print_trace(catalog, item, history, json)
 
 
 @app.command()

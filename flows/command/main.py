@@ -5,7 +5,7 @@ import sys
 import typer
 
 from flows import environment
-from flows.command import dub, looking, models, rebuild, review, server, tidying, world
+from flows.command import dub, looking, models, rebuild, review, runs, server, tidying, world
 
 app = typer.Typer(
     help="Build the training data for visual dubbing, from videos to a published dataset version.\n\n"
@@ -21,6 +21,7 @@ for group in (rebuild, world, looking, tidying, dub, server):
 app.add_typer(tidying.quarantine, name="quarantine")
 app.add_typer(models.app, name="models")
 app.add_typer(review.app, name="review")
+app.add_typer(runs.app, name="runs")
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from flows.run.pipeline import TableSink, build_jobs
 from flows.run.planning import Plan, listed_ids, make_plan
 from flows.run.progress import StageProgress
 from flows.run.request import Request, check_profile
+from flows.trained_weights import pinned
 from infra.cluster import start as start_cluster
 from infra.engine.jobs import Stats
 from infra.engine.loop import Engine
@@ -36,12 +37,12 @@ from storage.versions.version import Version
 class Rebuild:
     def __init__(self, request: Request) -> None:
         check_profile(request.profile)
-        self.request = request
+        self.catalog = Catalog(request.catalog, Store(dict(request.profile.storage_options)))
+        self.request = request = replace(request, recipe=pinned(self.catalog, request.recipe))
         self.run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
         self.stages = stages_of(request.recipe)
         self.nodes = nodes_of(self.stages)
         declared_facts(self.nodes, request.recipe.required)  # what no version could come of is not computed
-        self.catalog = Catalog(request.catalog, Store(dict(request.profile.storage_options)))
         self.engine: Engine | None = None
         self.sinks: dict[str, TableSink] = {}
         self.plan: Plan | None = None

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flows.recipe_weights import references_in
 from flows.run.graph import input_columns
+from flows.trained_weights import bring
 from infra.engine.jobs import Work
 from storage.ledger import mask_verdicts
 from storage.ledger.catalog import Catalog
@@ -28,6 +30,7 @@ class StageWorker:
         own = len(self.node.reads)
         named = list(zip(self.node.named, self.upstream[own:], strict=True))
         self.columns = input_columns(self.stage, self.upstream[:own], named)
+        bring(self.catalog, references_in(self.stage.config))
         self.stage.setup(self.catalog.store)
         return self.run
 

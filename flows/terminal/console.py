@@ -1,9 +1,12 @@
 """The two consoles of a terminal, and how numbers, times and tables are written on them."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
 from datetime import datetime
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -19,6 +22,15 @@ def waiting(what: str) -> Iterator[None]:
         console.print(f"{what} ...")
     with console.status(f"{what} ..."):
         yield
+
+
+def print_json(answer: Any) -> None:
+    """For programs: what `--json` gives of an answer made of dataclasses, mappings and lists."""
+    print(json.dumps(answer, default=_plain, ensure_ascii=False, indent=1))
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
 
 
 def number(n: float | None) -> str:

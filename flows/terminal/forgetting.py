@@ -4,10 +4,12 @@ from rich.markup import escape
 
 from flows.recipes import STAGES
 from flows.terminal.console import console, number
+from flows.terminal.lineage import seen_line
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog, existing_catalog
 from storage.versions.find_person import Found, find_source, find_speaker
 from storage.versions.forget import forget
+from storage.versions.trained import who_saw
 
 
 def forget_one(root: str, speaker: str, source: str, yes: bool) -> None:
@@ -15,12 +17,12 @@ def forget_one(root: str, speaker: str, source: str, yes: bool) -> None:
     if bool(speaker) == bool(source):
         raise StorageError("say whom or what: `redub forget --speaker NAME` or `redub forget --source URI`")
     if not yes:
-        _show(_found(catalog, speaker, source))
+        _show(catalog, _found(catalog, speaker, source))
         console.print("\nNothing deleted yet: the same command with --yes deletes, and can't be undone.")
         return
     with catalog.lock("forget"):
         found = _found(catalog, speaker, source)
-        _show(found)
+        _show(catalog, found)
         forget(catalog, found)
     console.print("\nDeleted. What lies outside the catalog redub doesn't know: the listed files,")
     console.print("sheets, renderings, review pages (some in Prefect's database), backups.")
@@ -33,7 +35,7 @@ def _found(catalog: Catalog, speaker: str, source: str) -> Found:
     return find_speaker(catalog, speaker, said_by)
 
 
-def _show(found: Found) -> None:
+def _show(catalog: Catalog, found: Found) -> None:
     if not (found.counts or found.versions):
         console.print("  nothing of it is left in the catalog")
     for uri in found.uris:
@@ -44,3 +46,5 @@ def _show(found: Found) -> None:
         console.print(f"  {stage}: {number(rows)} rows")
     for tag, rows in found.versions.items():
         console.print(f"  version {tag}: {number(rows)} rows; whatever was trained on it has seen them")
+    for one in who_saw(catalog, set().union(*found.rows.values())):
+        console.print(f"  {seen_line(one)}; it can't unlearn that", markup=False, soft_wrap=True)

@@ -1,10 +1,13 @@
 """Prints everything that made an item, or why it was rejected, as a tree."""
 
+from collections.abc import Sequence
+
 from rich.markup import escape
 from rich.tree import Tree
 
 from flows.terminal.console import console, when
 from storage.versions.lineage import Step, Trace
+from storage.versions.trained import Saw
 
 
 def show_trace(trace: Trace, history: bool) -> None:
@@ -23,6 +26,19 @@ def show_trace(trace: Trace, history: bool) -> None:
         console.print(f"In versions: {', '.join(trace.versions)}")
     else:
         console.print("In no published version.")
+
+
+def show_seen(seen: Sequence[Saw]) -> None:
+    """Trainings that learnt from what was traced, or from a training that did."""
+    for one in seen:
+        console.print(f"  {seen_line(one)}", markup=False, soft_wrap=True)
+
+
+def seen_line(one: Saw) -> str:
+    if one.by:
+        return f"training {one.run} ({one.kind}, {one.state}) descends from {one.by}"
+    clips = f"{one.clips} of its rows" if one.clips > 1 else "one of its rows"
+    return f"training {one.run} ({one.kind}, {one.state}) saw {clips}, in {one.data}"
 
 
 def _add_step(tree: Tree, step: Step) -> None:

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flows.looking.stage_sheet import stage_sheet
-from flows.terminal.console import console
-from flows.terminal.lineage import show_trace
+from flows.terminal.console import console, print_json
+from flows.terminal.lineage import show_seen, show_trace
+from flows.terminal.run_lineage import show_run_trace
 from flows.terminal.versions import show_diff
+from models.weights.runs import RUN, split_run
 from storage.ledger.catalog import existing_catalog
 from storage.versions.diff import diff
 from storage.versions.lineage import trace
+from storage.versions.trained import trace_run, who_saw
 
 
 def write_sheet(
@@ -32,8 +35,19 @@ def write_sheet(
     )
 
 
-def print_trace(catalog: str, item: str, history: bool) -> None:
-    show_trace(trace(existing_catalog(catalog), item), history)
+def print_trace(catalog: str, item: str, history: bool, as_json: bool) -> None:
+    tables = existing_catalog(catalog)
+    if item.startswith(RUN):
+        made = trace_run(tables, *split_run(item))
+        print_json(made) if as_json else show_run_trace(made)
+        return
+    found = trace(tables, item)
+    seen = who_saw(tables, found.ids)
+    if as_json:
+        print_json({"trace": found, "trainings": seen})
+        return
+    show_trace(found, history)
+    show_seen(seen)
 
 
 def print_diff(catalog: str, before: str, after: str) -> None:

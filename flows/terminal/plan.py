@@ -7,6 +7,7 @@ from flows.run.graph import nodes_of, stages_of
 from flows.run.planning import Plan, StagePlan, make_plan
 from flows.run.request import check_needs
 from flows.terminal.console import console, duration, number, size, table_of_columns
+from flows.trained_weights import pinned
 from infra.profiles import load_profile
 from storage.ledger.catalog import Catalog
 from storage.ledger.forgotten import refuse_forgotten
@@ -25,8 +26,8 @@ def print_plan(
 ) -> None:
     where = load_profile(profile)
     check_needs(where)  # not whether it fits here: a plan for another machine is a good question
-    stages = stages_of(load_recipe(recipe, overrides))
     tables = Catalog(catalog, Store(dict(where.storage_options)))
+    stages = stages_of(pinned(tables, load_recipe(recipe, overrides)))
     listing = list_sources(source, tables.store, licence, consent)
     refuse_forgotten(tables, listing)
     check_rights(listing)

@@ -8,6 +8,7 @@ from rich.markup import escape
 from flows.recipe_files import load_recipe
 from flows.run.graph import nodes_of, stages_of
 from flows.terminal.console import console, when
+from flows.trained_weights import pinned
 from storage.ledger.catalog import Catalog, existing_catalog
 from storage.ledger.node import Node
 from storage.ledger.quarantine import held, one, retry
@@ -16,16 +17,17 @@ from storage.versions.lineage import trace
 
 def print_held(catalog: str, recipe: str, overrides: Sequence[str]) -> None:
     tables = existing_catalog(catalog)
-    show_quarantine(held(tables, _nodes(recipe, overrides)), tables.root)
+    show_quarantine(held(tables, _nodes(tables, recipe, overrides)), tables.root)
 
 
 def print_one_held(catalog: str, recipe: str, overrides: Sequence[str], item: str) -> None:
     tables = existing_catalog(catalog)
-    show_held(tables, one(held(tables, _nodes(recipe, overrides), item), item))
+    show_held(tables, one(held(tables, _nodes(tables, recipe, overrides), item), item))
 
 
 def ask_to_try_again(catalog: str, recipe: str, overrides: Sequence[str], item: str) -> None:
-    tables, nodes = existing_catalog(catalog), _nodes(recipe, overrides)
+    tables = existing_catalog(catalog)
+    nodes = _nodes(tables, recipe, overrides)
     rows = held(tables, nodes, "" if item == "all" else item)
     if item != "all":
         one(rows, item)
@@ -34,8 +36,8 @@ def ask_to_try_again(catalog: str, recipe: str, overrides: Sequence[str], item: 
     console.print(f"{len(rows)} items will be tried again by the next `redub rebuild`.")
 
 
-def _nodes(recipe: str, overrides: Sequence[str]) -> list[Node]:
-    return nodes_of(stages_of(load_recipe(recipe, overrides)))
+def _nodes(tables: Catalog, recipe: str, overrides: Sequence[str]) -> list[Node]:
+    return nodes_of(stages_of(pinned(tables, load_recipe(recipe, overrides))))
 
 
 def show_quarantine(rows: Sequence[dict[str, Any]], root: str) -> None:

@@ -1,6 +1,8 @@
 """References to weights: what a recipe writes down, and the file or folder it stands for. A reference is one of
 
     mini:NAME                        shipped here, trained by this project
+    run:NAME, run:NAME@STEP          a checkpoint of a training, the newest one or that of a step (models/weights/runs.py)
+    run:NAME@best                    the one that its training found best
     PATH                             a file, or a folder as `save_pretrained` writes it
     own:PATH                         a file that only you may fetch (a licence to sign), put into the cache
     hf://ORG/NAME@REVISION[/PART]    a repository of the Hugging Face hub, or one folder or file of it
@@ -16,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from models.weights.errors import ModelError as ModelError
 from models.weights.published import PUBLISHED, Known
+from models.weights.runs import RUN, run_weights
 
 MINI = Path(__file__).parents[1] / "mini" / "weights"
 """Where the weights lie that are shipped with redub."""
@@ -25,13 +29,9 @@ WEIGHTS = (".safetensors", ".onnx")
 _HUB = re.compile(r"hf://(?P<repository>[\w.-]+/[\w.-]+)@(?P<revision>[\w.-]+)(/(?P<part>[\w./ -]+))?")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _GRAMMAR = (
-    "{reference!r} is no reference to weights: {why}. Give mini:NAME, a path, own:PATH, "
+    "{reference!r} is no reference to weights: {why}. Give mini:NAME, run:NAME, a path, own:PATH, "
     "hf://ORG/NAME@REVISION[/FILE OR FOLDER], or https://HOST/FILE#sha256=64 HEX DIGITS"
 )
-
-
-class ModelError(ValueError):
-    """Weights are not there or not what they claim to be; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,8 @@ def resolve(reference: str) -> Path:
     """Returns the file or folder behind a reference. Never downloads."""
     if reference.startswith("mini:"):
         return _mini(reference.removeprefix("mini:"))
+    if reference.startswith(RUN):
+        return run_weights(reference)
     if remote := parse(reference):
         if not remote.path.exists():
             raise ModelError(

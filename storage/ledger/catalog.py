@@ -4,6 +4,7 @@
 <catalog>/<stage>.lance         one ledger per stage (table.py)
 <catalog>/fingerprints.lance    what each fingerprint stands for
 <catalog>/runs.lance            who rebuilt what, when, and how it ended
+<catalog>/trainings.lance       who trained what on which version, beside its checkpoints (storage/trainings/)
 <catalog>/dataset.lance         the published versions, one tag each (publish.py)
 """
 
@@ -42,7 +43,8 @@ class Catalog:
         return Catalog, (self.root, self.store)
 
     def exists(self) -> bool:
-        return open_table(self, SOURCES.name) is not None
+        """A training on the procedural world needs no sources."""
+        return any(open_table(self, name) is not None for name in (SOURCES.name, "trainings"))
 
     def uri(self, name: str) -> str:
         return f"{self.root}/{name}.lance"
@@ -125,9 +127,13 @@ class Catalog:
             dataset = create_dataset(self.uri(name), schema, self.store.options)
         insert_new(dataset, pa.Table.from_pylist([asdict(r) for r in rows], schema=schema), "key")
 
-    def read(self, name: str) -> list[dict[str, Any]]:
+    def read(self, name: str, where: str | None = None) -> list[dict[str, Any]]:
+        """Rows of a table of records in the order in which they were written, whatever the writers' clocks said."""
         dataset = open_table(self, name)
-        return [] if dataset is None else dataset.to_table().to_pylist()
+        if dataset is None:
+            return []
+        rows = dataset.to_table(filter=where, with_row_id=True).sort_by("_rowid")
+        return rows.drop_columns("_rowid").to_pylist()
 
 
 def existing_catalog(root: str) -> Catalog:

@@ -27,7 +27,15 @@ LEASE_S = 60.0
 
 
 class CatalogBusy(RuntimeError):
-    """Another run holds the catalog."""
+    """Another run holds the catalog, or the training."""
+
+    def __init__(self, what: str, who: str, doing: str = "being rebuilt") -> None:
+        super().__init__(what, who, doing)  # pickles by these
+        self.who = who
+
+    def __str__(self) -> str:
+        what, who, doing = self.args
+        return f"{what} is {doing} by {who}; wait for it, or cancel it, and try again"
 
 
 def holder(root: str, store: Store | None = None) -> CatalogBusy | None:
@@ -138,4 +146,4 @@ def _busy(root: str, text: str) -> CatalogBusy:
         who = f"run {held['run']} (process {held['pid']} on {held['host']}) since {time.ctime(held['since'])}"
     except (ValueError, KeyError, TypeError):
         who = "another run"
-    return CatalogBusy(f"{root} is being rebuilt by {who}; wait for it, or cancel it, and try again")
+    return CatalogBusy(root, who)

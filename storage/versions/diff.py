@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from storage.ledger.catalog import Catalog
 from storage.ledger.lance_files import open_table
+from storage.settings import differing_settings
 from storage.versions.version import load_version
 
 
@@ -41,7 +42,7 @@ def diff(catalog: Catalog, before: str, after: str) -> Diff:
         tuple(sorted(new.keys() - old.keys())),
         _why_gone(catalog, b.manifest, gone),
         tuple(sorted(i for i in old.keys() & new.keys() if old[i] != new[i])),
-        _settings(a.manifest.get("recipe", {}), b.manifest.get("recipe", {})),
+        differing_settings(a.manifest.get("recipe", {}), b.manifest.get("recipe", {})),
     )
 
 
@@ -75,15 +76,3 @@ def _without_a_row(after: Mapping[str, Any]) -> str:
 
 def _strings(values: Iterable[str]) -> Any:
     return pa.array(list(values), pa.string())
-
-
-def _settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    a, b = _flat(before), _flat(after)
-    return {k: (a.get(k), b.get(k)) for k in sorted(a.keys() | b.keys()) if a.get(k) != b.get(k)}
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat

@@ -2,16 +2,19 @@
 
 Kept: the rows of every fingerprint that a kept version names (its rejected rows too: they answer why),
 and those of the newest run, which may not have published yet. Everything else was computed with settings
-that nobody published; it can be computed again.
+that nobody published; it can be computed again. A version that a training learnt from is not given up.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.ledger.lance_files import open_table
 from storage.ledger.newest import newest_fingerprints, stage_order
+from storage.trainings.reading import trained_on
 from storage.versions.version import load_version, tags
 
 
@@ -28,6 +31,7 @@ class Garbage:
 def find_garbage(catalog: Catalog, keep_versions: int | None = None) -> Garbage:
     known = tags(catalog)
     dropped = known[:-keep_versions] if keep_versions else []
+    _refuse_trained_on(catalog, known, dropped)
     reached = _reached(catalog, [t for t in known if t not in dropped])
     counts = {}
     for stage in stage_order(catalog)[1:]:
@@ -40,6 +44,7 @@ def find_garbage(catalog: Catalog, keep_versions: int | None = None) -> Garbage:
 def collect(catalog: Catalog, garbage: Garbage) -> Garbage:
     """Call it with the catalog's lock held: it also removes files that a killed writer left behind."""
     before = _size(catalog)
+    _refuse_trained_on(catalog, tags(catalog), garbage.versions)
     for tag in garbage.versions:
         _drop_tag(catalog, tag)
     reached = _reached(catalog, tags(catalog))
@@ -53,6 +58,21 @@ def collect(catalog: Catalog, garbage: Garbage) -> Garbage:
     if dataset is not None:
         clean(dataset)
     return Garbage(garbage.rows, garbage.versions, max(0, before - _size(catalog)))
+
+
+def _refuse_trained_on(catalog: Catalog, known: Sequence[str], dropped: Sequence[str]) -> None:
+    """What a training has learnt from must be there to be looked at, as long as there is that training."""
+    trained = trained_on(catalog)
+    held = [tag for tag in known if tag in dropped and tag in trained]
+    if held:
+        one, *others = trained[held[0]]
+        more = f" and {len(others)} more" if others else ""
+        doing = "is being trained on" if one.state == "running" else "was trained on"
+        keep = len(known) - known.index(held[0])
+        raise StorageError(
+            f"{held[0]} can't be given up: {one.run}{more} {doing} it; keep more versions (--keep {keep}), or drop the "
+            f"training first (`redub runs drop {one.run}`)"
+        )
 
 
 def _reached(catalog: Catalog, kept: list[str]) -> set[str]:

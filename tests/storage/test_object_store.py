@@ -15,6 +15,10 @@ from flows.doctor import examine
 from flows.run.graph import nodes_of
 from flows.run.planning import listed_ids
 from flows.terminal.status import show_status
+from flows.trained_weights import pinned_reference
+from models.weights.licences import licences
+from models.weights.references import resolve
+from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.ledger.lock import CatalogBusy
 from storage.ledger.node import SOURCES
@@ -22,10 +26,13 @@ from storage.ledger.selection import select
 from storage.overview import overview
 from storage.sources import list_sources
 from storage.store import Store
+from storage.trainings.names import training_lock
+from storage.trainings.writing import drop_training
 from storage.versions.garbage import collect, find_garbage
 from storage.versions.lineage import trace
 from storage.versions.publish import publish
 from storage.versions.version import load_version
+from tests.storage.trainings import put_checkpoint, trained
 from tests.toy.inline import run_jobs, toy_stages
 
 pytest.importorskip("moto")
@@ -90,6 +97,35 @@ def test_a_whole_rebuild_with_sources_and_catalog_on_s3(store: Store) -> None:
     assert not any(s.todo.num_rows for s in select(catalog, nodes, listed_ids(listing)).values())
     assert catalog.table(SOURCES).states(SOURCES.fingerprint).num_rows == 2
     assert not Path("s3:").exists()
+
+
+def test_a_training_on_s3_names_weights_that_workers_bring_and_check(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDUB_MODELS", str(tmp_path))
+    monkeypatch.setenv("REDUB_RUNS", "elsewhere")
+    fs, _ = store.filesystem("s3://trained-at")
+    fs.call_s3("create_bucket", Bucket="trained-at")
+    catalog = Catalog("s3://trained-at/catalog", store)
+    with (
+        training_lock(catalog, "gen"),
+        pytest.raises(CatalogBusy, match="training gen is being run by run gen"),
+    ):
+        trained(catalog, "gen")
+    attempt = trained(catalog, "gen")
+    assert fs.cat_file("trained-at/catalog/trainings/gen/best") == b"200"
+    assert [pinned_reference(catalog, f"run:gen{at}") for at in ("", "@best", "@100")] == [
+        "run:gen@300", "run:gen@200", "run:gen@100",
+    ]  # fmt: skip
+    place = "trained-at/catalog/trainings/gen/step-00000200/weights.safetensors"
+    assert resolve("run:gen@200").read_bytes() == fs.cat_file(place)
+    assert licences(["run:gen@200"])["run:gen@200"]["licence"] == "CC-BY-4.0"
+    put_checkpoint(catalog, attempt, 400, 0.1)
+    fs.pipe_file(place.replace("200", "400"), b"not what was written")
+    with pytest.raises(StorageError, match="is not what its training wrote"):
+        pinned_reference(catalog, "run:gen")
+    drop_training(catalog, "gen")
+    assert fs.find("trained-at/catalog/trainings/gen") == []
 
 
 def test_looking_writes_nothing_to_the_store(store: Store) -> None:

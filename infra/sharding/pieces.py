@@ -10,6 +10,7 @@ A `flat` is this rank's fp32 piece of a group of parameters, as one vector; the 
 import math
 import os
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -46,10 +47,16 @@ class Pieces:
             raise ShardingError(
                 "this optimizer needs whole matrices; take optimizer adamw, or a profile with zero = 0"
             )
+        os.environ.setdefault("LOCAL_RANK", "0")  # asked for even by a world of one
         deepspeed.init_distributed(dist_backend=torch.distributed.get_backend(), auto_mpi_discovery=False)
         self._zero = sharding.zero
         self._engine = deepspeed.initialize(
-            model=net, optimizer=optimizer, config=_config(sharding, accumulate), dist_init_required=False
+            # A process that is shown one GPU only has number 0, whatever LOCAL_RANK says.
+            args=SimpleNamespace(device_rank=device().index or 0),
+            model=net,
+            optimizer=optimizer,
+            config=_config(sharding, accumulate),
+            dist_init_required=False,
         )[0]
         self.optimizer: Any = self._engine.optimizer
         self._names = {parameter: name for name, parameter in named}
@@ -72,23 +79,21 @@ class Pieces:
         return Stepped(float(self._engine.get_global_grad_norm()), True)
 
     def tensors(self) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        self._link_states()
         for parameters, flat in self._groups():
             state = self.optimizer.optimizer.state.get(flat, {})
-            scalars = {key: one for key, one in state.items() if one.shape != flat.shape}
             for parameter in parameters:
                 own = {"value": safe_get_full_fp32_param(parameter)}
-                for key in state.keys() - scalars.keys():
-                    own[key] = safe_get_full_optimizer_state(parameter, key)
-                whole = {key: one.detach().to("cpu", copy=True) for key, one in {**own, **scalars}.items()}
-                yield self._names[parameter], whole
+                for key, one in state.items():
+                    split = one.shape == flat.shape
+                    own[key] = safe_get_full_optimizer_state(parameter, key) if split else one
+                yield self._names[parameter], {key: one.detach().to("cpu", copy=True) for key, one in own.items()}
 
     def load(self, get: Get) -> None:
         self._put_values(get)
         for parameters, flat in self._groups():
             self._make_state(flat, get(self._names[parameters[0]]))
-        if self._zero < 3:
-            self.optimizer._hp_optimizer_states_linked = False
-            self.optimizer._lazy_init_hp_params_optimizer_state()
+        self._link_states()
         for parameters, _ in self._groups():
             for parameter in parameters:
                 saved = get(self._names[parameter])
@@ -104,6 +109,15 @@ class Pieces:
             for key, tensor in saved.items()
             if key != "value"
         }
+
+    def _link_states(self) -> None:
+        """So that each parameter finds its part of its flat's state.
+
+        DeepSpeed does so once, when the first group has made its step: the others have no state then.
+        """
+        if self._zero < 3:
+            self.optimizer._hp_optimizer_states_linked = False
+            self.optimizer._lazy_init_hp_params_optimizer_state()
 
     def _put_values(self, get: Get) -> None:
         for parameters, _ in self._groups():

@@ -7,6 +7,9 @@ back one parameter at a time, so that what one number of ranks has saved another
 A `flat` is this rank's fp32 piece of a group of parameters, as one vector; the optimizer knows only flats.
 """
 
+import contextlib
+import io
+import logging
 import math
 import os
 from collections.abc import Iterator
@@ -33,6 +36,7 @@ from deepspeed.utils import (
     safe_set_local_optimizer_state,
 )
 
+logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
 deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False  # or the first use compiles C++ for minutes
 BUCKET = 50_000_000
 """Numbers that are reduced at once. DeepSpeed's default takes ten times the memory."""
@@ -47,17 +51,8 @@ class Pieces:
             raise ShardingError(
                 "this optimizer needs whole matrices; take optimizer adamw, or a profile with zero = 0"
             )
-        os.environ.setdefault("LOCAL_RANK", "0")  # asked for even by a world of one
-        deepspeed.init_distributed(dist_backend=torch.distributed.get_backend(), auto_mpi_discovery=False)
         self._zero = sharding.zero
-        self._engine = deepspeed.initialize(
-            # A process that is shown one GPU only has number 0, whatever LOCAL_RANK says.
-            args=SimpleNamespace(device_rank=device().index or 0),
-            model=net,
-            optimizer=optimizer,
-            config=_config(sharding, accumulate),
-            dist_init_required=False,
-        )[0]
+        self._engine = _engine(net, optimizer, _config(sharding, accumulate))
         self.optimizer: Any = self._engine.optimizer
         self._names = {parameter: name for name, parameter in named}
         low = sharding.dtype == "bf16"
@@ -159,6 +154,17 @@ class Pieces:
         }
         groups, flats = of_stage[type(self.optimizer).__name__]
         yield from zip(getattr(self.optimizer, groups), getattr(self.optimizer, flats), strict=True)
+
+
+def _engine(net: nn.Module, optimizer: torch.optim.Optimizer, config: dict[str, Any]) -> Any:
+    os.environ.setdefault("LOCAL_RANK", "0")  # asked for even by a world of one
+    deepspeed.init_distributed(dist_backend=torch.distributed.get_backend(), auto_mpi_discovery=False)
+    # A process that is shown one GPU only has number 0, whatever LOCAL_RANK says.
+    place = SimpleNamespace(device_rank=device().index or 0)
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints how much memory there is, many times
+        return deepspeed.initialize(
+            args=place, model=net, optimizer=optimizer, config=config, dist_init_required=False
+        )[0]
 
 
 def _config(sharding: Sharding, accumulate: int) -> dict[str, Any]:

@@ -7,9 +7,13 @@ back one parameter at a time, so that what one number of ranks has saved another
 A `flat` is this rank's fp32 piece of a group of parameters, as one vector; the optimizer knows only flats.
 """
 
+import contextlib
+import io
+import logging
 import math
 import os
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -34,6 +38,7 @@ from deepspeed.utils import (
     safe_set_local_optimizer_state,
 )
 
+logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
 deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False  # or the first use compiles C++ for minutes
 BUCKET = 50_000_000
 """Numbers that are reduced at once. DeepSpeed's default takes ten times the memory."""
@@ -50,11 +55,8 @@ class Pieces:
             raise ShardingError(
                 "this optimizer needs whole matrices; take optimizer adamw, or a profile with zero = 0"
             )
-        deepspeed.init_distributed(dist_backend=torch.distributed.get_backend(), auto_mpi_discovery=False)
         self._zero = sharding.zero
-        self._engine = deepspeed.initialize(
-            model=net, optimizer=optimizer, config=_config(sharding, accumulate), dist_init_required=False
-        )[0]
+        self._engine = _engine(net, optimizer, _config(sharding, accumulate))
         self.optimizer: Any = self._engine.optimizer
         self._names = {parameter: name for name, parameter in named}
         low = sharding.dtype == "bf16"
@@ -76,23 +78,21 @@ class Pieces:
         return Stepped(float(self._engine.get_global_grad_norm()), True)
 
     def tensors(self) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        self._link_states()
         for parameters, flat in self._groups():
             state = self.optimizer.optimizer.state.get(flat, {})
-            scalars = {key: one for key, one in state.items() if one.shape != flat.shape}
             for parameter in parameters:
                 own = {"value": safe_get_full_fp32_param(parameter)}
-                for key in state.keys() - scalars.keys():
-                    own[key] = safe_get_full_optimizer_state(parameter, key)
-                whole = {key: one.detach().to("cpu", copy=True) for key, one in {**own, **scalars}.items()}
-                yield self._names[parameter], whole
+                for key, one in state.items():
+                    split = one.shape == flat.shape
+                    own[key] = safe_get_full_optimizer_state(parameter, key) if split else one
+                yield self._names[parameter], {key: one.detach().to("cpu", copy=True) for key, one in own.items()}
 
     def load(self, get: Get) -> None:
         self._put_values(get)
         for parameters, flat in self._groups():
             self._make_state(flat, get(self._names[parameters[0]]))
-        if self._zero < 3:
-            self.optimizer._hp_optimizer_states_linked = False
-            self.optimizer._lazy_init_hp_params_optimizer_state()
+        self._link_states()
         for parameters, _ in self._groups():
             for parameter in parameters:
                 saved = get(self._names[parameter])
@@ -108,6 +108,15 @@ class Pieces:
             for key, tensor in saved.items()
             if key != "value"
         }
+
+    def _link_states(self) -> None:
+        """So that each parameter finds its part of its flat's state.
+
+        DeepSpeed does so once, when the first group has made its step: the others have no state then.
+        """
+        if self._zero < 3:
+            self.optimizer._hp_optimizer_states_linked = False
+            self.optimizer._lazy_init_hp_params_optimizer_state()
 
     def _put_values(self, get: Get) -> None:
         for parameters, _ in self._groups():
@@ -149,6 +158,17 @@ class Pieces:
         }
         groups, flats = of_stage[type(self.optimizer).__name__]
         yield from zip(getattr(self.optimizer, groups), getattr(self.optimizer, flats), strict=True)
+
+
+def _engine(net: nn.Module, optimizer: torch.optim.Optimizer, config: dict[str, Any]) -> Any:
+    os.environ.setdefault("LOCAL_RANK", "0")  # asked for even by a world of one
+    deepspeed.init_distributed(dist_backend=torch.distributed.get_backend(), auto_mpi_discovery=False)
+    # A process that is shown one GPU only has number 0, whatever LOCAL_RANK says.
+    place = SimpleNamespace(device_rank=device().index or 0)
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints how much memory there is, many times
+        return deepspeed.initialize(
+            args=place, model=net, optimizer=optimizer, config=config, dist_init_required=False
+        )[0]
 
 
 def _config(sharding: Sharding, accumulate: int) -> dict[str, Any]:

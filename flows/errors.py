@@ -7,3 +7,7 @@ class RecipeError(ValueError):
 
 class ServeError(RuntimeError):
     """The Prefect server can't be run like this; says why."""
+
+
+class TrainingFailed(RuntimeError):
+    """A training ended without reaching its last step; says why and how to go on."""

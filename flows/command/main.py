@@ -5,7 +5,7 @@ import sys
 import typer
 
 from flows import environment
-from flows.command import dub, looking, models, rebuild, review, runs, server, tidying, world
+from flows.command import dub, looking, models, rebuild, review, runs, server, tidying, train, world
 
 app = typer.Typer(
     help="Build the training data for visual dubbing, from videos to a published dataset version.\n\n"
@@ -21,6 +21,7 @@ for group in (rebuild, world, looking, tidying, dub, server):
 app.add_typer(tidying.quarantine, name="quarantine")
 app.add_typer(models.app, name="models")
 app.add_typer(review.app, name="review")
+app.add_typer(train.app, name="train")
 app.add_typer(runs.app, name="runs")
 
 
@@ -41,8 +42,9 @@ def main() -> None:
 
 
 def _known_problems() -> tuple[type[Exception], ...]:
-    from flows.errors import RecipeError, ServeError
+    from flows.errors import RecipeError, ServeError, TrainingFailed
     from infra.engine.jobs import EngineError
+    from infra.launch.outcome import LaunchError
     from infra.profiles import ProfileError
     from models.weights.references import ModelError
     from storage.errors import StorageError
@@ -50,5 +52,6 @@ def _known_problems() -> tuple[type[Exception], ...]:
     from storage.sources import SourceError
 
     return (
-        RecipeError, ServeError, EngineError, ProfileError, ModelError, StorageError, CatalogBusy, SourceError,
+        RecipeError, ServeError, TrainingFailed, EngineError, LaunchError, ProfileError, ModelError, StorageError,
+        CatalogBusy, SourceError,
     )  # fmt: skip

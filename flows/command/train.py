@@ -1,0 +1,79 @@
+"""`redub train`: trains a network on a dataset version, or goes on with a training."""
+
+from typing import Annotated
+
+import typer
+
+from flows.command.options import CATALOG, CatalogOption, JsonOption, ProfileOption
+
+app = typer.Typer(help="Train a network on a dataset version; go on with a training that ended.", no_args_is_help=True)
+OnOption = Annotated[
+    str, typer.Option("--on", help="What to learn from: a version (v3), or world:people=400. Default: the newest version.")
+]
+RecipeOption = Annotated[
+    str, typer.Option("--recipe", "-r", help="What to compute: a recipe's name, or your own .toml file.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change one setting, e.g. steps=500 or optimizer.rate=1e-4. Repeatable."),
+]
+NameOption = Annotated[str, typer.Option("--name", "-n", help="What to call the training. Default: kind and time.")]
+CheckOption = Annotated[bool, typer.Option("--check", help="Only check: data, shapes, sound, room, a dry step.")]
+
+
+@app.command()
+def generator(
+    catalog: CatalogOption = CATALOG,
+    on: OnOption = "",
+    recipe: RecipeOption = "mini",
+    set_: SetOption = None,
+    profile: ProfileOption = "laptop",
+    name: NameOption = "",
+    check: CheckOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Train the generator: it paints the masked face of a clip anew, to fit the sound.
+
+    Ctrl-C writes a checkpoint and ends; `redub train resume NAME` goes on with the very same steps.
+    """
+    _train("generator", catalog, on, recipe, set_ or [], profile, name, check, json)
+
+
+@app.command()
+def syncnet(
+    catalog: CatalogOption = CATALOG,
+    on: OnOption = "",
+    recipe: RecipeOption = "mini",
+    set_: SetOption = None,
+    profile: ProfileOption = "laptop",
+    name: NameOption = "",
+    check: CheckOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Train SyncNet: it tells lips and sound that belong together from others."""
+    _train("syncnet", catalog, on, recipe, set_ or [], profile, name, check, json)
+
+
+@app.command()
+def resume(
+    run: Annotated[str, typer.Argument(help="A training's name, as `redub runs` lists it.")],
+    catalog: CatalogOption = CATALOG,
+    profile: Annotated[str, typer.Option("--profile", "-p", help="Where to compute. Default: where it ran.")] = "",
+    json: JsonOption = False,
+) -> None:
+    """Go on with a training that was stopped, was killed or failed: exactly, also with another number of workers."""
+    from flows.foreground.training import resume_in_foreground
+
+    if not resume_in_foreground(catalog, run, profile, json):
+        raise typer.Exit(130)
+
+
+def _train(
+    kind: str, catalog: str, on: str, recipe: str, set_: list[str], profile: str, name: str, check: bool, json: bool
+) -> None:
+    from flows.foreground.training import check_in_foreground, train_in_foreground
+
+    if check:
+        check_in_foreground(kind, catalog, on, recipe, set_, profile, json)
+    elif not train_in_foreground(kind, catalog, on, recipe, set_, profile, name, json):
+        raise typer.Exit(130)

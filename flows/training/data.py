@@ -1,0 +1,70 @@
+"""Finds what a training learns from: a version of the catalog, or people of the procedural world.
+
+    v3                        the clips of a published version
+    world:people=1600         rendered pairs of strangers to nobody, made here when they are missing
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flows.environment import DATA
+from flows.errors import RecipeError
+from models.mini.generator.corpus import Plan, WorldWindows
+from storage.ledger.catalog import Catalog
+from storage.versions.version import latest_version, load_version
+from tasks.training.clip_windows import ClipWindows
+from tasks.training.objective import Windows
+from tasks.training.recipe import GeneratorRecipe, TrainRecipe
+
+WORLD = re.compile(r"world:people=(\d+)")
+MOST_PEOPLE = 100_000
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is learned from, and what is to be said of it."""
+
+    name: str
+    windows: Windows
+    digest: str = ""
+    licences: tuple[str, ...] = ()
+    prepare: Callable[[int, Callable[[int, int], None]], None] | None = field(default=None, repr=False)
+    """Makes what is missing with so many processes; told how many of how many are there."""
+
+    @property
+    def about(self) -> str:
+        """In a sentence, for the header of weights."""
+        where = "the procedural world" if self.name.startswith("world:") else f"dataset version {self.digest}"
+        return f"{self.name} ({where}), {len(self.windows)} windows"
+
+
+def find_data(catalog: Catalog, name: str, recipe: TrainRecipe) -> Data:
+    """Refuses what is not there, in a sentence."""
+    if name.startswith("world:"):
+        return _world(name, recipe)
+    version = load_version(catalog, name)[0] if name else latest_version(catalog)
+    if version is None:
+        raise RecipeError(
+            f"{catalog.root} has no version to train on: `redub rebuild` publishes one, or give --on world:people=400"
+        )
+    manifest: Any = version.manifest
+    windows = ClipWindows(catalog, version.tag, recipe.split, recipe.frames, recipe.stride, **_networks(recipe))
+    return Data(version.tag, windows, manifest["content"], tuple(manifest["licences"]))
+
+
+def _networks(recipe: TrainRecipe) -> dict[str, str]:
+    return {"vae": recipe.vae} if isinstance(recipe, GeneratorRecipe) else {}
+
+
+def _world(name: str, recipe: TrainRecipe) -> Data:
+    found = WORLD.fullmatch(name)
+    people = int(found[1]) if found else 0
+    if not 1 <= people <= MOST_PEOPLE:
+        raise RecipeError(f"{name!r} names no people of the world; give world:people=400 (1 to {MOST_PEOPLE:,})")
+    if not isinstance(recipe, GeneratorRecipe) or recipe.frames != 25:
+        raise RecipeError(f"{name} has windows of 25 frames for a generator, and no others; give a version")
+    windows = WorldWindows(Plan(people, vae=recipe.vae, whisper=recipe.whisper), Path(DATA) / "windows")
+    return Data(name, windows, windows.plan.digest, ("Apache-2.0",), windows.make)

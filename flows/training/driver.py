@@ -1,0 +1,129 @@
+"""One training from start to end: what was asked for is checked, named, launched and written down.
+
+    with Training(request) as training:
+        training.prepare(tell_progress)
+        ended = training.run(tell, stop)
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from flows.run.git import git_commit
+from flows.trained_weights import parent_of, pinned
+from flows.training.data import Data, find_data
+from flows.training.recorder import Recorder
+from flows.training.request import TrainRequest
+from infra.launch.driver import launch
+from infra.launch.here import Stop
+from infra.launch.outcome import Ended
+from infra.zero import Sharding
+from models.weights.licences import licences
+from storage.ledger.catalog import Catalog
+from storage.store import Store
+from storage.trainings.names import check_name, made_name, run_uri, training_lock
+from storage.trainings.records import FAILED, FINISHED, STOPPED, Attempt, Setup
+from storage.trainings.writing import finish_training, start_training
+from tasks.training.checkpoints import Place
+from tasks.training.job import Job
+from tasks.training.loop import train
+from tasks.training.recipe import GeneratorRecipe
+
+Tell = Callable[[dict[str, Any]], None]
+LOADED = ("init", "vae", "whisper")
+"""Fields of a recipe that name networks."""
+
+
+class Training:
+    """Holds the training's name as long as it is open."""
+
+    def __init__(self, request: TrainRequest):
+        self.request = request
+        self.catalog = Catalog(request.catalog, Store(dict(request.profile.storage_options)))
+        self.name = check_name(request.run) if request.run else made_name(request.kind)
+        self.recipe = pinned(self.catalog, request.recipe)
+        self.data: Data = find_data(self.catalog, request.data, self.recipe)
+        self._open = ExitStack()
+
+    def __enter__(self) -> "Training":
+        self._open.enter_context(training_lock(self.catalog, self.name))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    @property
+    def parents(self) -> list[str]:
+        """The networks that it loads or begins from, each with its digest."""
+        named = [getattr(self.recipe, field, "") for field in LOADED]
+        return [parent_of(one) for one in dict.fromkeys(named) if one]
+
+    def job(self) -> Job:
+        """Returns what travels to the workers."""
+        training = self.request.profile.training
+        return Job(
+            name=self.name,
+            recipe=self.recipe,
+            windows=self.data.windows,
+            root=run_uri(self.catalog, self.name),
+            about=self._about(),
+            store=self.catalog.store,
+            sharding=Sharding(zero=training.zero, dtype=training.dtype),
+            micro=training.micro,
+            loaders=training.loaders,
+        )
+
+    def run(self, tell: Tell, stop: Stop) -> Ended:
+        """Trains; returns how it ended. Rows say the same."""
+        job = self.job()
+        attempt = start_training(self.catalog, self._setup(), self.request.resumes)
+        recorder = self._recorder(attempt)
+        try:
+            recorder.catch_up([one.note for one in map(job.place.read, job.place.there()) if one])
+            ended = launch(self.request.profile, train, job, self._both(recorder, tell), stop=stop)
+        except BaseException as error:
+            recorder.flush()
+            finish_training(self.catalog, attempt, FAILED, f"{type(error).__name__}: {error}")
+            raise
+        recorder.flush()
+        event = {"finished": FINISHED, "stopped": STOPPED, "failed": FAILED}[ended.state]
+        finish_training(self.catalog, attempt, event, ended.message)
+        return ended
+
+    def _both(self, recorder: Recorder, tell: Tell) -> Tell:
+        def hear(event: dict[str, Any]) -> None:
+            recorder.hear(event)
+            tell(event)
+
+        return hear
+
+    def _recorder(self, attempt: Attempt) -> Recorder:
+        training, count = self.request.profile.training, len(self.data.windows)
+        return Recorder(self.catalog, attempt, lambda samples: samples / count, training.fewest * max(training.gpus, 1))
+
+    def _setup(self) -> Setup:
+        return Setup(
+            run=self.name,
+            kind=self.request.kind,
+            recipe=self.recipe.model_dump(mode="json"),
+            data=self.data.name,
+            data_digest="" if self.data.name.startswith("world:") else self.data.digest,
+            parents=self.parents,
+            init=self.recipe.init,
+            git_commit=git_commit(),
+            profile=self.request.profile.name,
+            world=self.request.profile.training.fewest,
+            flow_run=self.request.flow_run,
+        )
+
+    def _about(self) -> dict[str, str]:
+        """What exported weights say of themselves: whose licences came together in them."""
+        models = licences(one.split(" ")[0] for one in self.parents)
+        together = sorted({*self.data.licences, *(one["licence"] for one in models.values())})
+        return {
+            "licence": "Apache-2.0" if set(together) == {"Apache-2.0"} else " AND ".join(together),
+            "what": f"redub's {self.request.kind}, training {self.name}",
+            "trained_on": self.data.about,
+            "run": self.name,
+            "preset": self.recipe.preset if isinstance(self.recipe, GeneratorRecipe) else "",
+        }

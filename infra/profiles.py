@@ -1,7 +1,8 @@
 """Where things run: a profile is one table row of profiles.toml, or of a file of yours.
 
 A profile says how many workers fit and where tables lie, never what is computed: it enters no
-fingerprint, so moving a rebuild to another machine recomputes nothing.
+fingerprint, so moving a rebuild to another machine recomputes nothing. Its table `training` says the
+same of a training.
 """
 
 import dataclasses
@@ -9,7 +10,7 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
@@ -21,6 +22,39 @@ NEEDS_FIELDS = {field.name: field for field in dataclasses.fields(Needs)}
 
 class ProfileError(ValueError):
     """A profile that doesn't exist or can't be read; says what to do."""
+
+
+class Training(BaseModel):
+    """What a training takes here; nothing in it changes what is computed, but for the rounding of `dtype`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    workers: Annotated[int, Field(ge=1)] | tuple[Annotated[int, Field(ge=1)], int] = 1
+    """Processes that train together; or the fewest and the most: then a lost node leaves a smaller world,
+    which goes on, and a node that comes is taken in."""
+    cpus: float = Field(default=1, gt=0)
+    """CPUs of one worker, those of its loaders included."""
+    gpus: int = Field(default=0, ge=0)
+    """GPUs of one worker."""
+    zero: Literal[0, 1, 2, 3] = 0
+    """What DeepSpeed shards over the workers: nothing, optimizer, gradients too, parameters too."""
+    dtype: Literal["fp32", "bf16"] = "fp32"
+    """What forward and backward compute in."""
+    loaders: int = Field(default=0, ge=0)
+    """Processes a worker that read its batches; 0 reads between the steps."""
+    attempts: int = Field(default=3, ge=1)
+    """How often it may fail before it has failed; each new attempt goes on from the newest checkpoint."""
+
+    @field_validator("workers")
+    @classmethod
+    def _fewest_first(cls, workers: int | tuple[int, int]) -> int | tuple[int, int]:
+        if isinstance(workers, tuple) and workers[0] > workers[1]:
+            raise ValueError(f"the fewest workers come first, and {workers[0]} are more than {workers[1]}")
+        return workers
+
+    @property
+    def fewest(self) -> int:
+        return self.workers if isinstance(self.workers, int) else self.workers[0]
 
 
 class Profile(BaseModel):
@@ -46,6 +80,8 @@ class Profile(BaseModel):
     """Passed to the object store (aws_region, aws_endpoint). Keep secrets in the environment. Default: none."""
     needs: dict[str, dict[str, Any]] = {}
     """Per stage, fields of `Needs` that differ here from the stage's own. Default: none differ."""
+    training: Training = Training()
+    """What a training takes. Default: one worker on one CPU."""
 
     @field_validator("needs")
     @classmethod

@@ -1,0 +1,1 @@
+"""Trains the networks of a dubbing: recipes, batches, the loop, and what it leaves behind."""

@@ -1,7 +1,7 @@
-"""Decodes a few frames of a clip: only those that are wanted are converted, and far ones are sought."""
+"""Decodes a few frames of a clip: others only where these need them, and none is converted that isn't wanted."""
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 import av
 import numpy as np
@@ -9,7 +9,6 @@ import numpy as np
 from storage.errors import StorageError
 from storage.media.container import Media, open_media
 from storage.media.convert_frames import FrameConverter
-from storage.media.video_frames import VideoFrames
 
 SEEK_OVER = 250
 """Frames; x264 sets a key frame at least that often, so between nearer ones a seek would decode the same again."""
@@ -45,11 +44,32 @@ def _runs(numbers: Sequence[int]) -> Iterator[list[int]]:
 def _decoded(media: Media, run: Sequence[int], fps: float) -> dict[int, np.ndarray]:
     assert media.video is not None
     convert = FrameConverter(None, media.video.sample_aspect_ratio)
-    # Half a frame of slack: timestamps are rounded to the container's ticks.
-    span = (max(0.0, (run[0] - 0.5) / fps), (run[-1] + 0.5) / fps)
-    frames: VideoFrames[av.VideoFrame] = VideoFrames(media, None, lambda frame: frame, span, threads=1)
     wanted, found = set(run), {}
-    for frame in frames:
-        if (number := round(frames.time * fps)) in wanted:
+    for number, frame in _frames(media, run[0] / fps, fps, wanted):
+        if number in wanted:
             found[number] = convert(frame)
+        if number >= run[-1]:
+            break
     return found
+
+
+def _frames(media: Media, start: float, fps: float, wanted: Set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+    """From the key frame before `start` on, without frames that are neither wanted nor looked at by others.
+
+    More than half of a clip's frames are such, and a window begins anywhere between two key frames. What can't be
+    decoded is missing in the end, and then said to be.
+    """
+    stream = media.rewind("video", start)
+    stream.codec_context.thread_count = 1
+    tick, zero = float(stream.time_base), media.zero
+    for packet in media.container.demux(stream):
+        known = packet.pts is not None
+        skipped = known and round((packet.pts * tick - zero) * fps) not in wanted
+        stream.codec_context.skip_frame = "NONREF" if skipped else "DEFAULT"
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            continue
+        for frame in frames:
+            if frame.pts is not None and not frame.is_corrupt:
+                yield round((frame.pts * tick - zero) * fps), frame

@@ -48,7 +48,9 @@ class Places(Sequence[Place]):
         if not 0 <= sample < len(self):
             raise IndexError(f"there is no window {sample}; they are numbered 0 to {len(self) - 1}")
         clip = int(np.searchsorted(self._ends_N, sample, side="right"))
-        number = sample - int(self._ends_N[clip] - self.windows_N[clip])
+        number = int(sample) - int(
+            self._ends_N[clip] - self.windows_N[clip]
+        )  # samplers of numpy give its own ints
         return Place(clip, number, number * self._stride)
 
     def another(self, place: Place, key: str) -> Place:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.batches.blobs import VersionBlobs
-from storage.batches.place import Places, WindowIds
+from storage.batches.place import Place, Places, WindowIds
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.ledger.fingerprint import Computation
@@ -38,6 +38,14 @@ class Windows:
 
     def has(self, stage: str) -> bool:
         return f"{stage}_row" in self.columns
+
+    def rows(self, stage: str, places: Sequence[Place]) -> list[int]:
+        """Row ids of the places' clips in a stage's table."""
+        row_N = self.columns[f"{stage}_row"]
+        return [int(row_N[place.clip]) for place in places]
+
+    def count(self, column: str, place: Place) -> int:
+        return int(self.columns[column][place.clip])
 
 
 def open_windows(

@@ -46,27 +46,38 @@ def _read_tree(name: str) -> dict[str, Any]:
         raise RecipeError(f"{path} can't be read as a recipe: {error}") from None
     tree = _read_tree(own.pop("base", "mini"))
     for stage, settings in own.items():
-        tree[stage] = {**tree.get(stage, {}), **settings} if isinstance(settings, dict) else settings
+        tree[stage] = {**_settings(tree, stage), **settings} if isinstance(settings, dict) else settings
     return tree
 
 
 def _override(tree: dict[str, Any], text: str) -> None:
     key, equals, value = text.partition("=")
     stage, dot, field = key.strip().partition(".")
-    if not equals or not dot:
+    given = yaml.safe_load(value)
+    if not equals or not (dot or isinstance(given, bool)):
         raise RecipeError(
-            f"--set takes stage.field=value (for example verdict.min_sharpness=8), not {text!r}"
+            "--set takes stage.field=value (for example verdict.min_sharpness=8), or stage=on or stage=off "
+            f"for a stage that may be left out, not {text!r}"
         )
     if stage not in tree:
         raise RecipeError(
             f"there is no stage {stage!r}{_close(stage, tree)} here; there are: {', '.join(tree)}"
         )
+    if not dot:
+        tree[stage] = given
+        return
     known = STAGES[stage].Config.model_fields
     if field not in known:
         raise RecipeError(
             f"{stage} has no setting {field!r}{_close(field, known)}; it has: {', '.join(known)}"
         )
-    tree[stage][field] = yaml.safe_load(value)
+    tree[stage] = {**_settings(tree, stage), field: given}
+
+
+def _settings(tree: Mapping[str, Any], stage: str) -> Mapping[str, Any]:
+    """What is set so far; of a stage that is left out, nothing: whoever sets one of its fields wants it."""
+    have = tree.get(stage)
+    return have if isinstance(have, dict) else {}
 
 
 def _close(word: str, known: Mapping[str, Any]) -> str:

@@ -7,8 +7,7 @@ SCHEMES = ("mini:", "run:", "own:", "hf://", "https://", "http://")
 
 def references_of(recipe: Any) -> list[str]:
     """Of all its stages, each once."""
-    stages = (getattr(recipe, stage) for stage in type(recipe).model_fields)
-    return list(dict.fromkeys(one for config in stages for one in references_in(config)))
+    return list(dict.fromkeys(one for config in recipe.configs().values() for one in references_in(config)))
 
 
 def references_in(config: Any) -> list[str]:

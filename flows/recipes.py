@@ -3,23 +3,25 @@
 Adding a stage: write tasks/<stage>.py, then add one line to `Recipe` and one to `STAGES` here.
 """
 
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from models.weights.known import reference
 from storage.versions.facts import RIGHTS
 from storage.versions.publish import COUNTED
 from tasks.captions import Captions, CaptionsConfig
 from tasks.facemask import FaceMask, FaceMaskConfig
+from tasks.hearing import Hearing, HearingConfig
 from tasks.ingest import Ingest, IngestConfig
+from tasks.latents import Latents, LatentsConfig
 from tasks.occluders import Occluders, OccludersConfig
 from tasks.probe import Probe, ProbeConfig
 from tasks.quality import Quality, QualityConfig
 from tasks.render import Render, RenderConfig
 from tasks.screen import Screen, ScreenConfig
 from tasks.speakers import Speakers, SpeakersConfig
-from tasks.stage import Stage
+from tasks.stage import Stage, StageConfig
 from tasks.verdict import Verdict, VerdictConfig
 
 STAGES: dict[str, type[Stage]] = {
@@ -32,17 +34,40 @@ STAGES: dict[str, type[Stage]] = {
     "occluders": Occluders,
     "screen": Screen,
     "facemask": FaceMask,
+    "hearing": Hearing,
+    "latents": Latents,
     "speakers": Speakers,
 }
 
 
 class Stages(BaseModel):
-    """One config per stage, named as in STAGES. Every value here is part of the fingerprints."""
+    """One config per stage, named as in STAGES. Every value here is part of the fingerprints.
+
+    A stage whose config may be None can be left out: it is then not in the graph, and nothing else changes.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     required: ClassVar[tuple[str, ...]] = tuple(COUNTED)
     """What a version must say of every row."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _on_or_off(cls, given: Any, info: ValidationInfo) -> Any:
+        """`true` is the stage with its default settings, `false` is without it; for stages that may be left out."""
+        assert info.field_name
+        if not isinstance(given, bool) or not _may_be_left_out(cls.model_fields[info.field_name].annotation):
+            return given
+        return STAGES[info.field_name].Config() if given else None
+
+    def configs(self) -> dict[str, StageConfig]:
+        """Of the stages that it has, in running order."""
+        configs = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: config for name, config in configs.items() if config is not None}
+
+
+def _may_be_left_out(annotation: Any) -> bool:
+    return type(None) in get_args(annotation)
 
 
 R = TypeVar("R", bound=Stages)
@@ -69,6 +94,12 @@ class Recipe(Stages):
     facemask: FaceMaskConfig = Field(
         default=FaceMaskConfig(), description="The face's own mask, with an open jaw"
     )
+    hearing: HearingConfig | None = Field(
+        default=HearingConfig(), description="What a model hears, for training; may be left out"
+    )
+    latents: LatentsConfig | None = Field(
+        default=None, description="Training windows as a VAE encodes them; left out unless asked for"
+    )
     speakers: SpeakersConfig = Field(default=SpeakersConfig(), description="Who is who, and in which split")
 
 
@@ -86,6 +117,7 @@ FULL = Recipe(
     ),
     occluders=OccludersConfig(model=reference("sam2.1")),
     facemask=FaceMaskConfig(head="mediapipe", head_model=LANDMARKS),
+    hearing=HearingConfig(whisper=reference("whisper")),
     speakers=SpeakersConfig(same=0.45),
 )
 

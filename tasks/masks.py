@@ -27,8 +27,8 @@ def pack(mask_FHW: np.ndarray) -> bytes:
     return HEADER.pack(MAGIC, *mask_FHW.shape) + codec.compress(np.packbits(mask_FHW), asbytes=True)
 
 
-def unpack(data: bytes) -> np.ndarray:
-    """bool (F, H, W), as it was; ValueError for bytes that `pack` didn't write."""
+def unpack(data: bytes, part: slice = slice(None)) -> np.ndarray:
+    """bool (F, H, W), as it was, or only a part of its frames; ValueError for bytes that `pack` didn't write."""
     magic, frames, height, width = HEADER.unpack_from(data.ljust(HEADER.size, b"\0"))
     pixels = frames * height * width
     if magic != MAGIC or pixels > MOST_PIXELS:
@@ -39,7 +39,11 @@ def unpack(data: bytes) -> np.ndarray:
         raw = pa.Codec("zstd").decompress(data[HEADER.size :], (pixels + 7) // 8, asbytes=True)
     except OSError as error:
         raise ValueError(f"masks of {frames} frames of {width}x{height} are damaged: {error}") from error
-    return np.unpackbits(np.frombuffer(raw, np.uint8), count=pixels).view(bool).reshape(frames, height, width)
+    bits = np.frombuffer(raw, np.uint8)
+    if pixels and not height * width % 8:  # then a frame begins with a byte, and the others stay as they are
+        bits_FN = bits.reshape(frames, -1)[part]
+        return np.unpackbits(bits_FN).view(bool).reshape(len(bits_FN), height, width)
+    return np.unpackbits(bits, count=pixels).view(bool).reshape(frames, height, width)[part]
 
 
 def overlaid(rgb_HWC: np.ndarray, mask_HW: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from tasks.stage import Expand, Stage, Through
 
 
 def stages_of(recipe: Stages) -> dict[str, Stage]:
-    return {name: STAGES[name](getattr(recipe, name)) for name in type(recipe).model_fields}
+    return {name: STAGES[name](config) for name, config in recipe.configs().items()}
 
 
 def nodes_of(stages: Mapping[str, Stage]) -> list[Node]:

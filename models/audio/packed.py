@@ -29,6 +29,17 @@ def pack(heard_PLD: np.ndarray) -> bytes:
     return HEADER.pack(MAGIC, *heard_PLD.shape) + half_PLD.tobytes()
 
 
+def span(first: int, count: int, layers: int, numbers: int) -> tuple[int, int]:
+    """Returns which bytes of a packed sound hold some of its positions: the first one, and how many."""
+    each = 2 * layers * numbers
+    return HEADER.size + first * each, count * each
+
+
+def unpack_span(part: bytes, layers: int, numbers: int) -> np.ndarray:
+    """Returns the features (P, L, D) that such bytes hold."""
+    return np.frombuffer(part, "<f2").reshape(-1, layers, numbers)
+
+
 def unpack(data: bytes) -> np.ndarray:
     """Returns float16 features (P, L, D), read-only, as a view of the bytes.
 

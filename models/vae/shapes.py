@@ -1,5 +1,7 @@
 """Counts, sizes and scales of what goes into a video VAE and comes out, and what is refused before any work is done."""
 
+from collections.abc import Sequence
+
 from diffusers import AutoencoderKLWan
 from torch import Tensor
 
@@ -32,7 +34,12 @@ def pixels_per_latent(vae: AutoencoderKLWan) -> int:
 
     (The config's own `scale_factor_spatial` is but a note.)
     """
-    return 2 ** (len(vae.config.dim_mult) - 1) * (vae.config.patch_size or 1)
+    return pixels_per_latent_by(vae.config.dim_mult, vae.config.patch_size)
+
+
+def pixels_per_latent_by(dim_mult: Sequence[int], patch_size: int | None) -> int:
+    """Returns the same by what a VAE's config says."""
+    return 2 ** (len(dim_mult) - 1) * (patch_size or 1)
 
 
 def check_video(vae: AutoencoderKLWan, video_BCTHW: Tensor) -> None:

@@ -1,0 +1,105 @@
+"""The training windows of a dataset version, as batches for the generator; a map-style dataset of torch.
+
+    windows = ClipWindows("redub-data/demo/catalog", "v1", "train")
+    loader = DataLoader(windows, batch_size=8, collate_fn=default_convert, num_workers=2,
+                        multiprocessing_context="spawn")
+
+A whole batch is asked for at once, and costs one read of each column of bytes. Where the version has latents of the
+same VAE and windows, no video is read. It pickles: a worker opens the tables for itself, and needs no VAE.
+
+B samples, F frames or latent frames, H by W pixels or latents, N features a latent frame of A numbers.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.weights.digests import digest
+from storage.batches.frames import frames_at
+from storage.batches.place import Place, WindowIds
+from storage.batches.windows import FPS, open_windows
+from storage.ledger.catalog import Catalog, existing_catalog
+from tasks.facemask import inpaint_mask, visible_mask
+from tasks.masks import unpack
+from tasks.training import stored_latents, stored_sound
+from tasks.training.latent_weights import latent_weights
+
+NEEDED = ("ingest", "occluders", "facemask", stored_sound.STAGE)
+MASKS = (("facemask", "face_masks"), ("facemask", "lip_masks"), ("occluders", "occluder_masks"))
+
+
+class ClipWindows:
+    """Windows of `frames` frames, every `stride` of a clip's; `window` features of the sound for each latent frame.
+
+    The reference of a sample is the first frame of another window of its clip, the same one in every epoch: one that
+    shares no frame with it, or in a short clip the farthest; where there is no other, its own first frame.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog | str,
+        tag: str,
+        split: str,
+        frames: int = 25,
+        stride: int = 12,
+        vae: str = "mini:vae",
+        window: int = 16,
+    ) -> None:
+        # Whoever opens it pays for diffusers; a worker, which gets it by pickle, does not.
+        from models.dubbing.request import frames_to_either_side
+        from models.vae.opening import latent_grid
+        from models.vae.shapes import latents_of
+
+        self._latents, self._spread = latents_of(frames), frames_to_either_side(window)
+        self._pixels, self._frames = latent_grid(vae).pixels, frames
+        opened = existing_catalog(catalog) if isinstance(catalog, str) else catalog
+        self._windows = open_windows(opened, tag, split, frames, stride, NEEDED, (stored_latents.STAGE,))
+        self.not_cached = stored_latents.why_not(self._windows, vae, digest(vae), frames, stride)
+        """Why pixels are given and not latents; empty where it's latents."""
+
+    def __len__(self) -> int:
+        return len(self._windows.places)
+
+    @property
+    def ids(self) -> WindowIds:
+        return self._windows.ids
+
+    def __getitems__(self, samples: Sequence[int]) -> dict[str, Any]:
+        places = [self._windows.places[sample] for sample in samples]
+        ids = [self.ids[sample] for sample in samples]
+        others = [self._windows.places.another(*pair) for pair in zip(places, ids, strict=True)]
+        face_BFHW, lips_BFHW, occluded_BFHW = (self._masks(*one, places) for one in MASKS)
+        batch = {
+            "id": ids,
+            "audio_BFNA": stored_sound.features(self._windows, places, self._latents, self._spread),
+            "face_BFHW": self._weights(face_BFHW),
+            "lips_BFHW": self._weights(visible_mask(lips_BFHW, occluded_BFHW)),
+        }
+        if not self.not_cached:
+            return batch | stored_latents.latents(self._windows, places, others)
+        inpaint_BFHW = torch.from_numpy(inpaint_mask(face_BFHW, occluded_BFHW))
+        return batch | {"inpaint_BFHW": inpaint_BFHW} | self._pictures(places, others)
+
+    def _masks(self, stage: str, column: str, places: Sequence[Place]) -> np.ndarray:
+        packed = self._windows.blobs.whole(stage, column, self._windows.rows(stage, places))
+        spans = [slice(place.first, place.first + self._frames) for place in places]
+        return np.stack([unpack(data, span) for data, span in zip(packed, spans, strict=True)])
+
+    def _weights(self, mask_BFHW: np.ndarray) -> Tensor:
+        return latent_weights(torch.from_numpy(mask_BFHW), self._pixels)
+
+    def _pictures(self, places: Sequence[Place], others: Sequence[Place]) -> dict[str, Tensor]:
+        videos = self._windows.blobs.whole("ingest", "video", self._windows.rows("ingest", places))
+        clips, references = [], []
+        for video, place, other in zip(videos, places, others, strict=True):
+            numbers = range(place.first, place.first + self._frames)
+            found = frames_at(video, [*numbers, other.first], FPS, self._windows.clips[place.clip].as_py())
+            clips.append(np.stack([found[number] for number in numbers]))
+            references.append(found[other.first])
+        return {
+            "video_BFHWC": torch.from_numpy(np.stack(clips)),
+            "reference_BHWC": torch.from_numpy(np.stack(references)),
+        }

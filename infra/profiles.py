@@ -40,6 +40,8 @@ class Training(BaseModel):
     """What DeepSpeed shards over the workers: nothing, optimizer, gradients too, parameters too."""
     dtype: Literal["fp32", "bf16"] = "fp32"
     """What forward and backward compute in."""
+    micro: int = Field(default=0, ge=0)
+    """Samples a worker takes at once; the rest of its share of the batch follows, and gradients add up. 0: all."""
     loaders: int = Field(default=0, ge=0)
     """Processes a worker that read its batches; 0 reads between the steps."""
     attempts: int = Field(default=3, ge=1)

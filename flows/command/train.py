@@ -6,9 +6,14 @@ import typer
 
 from flows.command.options import CATALOG, CatalogOption, JsonOption, ProfileOption
 
-app = typer.Typer(help="Train a network on a dataset version; go on with a training that ended.", no_args_is_help=True)
+app = typer.Typer(
+    help="Train a network on a dataset version; go on with a training that ended.", no_args_is_help=True
+)
 OnOption = Annotated[
-    str, typer.Option("--on", help="What to learn from: a version (v3), or world:people=400. Default: the newest version.")
+    str,
+    typer.Option(
+        "--on", help="What to learn from: a version (v3), or world:people=400. Default: the newest version."
+    ),
 ]
 RecipeOption = Annotated[
     str, typer.Option("--recipe", "-r", help="What to compute: a recipe's name, or your own .toml file.")
@@ -17,8 +22,12 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change one setting, e.g. steps=500 or optimizer.rate=1e-4. Repeatable."),
 ]
-NameOption = Annotated[str, typer.Option("--name", "-n", help="What to call the training. Default: kind and time.")]
-CheckOption = Annotated[bool, typer.Option("--check", help="Only check: data, shapes, sound, room, a dry step.")]
+NameOption = Annotated[
+    str, typer.Option("--name", "-n", help="What to call the training. Default: kind and time.")
+]
+CheckOption = Annotated[
+    bool, typer.Option("--check", help="Only check: data, shapes, sound, room, a dry step.")
+]
 
 
 @app.command()
@@ -58,7 +67,9 @@ def syncnet(
 def resume(
     run: Annotated[str, typer.Argument(help="A training's name, as `redub runs` lists it.")],
     catalog: CatalogOption = CATALOG,
-    profile: Annotated[str, typer.Option("--profile", "-p", help="Where to compute. Default: where it ran.")] = "",
+    profile: Annotated[
+        str, typer.Option("--profile", "-p", help="Where to compute. Default: where it ran.")
+    ] = "",
     json: JsonOption = False,
 ) -> None:
     """Go on with a training that was stopped, was killed or failed: exactly, also with another number of workers."""
@@ -69,7 +80,15 @@ def resume(
 
 
 def _train(
-    kind: str, catalog: str, on: str, recipe: str, set_: list[str], profile: str, name: str, check: bool, json: bool
+    kind: str,
+    catalog: str,
+    on: str,
+    recipe: str,
+    set_: list[str],
+    profile: str,
+    name: str,
+    check: bool,
+    json: bool,
 ) -> None:
     from flows.foreground.training import check_in_foreground, train_in_foreground
 

@@ -22,7 +22,14 @@ from storage.trainings.reading import training
 
 
 def train_in_foreground(
-    kind: str, catalog: str, on: str, recipe: str, overrides: Sequence[str], profile: str, name: str, as_json: bool
+    kind: str,
+    catalog: str,
+    on: str,
+    recipe: str,
+    overrides: Sequence[str],
+    profile: str,
+    name: str,
+    as_json: bool,
 ) -> bool:
     """False when a person stopped it."""
     what = load_training(kind, recipe, overrides)

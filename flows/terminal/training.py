@@ -45,7 +45,9 @@ class TrainingView:
         elif kind == "checkpoint":
             self.say(f"step {event['step']}: checkpoint written")
         elif kind == "validation":
-            self.say(f"step {event['step']}: " + ", ".join(f"{k} {v:.3f}" for k, v in event["metrics"].items()))
+            self.say(
+                f"step {event['step']}: " + ", ".join(f"{k} {v:.3f}" for k, v in event["metrics"].items())
+            )
         elif kind == "warning":
             problems.print(f"[yellow]redub:[/] {event['text']}", soft_wrap=True)
         elif event.get("event") == "attempt" and event.get("attempt", 1) > 1:
@@ -58,7 +60,9 @@ class TrainingView:
     def _begin(self, event: Mapping[str, Any]) -> None:
         self.steps = event["steps"]
         for wrong in event["wrong"]:
-            problems.print(f"[yellow]redub:[/] {wrong}; going on from the checkpoint before it", soft_wrap=True)
+            problems.print(
+                f"[yellow]redub:[/] {wrong}; going on from the checkpoint before it", soft_wrap=True
+            )
         if event["step"]:
             self.say(f"going on after step {event['step']}")
         self._recent.clear()
@@ -79,8 +83,13 @@ class TrainingView:
 
     def summary(self, step: int) -> str:
         """Loss, gradient, pace, time left, and the share of it that was spent waiting for data, lately."""
-        mean = {key: sum(one[key] for one in self._recent) / len(self._recent) for key in ("loss", "norm", "seconds")}
-        waited = sum(one["waited"] for one in self._recent) / max(sum(one["seconds"] for one in self._recent), 1e-9)
+        mean = {
+            key: sum(one[key] for one in self._recent) / len(self._recent)
+            for key in ("loss", "norm", "seconds")
+        }
+        waited = sum(one["waited"] for one in self._recent) / max(
+            sum(one["seconds"] for one in self._recent), 1e-9
+        )
         left = (self.steps - step) * mean["seconds"]
         pace = self._recent[-1]["samples"] / max(mean["seconds"], 1e-9)
         return (

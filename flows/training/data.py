@@ -1,7 +1,7 @@
 """Finds what a training learns from: a version of the catalog, or people of the procedural world.
 
-    v3                        the clips of a published version
-    world:people=1600         rendered pairs of strangers to nobody, made here when they are missing
+v3                        the clips of a published version
+world:people=1600         rendered pairs of strangers to nobody, made here when they are missing
 """
 
 import re
@@ -51,7 +51,9 @@ def find_data(catalog: Catalog, name: str, recipe: TrainRecipe) -> Data:
             f"{catalog.root} has no version to train on: `redub rebuild` publishes one, or give --on world:people=400"
         )
     manifest: Any = version.manifest
-    windows = ClipWindows(catalog, version.tag, recipe.split, recipe.frames, recipe.stride, **_networks(recipe))
+    windows = ClipWindows(
+        catalog, version.tag, recipe.split, recipe.frames, recipe.stride, **_networks(recipe)
+    )
     return Data(version.tag, windows, manifest["content"], tuple(manifest["licences"]))
 
 
@@ -63,7 +65,9 @@ def _world(name: str, recipe: TrainRecipe) -> Data:
     found = WORLD.fullmatch(name)
     people = int(found[1]) if found else 0
     if not 1 <= people <= MOST_PEOPLE:
-        raise RecipeError(f"{name!r} names no people of the world; give world:people=400 (1 to {MOST_PEOPLE:,})")
+        raise RecipeError(
+            f"{name!r} names no people of the world; give world:people=400 (1 to {MOST_PEOPLE:,})"
+        )
     if not isinstance(recipe, GeneratorRecipe) or recipe.frames != 25:
         raise RecipeError(f"{name} has windows of 25 frames for a generator, and no others; give a version")
     windows = WorldWindows(Plan(people, vae=recipe.vae, whisper=recipe.whisper), Path(DATA) / "windows")

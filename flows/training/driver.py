@@ -1,8 +1,8 @@
 """One training from start to end: what was asked for is checked, named, launched and written down.
 
-    with Training(request) as training:
-        training.prepare(tell_progress)
-        ended = training.run(tell, stop)
+with Training(request) as training:
+    training.prepare(tell_progress)
+    ended = training.run(tell, stop)
 """
 
 from collections.abc import Callable
@@ -24,7 +24,6 @@ from storage.store import Store
 from storage.trainings.names import check_name, made_name, run_uri, training_lock
 from storage.trainings.records import FAILED, FINISHED, STOPPED, Attempt, Setup
 from storage.trainings.writing import finish_training, start_training
-from tasks.training.checkpoints import Place
 from tasks.training.job import Job
 from tasks.training.loop import train
 from tasks.training.recipe import GeneratorRecipe
@@ -99,7 +98,9 @@ class Training:
 
     def _recorder(self, attempt: Attempt) -> Recorder:
         training, count = self.request.profile.training, len(self.data.windows)
-        return Recorder(self.catalog, attempt, lambda samples: samples / count, training.fewest * max(training.gpus, 1))
+        return Recorder(
+            self.catalog, attempt, lambda samples: samples / count, training.fewest * max(training.gpus, 1)
+        )
 
     def _setup(self) -> Setup:
         return Setup(

@@ -46,8 +46,13 @@ def load_training(kind: str, name: str, overrides: Sequence[str] = ()) -> TrainR
     try:
         return type(next(iter(TRAININGS[kind].values()))).model_validate(tree)
     except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, one['loc']))}: {one['msg']} (got {one['input']!r})" for one in error.errors()]
-        raise RecipeError(f"recipe {name!r} of a {kind} has settings that don't fit:\n" + "\n".join(lines)) from None
+        lines = [
+            f"  {'.'.join(map(str, one['loc']))}: {one['msg']} (got {one['input']!r})"
+            for one in error.errors()
+        ]
+        raise RecipeError(
+            f"recipe {name!r} of a {kind} has settings that don't fit:\n" + "\n".join(lines)
+        ) from None
 
 
 def _read(kind: str, name: str) -> dict[str, Any]:
@@ -74,13 +79,17 @@ def _override(tree: dict[str, Any], text: str) -> None:
     key, equals, value = text.partition("=")
     *groups, field = key.strip().split(".")
     if not equals:
-        raise RecipeError(f"--set takes field=value (for example steps=500, or optimizer.rate=1e-4), not {text!r}")
+        raise RecipeError(
+            f"--set takes field=value (for example steps=500, or optimizer.rate=1e-4), not {text!r}"
+        )
     for group in groups:
         if not isinstance(tree.get(group), dict):
             raise RecipeError(f"this recipe has no group {group!r}; it has: {', '.join(tree)}")
         tree = tree[group]
     if field not in tree:
-        raise RecipeError(f"this recipe has no setting {field!r}{_close(field, tree)}; it has: {', '.join(tree)}")
+        raise RecipeError(
+            f"this recipe has no setting {field!r}{_close(field, tree)}; it has: {', '.join(tree)}"
+        )
     tree[field] = _number(yaml.safe_load(value))
 
 

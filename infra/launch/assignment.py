@@ -30,7 +30,9 @@ class Assignment:
 def pack(function: Callable[..., Any], payload: Any) -> bytes:
     name = getattr(function, "__qualname__", repr(function))
     if "<" in name or "." in name:
-        raise LaunchError(f"{name} can't be called on other machines: launch a function of a module's top level")
+        raise LaunchError(
+            f"{name} can't be called on other machines: launch a function of a module's top level"
+        )
     try:
         return cloudpickle.dumps((function, payload))
     except Exception as error:

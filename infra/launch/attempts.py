@@ -82,7 +82,9 @@ def _trainer(assignment: Assignment, supervisor: Any) -> TorchTrainer:
     )
     config = {"supervisor": supervisor, "packed": assignment.packed}
     torch = TorchConfig(backend="nccl" if training.gpus else "gloo")
-    return TorchTrainer(work, train_loop_config=config, torch_config=torch, scaling_config=scaling, run_config=run)
+    return TorchTrainer(
+        work, train_loop_config=config, torch_config=torch, scaling_config=scaling, run_config=run
+    )
 
 
 def _cause(error: TrainingFailedError, faults: list[Fault]) -> Fault:

@@ -20,7 +20,9 @@ class Supervisor:
         self._mailbox = Mailbox()
 
     def run(self, assignment: Assignment) -> Ended:
-        from infra.launch.attempts import until_over  # Ray Train takes seconds to import; the driver needs none
+        from infra.launch.attempts import (
+            until_over,  # Ray Train takes seconds to import; the driver needs none
+        )
 
         return until_over(assignment, ray.get_runtime_context().current_actor, self._mailbox)
 

@@ -86,7 +86,10 @@ class Pieces:
                 for key, one in state.items():
                     split = one.shape == flat.shape
                     own[key] = safe_get_full_optimizer_state(parameter, key) if split else one
-                yield self._names[parameter], {key: one.detach().to("cpu", copy=True) for key, one in own.items()}
+                yield (
+                    self._names[parameter],
+                    {key: one.detach().to("cpu", copy=True) for key, one in own.items()},
+                )
 
     def load(self, get: Get) -> None:
         self._put_values(get)

@@ -27,11 +27,11 @@ class Feeder:
         self.waited_s = 0.0
         self.device = device
         mine = [order.batch(step)[rank::world] for step in steps]
-        self._loader = DataLoader(
+        self._loader: DataLoader[Batch] = DataLoader(
             windows,  # type: ignore[arg-type]
             batch_sampler=mine,
             num_workers=loaders,
-            collate_fn=_as_it_is,
+            collate_fn=_as_it_is,  # type: ignore[arg-type]
             multiprocessing_context="spawn" if loaders else None,
             prefetch_factor=2 if loaders else None,
             pin_memory=device.type == "cuda",

@@ -129,7 +129,8 @@ class Saver:
 
     def save(self, step: int) -> None:
         """Starts to write the checkpoint after so many steps; every worker calls it."""
-        state, weights = {}, {}
+        state: dict[str, Tensor] = {}
+        weights: dict[str, Tensor] = {}
         for number, (name, tensors) in enumerate(self.sharded.tensors()):
             averaged = self.average.values.get(name, tensors["value"]).cpu().clone()
             weights[name] = averaged

@@ -1,9 +1,6 @@
 """Runs a training in this process, for a person at a terminal: what it will be, progress, and where it ended."""
 
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from rich.progress import Progress
@@ -14,6 +11,7 @@ from flows.terminal.training import TrainingView
 from flows.training.driver import Training
 from flows.training.recipes import TRAININGS, load_training
 from flows.training.request import TrainRequest
+from flows.training.stopping import stopped_by_signals
 from infra.launch.outcome import Ended
 from infra.profiles import load_profile
 from infra.resources import cpus_here
@@ -57,7 +55,7 @@ def _run(request: TrainRequest, as_json: bool) -> bool:
         if not as_json:
             _say_what(running)
         _prepare(running)
-        with _stop_on_ctrl_c() as stop, waiting("Starting Ray"):
+        with stopped_by_signals(problems.print) as stop, waiting("Starting Ray"):
             ended = running.run(view.hear if not as_json else lambda _: None, stop)
     return _concluded(running, ended, as_json)
 
@@ -97,21 +95,3 @@ def _concluded(running: Training, ended: Ended, as_json: bool) -> bool:
             markup=False, soft_wrap=True,
         )  # fmt: skip
     return ended.state == "finished"
-
-
-@contextmanager
-def _stop_on_ctrl_c() -> Iterator[threading.Event]:
-    """The first Ctrl-C, or SIGTERM, writes a checkpoint and ends; a second one ends at once."""
-    stop = threading.Event()
-
-    def ask(number: int, _frame: Any) -> None:
-        signal.signal(number, before[number])
-        problems.print("\nStopping: writing a checkpoint (again to end at once) ...")
-        stop.set()
-
-    before = {one: signal.signal(one, ask) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)

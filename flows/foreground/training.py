@@ -1,10 +1,12 @@
 """Runs a training in this process, for a person at a terminal: what it will be, progress, and where it ended."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from rich.progress import Progress
 
+from flows.command.options import CATALOG
 from flows.errors import TrainingFailed
 from flows.terminal.console import console, number, print_json, problems, waiting
 from flows.terminal.training import TrainingView
@@ -12,6 +14,7 @@ from flows.training.driver import Training
 from flows.training.recipes import TRAININGS, load_training
 from flows.training.request import TrainRequest
 from flows.training.stopping import stopped_by_signals
+from flows.training.torchrun import rank_here
 from infra.launch.outcome import Ended
 from infra.profiles import load_profile
 from infra.resources import cpus_here
@@ -52,12 +55,16 @@ def check_in_foreground(
 
 def _run(request: TrainRequest, as_json: bool) -> bool:
     with Training(request) as running, TrainingView() as view:
-        if not as_json:
+        if not as_json and running.first:
             _say_what(running)
         _prepare(running)
-        with stopped_by_signals(problems.print) as stop, waiting("Starting Ray"):
+        with stopped_by_signals(problems.print) as stop, _starting():
             ended = running.run(view.hear if not as_json else lambda _: None, stop)
-    return _concluded(running, ended, as_json)
+    return _concluded(running, ended, as_json) if running.first else ended.state == "finished"
+
+
+def _starting() -> AbstractContextManager[Any]:
+    return waiting("Starting Ray") if rank_here() is None else nullcontext()
 
 
 def _prepare(running: Training) -> None:
@@ -88,10 +95,11 @@ def _concluded(running: Training, ended: Ended, as_json: bool) -> bool:
         )
     if not as_json:
         step = result.get("step", 0)
-        again = f"; `redub train resume {running.name}` goes on" if ended.state == "stopped" else ""
+        where = "" if running.request.catalog == CATALOG else f" -c {running.request.catalog}"
+        again = f"; `redub train resume {running.name}{where}` goes on" if ended.state == "stopped" else ""
         console.print(
             f"Training {running.name} {ended.state} after step {number(step)}{again}. Look at it with `redub runs show "
-            f"{running.name}`, name its weights as run:{running.name}.",
+            f"{running.name}{where}`, name its weights as run:{running.name}.",
             markup=False, soft_wrap=True,
         )  # fmt: skip
     return ended.state == "finished"

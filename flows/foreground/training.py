@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.progress import Progress
 
-from flows.command.options import CATALOG
+from flows.environment import DATA
 from flows.errors import TrainingFailed
 from flows.terminal.console import console, number, print_json, problems, waiting
 from flows.terminal.training import TrainingView
@@ -95,7 +95,7 @@ def _concluded(running: Training, ended: Ended, as_json: bool) -> bool:
         )
     if not as_json:
         step = result.get("step", 0)
-        where = "" if running.request.catalog == CATALOG else f" -c {running.request.catalog}"
+        where = "" if running.request.catalog == str(DATA / "catalog") else f" -c {running.request.catalog}"
         again = f"; `redub train resume {running.name}{where}` goes on" if ended.state == "stopped" else ""
         console.print(
             f"Training {running.name} {ended.state} after step {number(step)}{again}. Look at it with `redub runs show "

@@ -24,7 +24,9 @@ from infra.sharding.settings import Autocast, Get, OptimizerFor, ShardingError, 
 from infra.zero import Sharding
 
 if not torch.cuda.is_available():
-    os.environ.setdefault("DS_ACCELERATOR", "cpu")  # it looks for other accelerators otherwise, and prints that
+    os.environ.setdefault(
+        "DS_ACCELERATOR", "cpu"
+    )  # it looks for other accelerators otherwise, and prints that
 
 import deepspeed
 from deepspeed.utils import (
@@ -43,7 +45,9 @@ BUCKET = 50_000_000
 
 
 class Pieces:
-    def __init__(self, net: nn.Module, optimizer_for: OptimizerFor, sharding: Sharding, accumulate: int) -> None:
+    def __init__(
+        self, net: nn.Module, optimizer_for: OptimizerFor, sharding: Sharding, accumulate: int
+    ) -> None:
         named = trainable(net)
         exact = {name: parameter.detach().float().cpu().clone() for name, parameter in named}
         optimizer = optimizer_for(named)
@@ -82,7 +86,10 @@ class Pieces:
                 for key, one in state.items():
                     split = one.shape == flat.shape
                     own[key] = safe_get_full_optimizer_state(parameter, key) if split else one
-                yield self._names[parameter], {key: one.detach().to("cpu", copy=True) for key, one in own.items()}
+                yield (
+                    self._names[parameter],
+                    {key: one.detach().to("cpu", copy=True) for key, one in own.items()},
+                )
 
     def load(self, get: Get) -> None:
         self._put_values(get)
@@ -127,7 +134,7 @@ class Pieces:
         if self._zero < 3:
             self.optimizer.update_lp_params()
 
-    def _put(self, parameter: nn.Parameter, whole: Tensor, key: str | None = None) -> None:
+    def _put(self, parameter: Any, whole: Tensor, key: str | None = None) -> None:
         """This rank's piece of `whole` into the fp32 parameter, or the optimizer's tensor `key`."""
         whole = whole.to(device())
         if self._zero < 3:
@@ -145,7 +152,7 @@ class Pieces:
         else:
             safe_set_local_optimizer_state(parameter, piece, key)
 
-    def _groups(self) -> Iterator[tuple[list[nn.Parameter], Tensor]]:
+    def _groups(self) -> Iterator[tuple[list[Any], Tensor]]:
         """Parameters, and the flat that holds this rank's piece of them."""
         of_stage = {
             "DeepSpeedZeroOptimizer": ("bit16_groups", "single_partition_of_fp32_groups"),
@@ -154,6 +161,14 @@ class Pieces:
         }
         groups, flats = of_stage[type(self.optimizer).__name__]
         yield from zip(getattr(self.optimizer, groups), getattr(self.optimizer, flats), strict=True)
+
+
+def leave() -> None:
+    """Ends the process group, and what DeepSpeed remembers of it, if it has seen it."""
+    if deepspeed.comm.is_initialized():
+        deepspeed.comm.destroy_process_group()
+    else:
+        torch.distributed.destroy_process_group()
 
 
 def _engine(net: nn.Module, optimizer: torch.optim.Optimizer, config: dict[str, Any]) -> Any:

@@ -59,7 +59,8 @@ class Whole:
             master.data.copy_(saved.pop("value"))
             # A scalar, such as AdamW's count of steps, is kept on the CPU by torch's optimizers.
             self.optimizer.state[master] = {
-                key: tensor.to(master.device if tensor.ndim else "cpu", copy=True) for key, tensor in saved.items()
+                key: tensor.to(master.device if tensor.ndim else "cpu", copy=True)
+                for key, tensor in saved.items()
             }
         self._from_masters()
 

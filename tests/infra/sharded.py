@@ -23,7 +23,12 @@ def small_net() -> nn.Module:
     """Parameters that no number of ranks divides, one large enough for ZeRO 3 to split it, and a frozen layer."""
     torch.manual_seed(0)
     net = nn.Sequential(
-        nn.Linear(7, 321), nn.GELU(), nn.Linear(321, 331), nn.LayerNorm(331), nn.Linear(331, 5), nn.Linear(5, 5)
+        nn.Linear(7, 321),
+        nn.GELU(),
+        nn.Linear(321, 331),
+        nn.LayerNorm(331),
+        nn.Linear(331, 5),
+        nn.Linear(5, 5),
     )
     net[5].requires_grad_(False)
     return net
@@ -32,7 +37,10 @@ def small_net() -> nn.Module:
 def adamw(named: list[tuple[str, nn.Parameter]]) -> torch.optim.Optimizer:
     matrices = [parameter for _, parameter in named if parameter.ndim > 1]
     others = [parameter for _, parameter in named if parameter.ndim < 2]
-    groups: list[dict[str, Any]] = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [
+        {"params": matrices, "weight_decay": 0.1},
+        {"params": others, "weight_decay": 0.0},
+    ]
     return torch.optim.AdamW(groups, lr=1e-3)
 
 
@@ -84,7 +92,12 @@ def fresh(folder: Path, dtype: str = "fp32") -> dict[str, Any]:
 
 def again(folder: Path) -> dict[str, Any]:
     """What each of the saved runs does next, at its own level and at others."""
-    pairs = [(of, zero, zero) for of in (1, 2) for zero in LEVELS] + [(2, 2, 0), (1, 0, 3), (2, 3, 1), (2, 1, 2)]
+    pairs = [(of, zero, zero) for of in (1, 2) for zero in LEVELS] + [
+        (2, 2, 0),
+        (1, 0, 3),
+        (2, 3, 1),
+        (2, 1, 2),
+    ]
     return {f"{of}-{one}-{two}": went_on(folder / f"fp32-{of}-{one}.pt", two) for of, one, two in pairs}
 
 

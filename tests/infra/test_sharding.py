@@ -83,7 +83,8 @@ def test_two_micro_batches_are_one_of_twice_the_size(played: Played):
 
 def test_frozen_parameters_are_neither_trained_nor_saved(played: Played):
     for names, before, after in played.of("frozen", 1).values():
-        assert names and not [name for name in names if name.startswith("5.")]
+        assert "4.weight" in names
+        assert "5.weight" not in names
         assert torch.equal(before, after)
 
 
@@ -129,14 +130,18 @@ class Matrices(torch.optim.SGD):
 
 def test_an_optimizer_of_whole_matrices_is_refused_in_pieces(alone: None):
     shard(small_net(), lambda named: Matrices([one for _, one in named]), Sharding())
-    with pytest.raises(ShardingError, match="whole matrices; take optimizer adamw, or a profile with zero = 0"):
+    with pytest.raises(
+        ShardingError, match="whole matrices; take optimizer adamw, or a profile with zero = 0"
+    ):
         shard(small_net(), lambda named: Matrices([one for _, one in named]), Sharding(zero=1))
 
 
 def test_a_checkpoint_of_another_network_is_refused_by_name(alone: None):
     sharded = sharded_net(0)
     other = {name: {**saved, "value": torch.zeros(3, 3)} for name, saved in sharded.tensors()}
-    with pytest.raises(ShardingError, match=r"0\.weight has the shape \(3, 3\), and in this network it is \(321, 7\)"):
+    with pytest.raises(
+        ShardingError, match=r"0\.weight has the shape \(3, 3\), and in this network it is \(321, 7\)"
+    ):
         sharded.load(other.__getitem__)
 
 
@@ -150,7 +155,9 @@ def test_a_world_that_is_named_in_part_is_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("RANK", "0")
     monkeypatch.delenv("MASTER_ADDR", raising=False)
     monkeypatch.delenv("MASTER_PORT", raising=False)
-    with pytest.raises(ShardingError, match="MASTER_ADDR, MASTER_PORT is not set; start the processes with torchrun"):
+    with pytest.raises(
+        ShardingError, match="MASTER_ADDR, MASTER_PORT is not set; start the processes with torchrun"
+    ):
         begin()
 
 

@@ -2,7 +2,7 @@
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def rank() -> int:
@@ -43,3 +43,13 @@ def all_ranks(here: bool) -> bool:
     anywhere = torch.tensor(int(here), device=device())
     dist.all_reduce(anywhere, op=dist.ReduceOp.MAX)
     return bool(anywhere.item())
+
+
+def as_rank_0_has_it(net: nn.Module) -> None:
+    """One tensor at a time, so that a network need not fit where it computes."""
+    if world() == 1:
+        return
+    for tensor in [*net.parameters(), *net.buffers()]:
+        sent = tensor.detach().to(device(), copy=True)
+        dist.broadcast(sent, src=0)
+        tensor.data.copy_(sent)

@@ -25,12 +25,16 @@ class Assignment:
     folder: str
     """Ray Train wants one for its notes, which nobody reads."""
     environment: dict[str, str]
+    drains: bool
+    """Whether nodes may be taken away with a warning: not where this machine is all there is."""
 
 
 def pack(function: Callable[..., Any], payload: Any) -> bytes:
     name = getattr(function, "__qualname__", repr(function))
     if "<" in name or "." in name:
-        raise LaunchError(f"{name} can't be called on other machines: launch a function of a module's top level")
+        raise LaunchError(
+            f"{name} can't be called on other machines: launch a function of a module's top level"
+        )
     try:
         return cloudpickle.dumps((function, payload))
     except Exception as error:

@@ -32,7 +32,7 @@ LOOK_S = 1.0
 
 
 def until_over(assignment: Assignment, supervisor: Any, mailbox: Mailbox) -> Ended:
-    os.environ.update(SWITCHES)
+    os.environ.update(SWITCHES | {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": str(int(assignment.drains))})
     starts = faults = 0
     while True:
         starts += 1
@@ -82,7 +82,9 @@ def _trainer(assignment: Assignment, supervisor: Any) -> TorchTrainer:
     )
     config = {"supervisor": supervisor, "packed": assignment.packed}
     torch = TorchConfig(backend="nccl" if training.gpus else "gloo")
-    return TorchTrainer(work, train_loop_config=config, torch_config=torch, scaling_config=scaling, run_config=run)
+    return TorchTrainer(
+        work, train_loop_config=config, torch_config=torch, scaling_config=scaling, run_config=run
+    )
 
 
 def _cause(error: TrainingFailedError, faults: list[Fault]) -> Fault:
@@ -90,8 +92,9 @@ def _cause(error: TrainingFailedError, faults: list[Fault]) -> Fault:
     if faults and faults[0].final:
         return faults[0]
     for rank, failure in getattr(error, "worker_failures", {}).items():
-        if isinstance(failure, ray_errors.RayActorError):
-            return Fault(f"the process of rank {rank} died: {_how(str(failure))}", str(failure))
+        death = getattr(failure, "health_check_failure", failure)
+        if isinstance(death, ray_errors.RayActorError):
+            return Fault(f"the process of rank {rank} died: {_how(str(death))}", str(death))
     inner = getattr(error, "controller_failure", error)
     return faults[0] if faults else Fault(f"Ray Train failed: {_first_line(inner)}", str(error))
 

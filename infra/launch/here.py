@@ -1,7 +1,7 @@
 """The same function without Ray: in this process, or in each process that torchrun started.
 
-    in_process(function, payload, tell, stop)     # a world of one
-    function(payload, local_channel())            # under torchrun
+in_process(function, payload, tell, stop)     # a world of one
+function(payload, local_channel())            # under torchrun
 """
 
 import json

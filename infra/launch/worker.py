@@ -95,10 +95,11 @@ def work(config: dict[str, Any]) -> bytes:
     rank = ray.train.get_context().get_world_rank()
     channel = RemoteChannel(config["supervisor"])
     try:
+        core.get(config["supervisor"].join.remote(core.get_runtime_context().current_actor))
         function, payload = cloudpickle.loads(config["packed"])
         result = function(payload, channel)
         packed = cloudpickle.dumps(Returned(result, channel.heard, channel.preempted))
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - SystemExit too: whatever it raises is its outcome
         channel.close()
         fault = fault_of(error, rank)
         core.get(config["supervisor"].blame.remote(fault), timeout=GONE_S)

@@ -41,12 +41,19 @@ def until_over(assignment: Assignment, supervisor: Any, mailbox: Mailbox) -> End
             faults += 1
             if answer.final or faults == assignment.attempts or mailbox.stopping():
                 return Ended("failed", starts, answer.line, detail=answer.detail)
-        elif not answer.preempted:
+        elif mailbox.stopping() or not answer.stopped:
             return _ended(answer, starts)
-        because = answer.line if isinstance(answer, Fault) else "its node is about to be taken away"
-        mailbox.post([{"event": "attempt", "attempt": starts + 1, "message": because}])
+        event = {"event": "attempt", "attempt": starts + 1, "message": _because(answer)}
+        mailbox.post([cloudpickle.dumps(event)])
         if not _room(assignment.training, mailbox):
             return Ended("stopped", starts, "stopped while it waited for room on the cluster")
+
+
+def _because(answer: Returned | Fault) -> str:
+    """Why there is another attempt. Who stopped although nobody asked is to go on elsewhere."""
+    if isinstance(answer, Fault):
+        return answer.line
+    return "a node is about to be taken away" if answer.preempted else "it could not hear its supervisor"
 
 
 def _ended(returned: Returned, starts: int) -> Ended:

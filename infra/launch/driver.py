@@ -18,7 +18,7 @@ from infra.launch.here import Stop, asked
 from infra.launch.outcome import Ended, Function
 from infra.launch.supervisor import supervisor
 from infra.profiles import Profile
-from infra.quietray import ray, ray_errors
+from infra.quietray import cloudpickle, ray, ray_errors
 
 LOOK_S = 0.2
 GRACE_S = 60.0
@@ -117,7 +117,8 @@ class Following:
         self._supervisor.stop.remote()
 
     def _pass_on(self) -> None:
-        for event in ray.get(self._supervisor.read.remote(self._seen)):
+        for packed in ray.get(self._supervisor.read.remote(self._seen)):
+            event = cloudpickle.loads(packed)
             self._seen += 1
             self._starts = event["attempt"] if event.get("event") == "attempt" else self._starts
             self._tell(event)

@@ -27,10 +27,10 @@ class Supervisor:
 
         return until_over(assignment, ray.get_runtime_context().current_actor, self._mailbox)
 
-    def post(self, events: list[dict[str, Any]]) -> bool:
+    def post(self, events: list[bytes]) -> bool:
         return self._mailbox.post(events)
 
-    def read(self, seen: int) -> list[dict[str, Any]]:
+    def read(self, seen: int) -> list[bytes]:
         return self._mailbox.read(seen)
 
     def blame(self, fault: Fault) -> None:

@@ -27,7 +27,7 @@ class Returned:
     stopped: bool
     """The function was told to stop, and did."""
     preempted: bool
-    """... because its node is about to go: it is to go on elsewhere."""
+    """... because a node is about to be taken away."""
 
 
 class WorkerFailed(RuntimeError):
@@ -39,7 +39,7 @@ class RemoteChannel:
 
     def __init__(self, supervisor: Any) -> None:
         self._supervisor = supervisor
-        self._events: list[dict[str, Any]] = []
+        self._events: list[bytes] = []
         self._sending = threading.Lock()
         self._wake, self._closed = threading.Event(), threading.Event()
         self._asked, self._preempted = threading.Event(), threading.Event()
@@ -48,7 +48,8 @@ class RemoteChannel:
             threading.Thread(target=target, daemon=True, name=f"launch{target.__name__}").start()
 
     def tell(self, event: dict[str, Any]) -> None:
-        self._events.append(dict(event))
+        """Pickled here, so that what can't be sent is said where it was told."""
+        self._events.append(cloudpickle.dumps(event))
         self._wake.set()
 
     def stopping(self) -> bool:

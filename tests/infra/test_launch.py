@@ -27,7 +27,7 @@ from infra.launch.driver import launch
 from infra.profiles import Profile
 from tests.infra.counting import Count, count
 
-profile = Profile(name="test", cpus=2, gpus=0)
+profile = Profile(name="test", cpus=2, gpus=0, ray_address=sys.argv[2] or None)
 ended = launch(profile, count, Count(Path(sys.argv[1]), 100_000), lambda event: None, stop=lambda: False)
 print(ended.state, ended.attempts, ended.result["steps"] == int(Path(sys.argv[1]).read_text()))
 """
@@ -153,10 +153,11 @@ def test_who_does_not_listen_is_killed_after_the_grace(resources):
     assert until(all_free, 10)
 
 
-def script(file: Path) -> subprocess.Popen[str]:
+def script(file: Path, address: str = "") -> subprocess.Popen[str]:
     """A driver with a Ray of its own, in a process group of its own, as a terminal would give it."""
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    driver = subprocess.Popen([sys.executable, "-c", SCRIPT, str(file)], start_new_session=True, **pipes)
+    command = [sys.executable, "-c", SCRIPT, str(file), address]
+    driver = subprocess.Popen(command, start_new_session=True, **pipes)
     assert until(file.exists, 90), driver.communicate(timeout=5)
     return driver
 
@@ -168,9 +169,10 @@ def test_ctrl_c_in_a_terminal_stops_and_saves_and_nothing_else_is_printed(tmp_pa
     assert (out.strip(), errors) == ("stopped 1 True", "")
 
 
-def test_a_killed_driver_leaves_no_worker_behind(tmp_path):
+@pytest.mark.parametrize("joined", [False, True], ids=["with its own Ray", "on a cluster"])
+def test_a_killed_driver_leaves_no_worker_behind(resources, tmp_path, joined):
     file = tmp_path / "steps"
-    driver = script(file)
+    driver = script(file, ray.get_runtime_context().gcs_address if joined else "")
     driver.kill()
     driver.wait()
 
@@ -180,6 +182,7 @@ def test_a_killed_driver_leaves_no_worker_behind(tmp_path):
         return before == file.read_text()
 
     assert until(still, 15)
+    assert until(all_free, 10)
 
 
 # before anything starts

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ray.cluster_utils import Cluster
+
 from infra.launch.driver import launch
 from infra.profiles import Profile, Training
 from infra.quietray import ray
-from ray.cluster_utils import Cluster
 from tests.infra.counting import Count, count_together
 
 GONE_AFTER = 30
@@ -40,7 +41,9 @@ class Losing:
         options = ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot"]
         options += ["--deadline-remaining-seconds", "30", "--node-id", self.second.node_id]
         command = [sys.executable, "-m", "ray.scripts.scripts", "drain-node"]
-        subprocess.run([*command, "--address", self.cluster.address, *options], check=True, capture_output=True)
+        subprocess.run(
+            [*command, "--address", self.cluster.address, *options], check=True, capture_output=True
+        )
 
 
 def main(how: str, file: str) -> None:

@@ -13,7 +13,10 @@ STEPS = 3
 def dealt(batch: int, profile: Profile) -> Iterator[Finding]:
     """Whether every worker gets as much, in whole micro-batches."""
     training = profile.training
-    fewest, most = training.fewest, training.workers if isinstance(training.workers, int) else training.workers[1]
+    fewest, most = (
+        training.fewest,
+        training.workers if isinstance(training.workers, int) else training.workers[1],
+    )
     if not _even(batch, fewest, training.micro) or not _even(batch, most, training.micro):
         wrong = fewest if not _even(batch, fewest, training.micro) else most
         each = wrong * max(training.micro, 1)

@@ -21,14 +21,20 @@ from tasks.training.recipe import TrainRecipe
 PAIR = 2
 
 
-def step(recipe: TrainRecipe, objective: Objective, net: nn.Module, batch: Batch, dtype: str) -> Iterator[Finding]:
+def step(
+    recipe: TrainRecipe, objective: Objective, net: nn.Module, batch: Batch, like: Sharding
+) -> Iterator[Finding]:
     """Forward, backward, optimizer; then a checkpoint in a temporary folder. `batch` is two windows."""
     started = time.perf_counter()
     sharding.begin()
     try:
-        sharded = sharding.shard(net, partial(make_optimizer, recipe.optimizer), Sharding(zero=0, dtype=dtype))
+        sharded = sharding.shard(
+            net, partial(make_optimizer, recipe.optimizer), Sharding(zero=0, dtype=like.dtype)
+        )
         on_device = {name: _moved(value) for name, value in batch.items()}
-        loss = objective.loss(sharded.module, on_device, [chance(recipe.seed, 0, place) for place in range(PAIR)])
+        loss = objective.loss(
+            sharded.module, on_device, [chance(recipe.seed, 0, place) for place in range(PAIR)]
+        )
         sharded.backward(loss.value)
         norm = sharded.step(recipe.optimizer.longest).norm
         yield from _went(float(loss.value.detach()), norm, sharded, time.perf_counter() - started)
@@ -55,8 +61,10 @@ def _went(loss: float, norm: float, sharded: Sharded, seconds: float) -> Iterato
 
 def _kept(sharded: Sharded, objective: Objective) -> Iterator[Finding]:
     """Whether what is written is what is read."""
-    state = {name: tensors for name, tensors in sharded.tensors()}
-    flat = {f"{name}|{key}": one.contiguous() for name, tensors in state.items() for key, one in tensors.items()}
+    state = dict(sharded.tensors())
+    flat = {
+        f"{name}|{key}": one.contiguous() for name, tensors in state.items() for key, one in tensors.items()
+    }
     with tempfile.TemporaryDirectory(prefix="redub-check-") as folder:
         found = _written(Place(folder), flat, objective)
         read = state_of(found)

@@ -32,6 +32,9 @@ def as_encoded(
             wrong,
         )
     elif unlike:
-        yield warn(f"stored latents differ from new ones by {max(off_B):.2g}, more than half precision rounds", unlike)
+        yield warn(
+            f"stored latents differ from new ones by {max(off_B):.2g}, more than half precision rounds",
+            unlike,
+        )
     else:
         yield ok(f"stored latents are those of their clips, to {max(off_B):.1g} ({len(numbers)} windows)")

@@ -70,10 +70,26 @@ class Subject:
 
 def before_data(subject: Subject) -> Iterator[Finding]:
     """What is known without looking at a window."""
-    recipe = subject.job.recipe
-    if isinstance(recipe, GeneratorRecipe) and recipe.preset not in PRESETS:
-        yield refuse(f"there is no preset {recipe.preset!r} of the net; there are: {', '.join(PRESETS)}")
+    if unknown := _unknown_preset(subject):
+        yield unknown
         return
+    try:
+        yield from _settings(subject)
+        if subject.version:
+            yield from _of_rows(subject)
+    except (StorageError, ModelError, OSError) as error:
+        yield refuse(str(error))
+
+
+def _unknown_preset(subject: Subject) -> Finding | None:
+    recipe = subject.job.recipe
+    if not isinstance(recipe, GeneratorRecipe) or recipe.preset in PRESETS:
+        return None
+    return refuse(f"there is no preset {recipe.preset!r} of the net; there are: {', '.join(PRESETS)}")
+
+
+def _settings(subject: Subject) -> Iterator[Finding]:
+    recipe = subject.job.recipe
     yield from dealing.dealt(recipe.batch, subject.profile)
     yield from dealing.sharded(recipe.optimizer, subject.profile)
     yield from dealing.differs(recipe.seed, recipe.batch)
@@ -81,9 +97,7 @@ def before_data(subject: Subject) -> Iterator[Finding]:
     if subject.config is not None:
         yield from room.disk(subject.job.root, count_parameters(subject.config), recipe.keep)
         if recipe.init and subject.begins:
-            yield from weights.begins_from(recipe.init, subject.config, recipe.preset)
-    if subject.version:
-        yield from _of_rows(subject)
+            yield from weights.begins_from(recipe.init, subject.config)
 
 
 def _of_rows(subject: Subject) -> Iterator[Finding]:
@@ -100,19 +114,23 @@ def _of_rows(subject: Subject) -> Iterator[Finding]:
 
 def of_data(subject: Subject) -> Iterator[Finding]:
     """A look at a dozen windows, and a dry step with two of them."""
-    if isinstance(subject.job.recipe, GeneratorRecipe) and subject.job.recipe.preset not in PRESETS:
+    if _unknown_preset(subject):
         return
+    try:
+        yield from _seen(subject)
+    except (StorageError, ModelError, CheckpointError, Stop) as error:
+        yield refuse(str(error))
+    except (OSError, ValueError) as error:
+        yield refuse(
+            f"windows of {subject.version or 'the data'} can't be read ({error}): copy its tables back"
+        )
+
+
+def _seen(subject: Subject) -> Iterator[Finding]:
     if not subject.version:
         yield from samples.names(subject.windows.ids, "windows")
     numbers = samples.spread_over(len(subject.windows), samples.DOZEN, subject.job.recipe.seed)
-    try:
-        batch = subject.windows.__getitems__(numbers)
-        yield from _seen(subject, numbers, batch)
-    except (StorageError, ModelError, CheckpointError, Stop) as error:
-        yield refuse(str(error))
-
-
-def _seen(subject: Subject, numbers: list[int], batch: Batch) -> Iterator[Finding]:
+    batch = subject.windows.__getitems__(numbers)
     yield from samples.whole(batch, numbers, subject.windows.ids)
     yield from samples.finite(batch)
     good = samples.finite_rows(batch)
@@ -120,15 +138,16 @@ def _seen(subject: Subject, numbers: list[int], batch: Batch) -> Iterator[Findin
         return
     finite, few = samples.some_of(batch, good), [numbers[one] for one in good][:FEW]
     if subject.config is not None and "target_BCFHW" in finite:
-        yield from _pictures(finite, subject.config, subject.job.recipe.frames)
+        wrong = list(pictures.sizes(finite, subject.config, subject.job.recipe.frames))
+        yield from wrong or _pictures(finite)
+        if wrong:
+            return
     if isinstance(subject.windows, ClipWindows):
         yield from _made_anew(subject, subject.windows, few, finite)
     yield from _stepped(subject, finite)
 
 
-def _pictures(batch: Batch, config: DitConfig, frames: int) -> Iterator[Finding]:
-    sizes = list(pictures.sizes(batch, config, frames))
-    yield from sizes
+def _pictures(batch: Batch) -> Iterator[Finding]:
     for look in (pictures.latents, pictures.sound, pictures.masks, pictures.places):
         yield from look(batch)
 
@@ -138,11 +157,17 @@ def _pictures(batch: Batch, config: DitConfig, frames: int) -> Iterator[Finding]
 
 def _made_anew(subject: Subject, windows: ClipWindows, few: list[int], batch: Batch) -> Iterator[Finding]:
     recipe = subject.job.recipe
-    assert isinstance(recipe, GeneratorRecipe) and subject.catalog is not None
+    assert isinstance(recipe, GeneratorRecipe)
+    assert subject.catalog is not None
     if not windows.not_cached:
         yield from _encoded(recipe.vae, windows, few, batch)
     stored = open_windows(
-        subject.catalog, subject.version, recipe.split, recipe.frames, recipe.stride, ("ingest", stored_sound.STAGE)
+        subject.catalog,
+        subject.version,
+        recipe.split,
+        recipe.frames,
+        recipe.stride,
+        ("ingest", stored_sound.STAGE),
     )
     yield from _heard(stored, few, batch)
 
@@ -159,7 +184,9 @@ def _heard(stored: StoredWindows, few: list[int], batch: Batch) -> Iterator[Find
     heard = hearing.listened(stored, few)
     yield from hearing.as_long(heard)
     if _too_large(made["whisper"]):
-        yield warn(f"sound is not heard anew: {made['whisper']} is too large for this machine, which has no GPU")
+        yield warn(
+            f"sound is not heard anew: {made['whisper']} is too large for this machine, which has no GPU"
+        )
         return
     whisper = Whisper(made["whisper"], made["layers"], _device())
     audio_BFNA = batch["audio_BFNA"][: len(few)]
@@ -197,13 +224,15 @@ def _stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
     try:
         objective = objective_of(recipe)
         net = objective.build(subject.windows, torch.device(_device()))
-        yield from dry.step(recipe, objective, net, pair, job.sharding.dtype)
+        yield from dry.step(recipe, objective, net, pair, job.sharding)
     except (KeyError, RuntimeError, ValueError) as error:
         why = f"{not_cached}; take a version that has them" if not_cached else "the data don't fit the net"
         yield refuse(f"a step with two windows fails ({type(error).__name__}: {error}): {why}")
     else:
         if not_cached:
-            yield warn(f"each step decodes videos and runs the VAE, which is several times as slow: {not_cached}")
+            yield warn(
+                f"each step decodes videos and runs the VAE, which is several times as slow: {not_cached}"
+            )
 
 
 def _memory(subject: Subject, config: DitConfig, batch: Batch) -> Iterator[Finding]:

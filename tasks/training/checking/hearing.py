@@ -83,7 +83,10 @@ def as_long(heard: Sequence[Heard]) -> Iterator[Finding]:
 def as_heard(heard: Sequence[Heard], audio_BFNA: Tensor, whisper: Whisper) -> Iterator[Finding]:
     """Whether stored features are what this Whisper hears at those frames. `audio_BFNA` is theirs."""
     made_BFNA = torch.stack(
-        [_window(whisper.features(one.fitted), one.first, audio) for one, audio in zip(heard, audio_BFNA, strict=True)]
+        [
+            _window(whisper.features(one.fitted), one.first, audio)
+            for one, audio in zip(heard, audio_BFNA, strict=True)
+        ]
     )
     off_B = distances(audio_BFNA, made_BFNA)
     names = [one.id for one in heard]
@@ -95,7 +98,10 @@ def as_heard(heard: Sequence[Heard], audio_BFNA: Tensor, whisper: Whisper) -> It
             wrong,
         )
     elif unlike:
-        yield warn(f"stored features differ from new ones by {max(off_B):.2g}, more than half precision rounds", unlike)
+        yield warn(
+            f"stored features differ from new ones by {max(off_B):.2g}, more than half precision rounds",
+            unlike,
+        )
     else:
         yield ok(f"stored features are what is heard, to {max(off_B):.1g} ({len(heard)} clips)")
 

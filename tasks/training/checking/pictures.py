@@ -36,7 +36,9 @@ def sizes(batch: Batch, config: DitConfig, frames: int) -> Iterator[Finding]:
         )
     wrong = [name for name in ("face_BFHW", "lips_BFHW") if tuple(batch[name].shape[1:]) != place]
     if wrong or batch["masked_BCFHW"].shape != batch["target_BCFHW"].shape:
-        yield refuse(f"{', '.join(wrong) or 'masked_BCFHW'} has another size than the latents; rebuild its stage")
+        yield refuse(
+            f"{', '.join(wrong) or 'masked_BCFHW'} has another size than the latents; rebuild its stage"
+        )
     yield from _heard_sizes(batch["audio_BFNA"], config, count)
 
 
@@ -67,7 +69,9 @@ def sound(batch: Batch) -> Iterator[Finding]:
     """Whether something is heard."""
     deaf = _rows(batch["id"], batch["audio_BFNA"].flatten(1).abs().amax(1) == 0)
     if deaf:
-        yield refuse(f"features of the sound are all zero in {first_of(deaf)}: rebuild the stage hearing", deaf)
+        yield refuse(
+            f"features of the sound are all zero in {first_of(deaf)}: rebuild the stage hearing", deaf
+        )
     else:
         yield ok("every window is heard")
 
@@ -79,9 +83,13 @@ def masks(batch: Batch) -> Iterator[Finding]:
         share_B = batch[name].float().flatten(1).mean(1)
         low, high = float(batch[name].min()), float(batch[name].max())
         if low < 0 or high > 1:
-            found.append(refuse(f"weights of the {what} go from {low:g} to {high:g}, not 0 to 1; rebuild facemask"))
+            found.append(
+                refuse(f"weights of the {what} go from {low:g} to {high:g}, not 0 to 1; rebuild facemask")
+            )
         found += _all_or_some(batch["id"], share_B == 0, f"the mask of the {what} is empty")
-        found += _all_or_some(batch["id"], share_B > EVERYTHING, f"the mask of the {what} is the whole picture")
+        found += _all_or_some(
+            batch["id"], share_B > EVERYTHING, f"the mask of the {what} is the whole picture"
+        )
     yield from found or [ok("masks of face and lips are neither empty nor everything")]
 
 

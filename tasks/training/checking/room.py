@@ -73,7 +73,9 @@ def state_bytes(parameters: int, profile: Profile, averaged: bool) -> int:
     return round(parameters * (each + average))
 
 
-def activation_bytes(config: DitConfig, shape: tuple[int, int, int], dtype: torch.dtype, recompute: bool) -> int:
+def activation_bytes(
+    config: DitConfig, shape: tuple[int, int, int], dtype: torch.dtype, recompute: bool
+) -> int:
     """What the backward pass of one sample waits for; `shape` is its latent frames, height and width.
 
     Attention keeps no matrix of all tokens by all tokens, as the meta device's does: those are left out.
@@ -126,7 +128,11 @@ def memory(taken: Taken, profile: Profile) -> Iterator[Finding]:
     have = USABLE * GB * (profile.gpu_memory_gb or 0) if gpu else memory_here() / profile.training.fewest
     where = f"a GPU of profile {profile.name!r}" if gpu else "this machine"
     if taken.all > have:
-        remedy = "lower micro, set recompute=true, raise zero, or take a smaller preset" if gpu else "take a profile "
+        remedy = (
+            "lower micro, set recompute=true, raise zero, or take a smaller preset"
+            if gpu
+            else "take a profile "
+        )
         remedy += "" if gpu else "with GPUs, or a smaller preset"
         yield refuse(f"{said}, and {where} has {_size(have)} for it: {remedy}")
     else:

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from tasks.training.checking.finding import Finding, first_of, ok, refuse
-from tasks.training.objective import Batch, Windows
+from tasks.training.objective import Batch
 
 DOZEN = 12
 
@@ -36,7 +36,9 @@ def whole(batch: Batch, numbers: Sequence[int], ids: Sequence[str]) -> Iterator[
     """Whether what came is what was asked for."""
     asked = [ids[number] for number in numbers]
     if batch["id"] != asked:
-        yield refuse(f"the data gave windows {first_of(batch['id'])} where {first_of(asked)} were asked for", asked)
+        yield refuse(
+            f"the data gave windows {first_of(batch['id'])} where {first_of(asked)} were asked for", asked
+        )
     for name, value in tensors_of(batch).items():
         if len(value) != len(numbers):
             yield refuse(f"{name} has {len(value)} rows for {len(numbers)} windows", asked)

@@ -3,7 +3,7 @@
 Only columns are read, so that a million rows take a second.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,9 @@ def lengths(clips: pa.Table, frames: int) -> Iterator[Finding]:
             short["item_id"].to_pylist(),
         )
     else:
-        yield ok(f"{clips.num_rows} clips of {frames_N.min()} to {frames_N.max()} frames, none shorter than a window")
+        yield ok(
+            f"{clips.num_rows} clips of {frames_N.min()} to {frames_N.max()} frames, none shorter than a window"
+        )
 
 
 def heard_to_the_end(clips: pa.Table) -> Iterator[Finding]:
@@ -131,9 +133,9 @@ def models(licences: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
     """Which of the networks that it loads or begins from forbid commercial use, or don't say."""
     not_free = {name: one for name, one in licences.items() if one["commercial"] is not True}
     for name, one in not_free.items():
-        said = "forbids commercial use" if one["commercial"] is False else "is not known to allow commercial use"
+        said = (
+            "forbids commercial use" if one["commercial"] is False else "is not known to allow commercial use"
+        )
         yield warn(f"{name} is under {one['licence']!r}, which {said}: neither will what is trained with it")
     if not not_free and licences:
         yield ok(f"{', '.join(licences)}: all under licences that allow commercial use")
-
-

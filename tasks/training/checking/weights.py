@@ -8,7 +8,7 @@ from models.dit.presets import on_meta
 from tasks.training.checking.finding import Finding, first_of, ok, refuse, warn
 
 
-def begins_from(reference: str, config: DitConfig, preset: str) -> Iterator[Finding]:
+def begins_from(reference: str, config: DitConfig) -> Iterator[Finding]:
     """Refuses weights of which no block fits, and says which parts of others start anew."""
     fit = fit_of(reference, config)
     lacking = [*fit.reshaped, *(f"{name} (missing)" for name in fit.missing)]
@@ -16,10 +16,12 @@ def begins_from(reference: str, config: DitConfig, preset: str) -> Iterator[Find
     blocks = [name for name in on_meta(config).state_dict() if name.startswith("blocks.")]
     if lost.issuperset(blocks):
         yield refuse(
-            f"init {reference} fits no block of a net of preset {preset}: {first_of(lacking)}; it is nearest to "
-            f"{inspect(reference).fit.name}: take that preset, or other weights"
+            f"init {reference} fits no block of the net: {first_of(lacking)}; of the presets, it is nearest to "
+            f"{inspect(reference).fit.name}: take that one, or other weights"
         )
     elif lost:
-        yield warn(f"of the net, {len(lost)} tensors are not in init {reference} and start anew: {first_of(lacking)}")
+        yield warn(
+            f"of the net, {len(lost)} tensors are not in init {reference} and start anew: {first_of(lacking)}"
+        )
     else:
         yield ok(f"init {reference} fits the net, {fit.shared} tensors")

@@ -43,6 +43,7 @@ class Data:
 
 def find_data(catalog: Catalog, name: str, recipe: TrainRecipe) -> Data:
     """Refuses what is not there, in a sentence."""
+    _check_named(recipe, name)
     if name.startswith("world:"):
         return _world(name, recipe)
     version = load_version(catalog, name)[0] if name else latest_version(catalog)
@@ -55,6 +56,16 @@ def find_data(catalog: Catalog, name: str, recipe: TrainRecipe) -> Data:
         catalog, version.tag, recipe.split, recipe.frames, recipe.stride, **_networks(recipe)
     )
     return Data(version.tag, windows, manifest["content"], tuple(manifest["licences"]))
+
+
+def _check_named(recipe: TrainRecipe, data: str) -> None:
+    """A version's rows say by themselves what heard them; people of the world are heard here."""
+    roles = ("vae", "whisper") if data.startswith("world:") else ("vae",)
+    for role in roles if isinstance(recipe, GeneratorRecipe) else ():
+        if not getattr(recipe, role):
+            raise RecipeError(
+                f"the recipe names no {role}: give --set {role}=REFERENCE (`redub models list`)"
+            )
 
 
 def _networks(recipe: TrainRecipe) -> dict[str, str]:

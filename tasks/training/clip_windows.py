@@ -11,6 +11,7 @@ B samples, F frames or latent frames, H by W pixels or latents, N features a lat
 """
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,12 @@ class ClipWindows:
     @property
     def ids(self) -> WindowIds:
         return self.stored.ids
+
+    def from_videos(self) -> "ClipWindows":
+        """Returns the same windows as pixels, whether their latents are cached or not."""
+        same = copy(self)
+        same.not_cached = "pixels were asked for"
+        return same
 
     def __getitems__(self, samples: Sequence[int]) -> dict[str, Any]:
         places = [self.stored.places[sample] for sample in samples]

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from multiprocessing import get_context
@@ -79,7 +79,7 @@ class WorldWindows:
     def make(self, workers: int, tell: Callable[[int, int], None]) -> None:
         """Makes the shards that are missing; `tell` is told how many people of all are there."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        todo = [number for number in range(-(-self.plan.people // SHARD)) if not self._file(number).is_file()]
+        todo = self.missing
         done = self.plan.people - SHARD * len(todo)
         with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
             waiting = [pool.submit(make_shard, self.plan, self._file(number), number) for number in todo]
@@ -87,6 +87,15 @@ class WorldWindows:
                 one.result()
                 done += SHARD
                 tell(max(done, 0), self.plan.people)
+
+    @property
+    def missing(self) -> list[int]:
+        """Numbers of the shards that are to be made."""
+        return [number for number in range(-(-self.plan.people // SHARD)) if not self._file(number).is_file()]
+
+    def beginning(self) -> "WorldWindows":
+        """The windows of the first shard alone: for a look at them that reads no other."""
+        return WorldWindows(replace(self.plan, people=min(self.plan.people, SHARD)), self.folder.parent)
 
     def _file(self, number: int) -> Path:
         return self.folder / f"people-{self.plan.first + number * SHARD:07d}.safetensors"

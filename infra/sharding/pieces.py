@@ -82,7 +82,7 @@ class Pieces:
         if self._waiting < self._accumulate:
             self._engine.step()  # counts the micro-batch, and does nothing else
 
-    def step(self, longest: float, most: float = math.inf) -> Stepped:
+    def step(self, longest: float, most: float = math.inf) -> Stepped:  # noqa: ARG002
         """DeepSpeed measures and clips within its own step: a gradient longer than `most` is cut, not left out."""
         assert self._waiting == self._accumulate, f"{self._waiting} micro-batches of {self._accumulate}"
         self._waiting = 0

@@ -54,17 +54,17 @@ def find_data(catalog: Catalog, name: str, recipe: TrainRecipe) -> Data:
             f"{catalog.root} has no version to train on: `redub rebuild` publishes one, or give --on world:people=400"
         )
     manifest: Any = version.manifest
-    where = (catalog, version.tag, recipe.split, recipe.frames, recipe.stride)
-    windows: Windows
+    return Data(
+        version.tag, _windows(catalog, version.tag, recipe), manifest["content"], tuple(manifest["licences"])
+    )
+
+
+def _windows(catalog: Catalog, tag: str, recipe: TrainRecipe) -> Windows:
+    where = (catalog, tag, recipe.split, recipe.frames, recipe.stride)
     if isinstance(recipe, SyncNetRecipe):
-        windows = SyncWindows(*where, PRESETS[recipe.preset])
-    else:
-        windows = ClipWindows(*where, **_networks(recipe))
-    return Data(version.tag, windows, manifest["content"], tuple(manifest["licences"]))
-
-
-def _networks(recipe: TrainRecipe) -> dict[str, str]:
-    return {"vae": recipe.vae} if isinstance(recipe, GeneratorRecipe) else {}
+        return SyncWindows(*where, PRESETS[recipe.preset])
+    assert isinstance(recipe, GeneratorRecipe), type(recipe)
+    return ClipWindows(*where, vae=recipe.vae)
 
 
 def _world(name: str, recipe: TrainRecipe) -> Data:

@@ -9,7 +9,7 @@ Samples are windows of `frames` frames, every `stride` of a person's clip. B sam
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -42,7 +42,7 @@ class WorldPlan:
     seed: int = 1
     frames: int = 50
     occluded: float = 0.2
-    sizes: Sizes = Sizes()
+    sizes: Sizes = field(default_factory=Sizes)
 
     @property
     def digest(self) -> str:

@@ -46,6 +46,7 @@ class Data:
 
 def find_data(catalog: Catalog, name: str, recipe: TrainRecipe) -> Data:
     """Refuses what is not there, in a sentence."""
+    _check_named(recipe, name)
     if name.startswith("world:"):
         return _world(name, recipe)
     version = load_version(catalog, name)[0] if name else latest_version(catalog)
@@ -54,17 +55,24 @@ def find_data(catalog: Catalog, name: str, recipe: TrainRecipe) -> Data:
             f"{catalog.root} has no version to train on: `redub rebuild` publishes one, or give --on world:people=400"
         )
     manifest: Any = version.manifest
-    return Data(
-        version.tag, _windows(catalog, version.tag, recipe), manifest["content"], tuple(manifest["licences"])
-    )
-
-
-def _windows(catalog: Catalog, tag: str, recipe: TrainRecipe) -> Windows:
-    where = (catalog, tag, recipe.split, recipe.frames, recipe.stride)
+    where = (catalog, version.tag, recipe.split, recipe.frames, recipe.stride)
+    windows: Windows
     if isinstance(recipe, SyncNetRecipe):
-        return SyncWindows(*where, PRESETS[recipe.preset])
-    assert isinstance(recipe, GeneratorRecipe), type(recipe)
-    return ClipWindows(*where, vae=recipe.vae)
+        windows = SyncWindows(*where, PRESETS[recipe.preset])
+    else:
+        assert isinstance(recipe, GeneratorRecipe)
+        windows = ClipWindows(*where, vae=recipe.vae)
+    return Data(version.tag, windows, manifest["content"], tuple(manifest["licences"]))
+
+
+def _check_named(recipe: TrainRecipe, data: str) -> None:
+    """A version's rows say by themselves what heard them; people of the world are heard here."""
+    roles = ("vae", "whisper") if data.startswith("world:") else ("vae",)
+    for role in roles if isinstance(recipe, GeneratorRecipe) else ():
+        if not getattr(recipe, role):
+            raise RecipeError(
+                f"the recipe names no {role}: give --set {role}=REFERENCE (`redub models list`)"
+            )
 
 
 def _world(name: str, recipe: TrainRecipe) -> Data:

@@ -20,6 +20,11 @@ def shard_file(folder: Path, first: int, number: int) -> Path:
     return folder / f"people-{first + number * SHARD:07d}.safetensors"
 
 
+def missing_shards(folder: Path, plan: Any) -> list[int]:
+    """Numbers of the files that are not there yet."""
+    return [number for number in shards(plan.people) if not shard_file(folder, plan.first, number).is_file()]
+
+
 def make_missing(
     folder: Path,
     plan: Any,
@@ -29,8 +34,7 @@ def make_missing(
 ) -> None:
     """Calls `make(plan, file, number)` for each file that is not there; `tell` hears how many people of all are."""
     folder.mkdir(parents=True, exist_ok=True)
-    todo = [(shard_file(folder, plan.first, number), number) for number in shards(plan.people)]
-    todo = [(file, number) for file, number in todo if not file.is_file()]
+    todo = [(shard_file(folder, plan.first, number), number) for number in missing_shards(folder, plan)]
     done = plan.people - SHARD * len(todo)
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         waiting = [pool.submit(make, plan, file, number) for file, number in todo]

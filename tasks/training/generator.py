@@ -82,7 +82,7 @@ class Generator:
         """Returns the net's config, with which anybody can build it."""
         return {"dit": json.dumps(asdict(self.config))}
 
-    def notice(self, step: int, means: Mapping[str, float]) -> str:  # noqa: ARG002 - the loop's words
+    def notice(self, step: int, means: Mapping[str, float]) -> str:  # noqa: ARG002
         """Nothing: the loop's guards see all that has gone wrong with it so far."""
         return ""
 

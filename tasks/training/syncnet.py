@@ -30,7 +30,7 @@ class SyncNetObjective:
         self.recipe, self.sizes = recipe, PRESETS[recipe.preset]
         self._suspicion = Suspicion(recipe.steps)
 
-    def build(self, windows: Windows, device: torch.device) -> nn.Module:  # noqa: ARG002 - sizes are the recipe's
+    def build(self, windows: Windows, device: torch.device) -> nn.Module:  # noqa: ARG002
         """Returns a net as it is at first: random, or with the weights of `init` that fit."""
         torch.manual_seed(self.recipe.seed)
         net = Net(self.sizes)

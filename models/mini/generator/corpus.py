@@ -10,7 +10,7 @@ B samples, C channels, F latents, H by W of a latent picture, N audio features o
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +24,7 @@ from models.audio.whisper import LAST, Whisper
 from models.audio.windows import windows_of_latents
 from models.dit.inputs import grey_where_masked
 from models.mini.generator.people import Pair, film
-from models.mini.shards import SHARD, make_missing, shard_file, shards
+from models.mini.shards import SHARD, make_missing, missing_shards, shard_file, shards
 from models.mini.vae.measure import load as load_vae
 from models.mini.world_pictures import TRAINING
 from models.vae import FRAMES_PER_LATENT, encode, latents_of, normalised
@@ -76,6 +76,15 @@ class WorldWindows:
     def make(self, workers: int, tell: Callable[[int, int], None]) -> None:
         """Makes the shards that are missing; `tell` is told how many people of all are there."""
         make_missing(self.folder, self.plan, make_shard, workers, tell)
+
+    @property
+    def missing(self) -> list[int]:
+        """Numbers of the shards that are to be made."""
+        return missing_shards(self.folder, self.plan)
+
+    def beginning(self) -> "WorldWindows":
+        """The windows of the first shard alone: for a look at them that reads no other."""
+        return WorldWindows(replace(self.plan, people=min(self.plan.people, SHARD)), self.folder.parent)
 
     @cached_property
     def _all(self) -> Mapping[str, Tensor]:

@@ -19,8 +19,8 @@ def stopped_by_signals(say: Callable[[str], None]) -> Iterator[threading.Event]:
         say("stopping: a checkpoint is being written (again to end at once)")
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before[number] = signal.signal(number, ask)
+    for wish in (signal.SIGINT, signal.SIGTERM):
+        before[wish] = signal.signal(wish, ask)
     try:
         yield stop
     finally:

@@ -71,7 +71,7 @@ def test_the_table_says_how_each_training_stands(ran: Ran, run_command: Callable
     said = run_command("runs", "-c", root)
     rows = {line.split()[0]: line.split() for line in said.splitlines()}
     assert rows["gen-a"][:7] == ["gen-a", "generator", "on", "v1", "finished", "300", "val_loss"]
-    assert rows["sync"][:5] == ["sync", "syncnet", "on", "killed", "-"]
+    assert rows["sync"][:5] == ["sync", "syncnet", "on", "world:people=8", "killed"]
     assert all(len(line) <= 80 for line in said.splitlines()), said
     found = json.loads(run_command("runs", "-c", root, "--json"))
     assert [(one["run"], one["step"]) for one in found] == [("sync", None), ("gen-a", 300)]

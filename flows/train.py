@@ -18,7 +18,7 @@ from prefect.artifacts import (
 from prefect.states import Cancelled, Failed, State
 
 from flows.errors import RecipeError
-from flows.terminal.training import TrainingView
+from flows.terminal.live_training import TrainingView
 from flows.training.driver import Training
 from flows.training.recipes import TRAININGS, load_training
 from flows.training.request import TrainRequest

@@ -1,14 +1,13 @@
 """Runs a training in this process, for a person at a terminal: what it will be, progress, and where it ended."""
 
-import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from rich.progress import Progress
 
+from flows.environment import DATA
 from flows.errors import RecipeError, TrainingFailed
 from flows.terminal.checks import print_findings, print_warnings
 from flows.terminal.console import console, number, print_json, problems, waiting
@@ -17,6 +16,8 @@ from flows.training.checked import check, check_data, refuse_if_wrong, to_be_ren
 from flows.training.driver import Training
 from flows.training.recipes import TRAININGS, load_training
 from flows.training.request import TrainRequest
+from flows.training.stopping import stopped_by_signals
+from flows.training.torchrun import rank_here
 from infra.launch.outcome import Ended
 from infra.profiles import ProfileError, load_profile
 from infra.resources import cpus_here
@@ -72,16 +73,21 @@ def check_in_foreground(
 
 def _run(request: TrainRequest, as_json: bool) -> bool:
     running = Training(request)
-    with nullcontext() if as_json else waiting("Checking"):
-        findings = check(running)
-    _heed(findings)
+    if running.first:
+        with nullcontext() if as_json else waiting("Checking"):
+            findings = check(running)
+        _heed(findings)
     with running, TrainingView() as view:
-        if not as_json:
+        if not as_json and running.first:
             _say_what(running)
         _prepare(running)
-        with _stop_on_ctrl_c() as stop, waiting("Starting Ray"):
+        with stopped_by_signals(problems.print) as stop, _starting():
             ended = running.run(view.hear if not as_json else lambda _: None, stop)
-    return _concluded(running, ended, as_json)
+    return _concluded(running, ended, as_json) if running.first else ended.state == "finished"
+
+
+def _starting() -> AbstractContextManager[Any]:
+    return waiting("Starting Ray") if rank_here() is None else nullcontext()
 
 
 def _heed(findings: Sequence[Finding]) -> None:
@@ -120,28 +126,11 @@ def _concluded(running: Training, ended: Ended, as_json: bool) -> bool:
         )
     if not as_json:
         step = result.get("step", 0)
-        again = f"; `redub train resume {running.name}` goes on" if ended.state == "stopped" else ""
+        where = "" if running.request.catalog == str(DATA / "catalog") else f" -c {running.request.catalog}"
+        again = f"; `redub train resume {running.name}{where}` goes on" if ended.state == "stopped" else ""
         console.print(
             f"Training {running.name} {ended.state} after step {number(step)}{again}. Look at it with `redub runs show "
-            f"{running.name}`, name its weights as run:{running.name}.",
+            f"{running.name}{where}`, name its weights as run:{running.name}.",
             markup=False, soft_wrap=True,
         )  # fmt: skip
     return ended.state == "finished"
-
-
-@contextmanager
-def _stop_on_ctrl_c() -> Iterator[threading.Event]:
-    """The first Ctrl-C, or SIGTERM, writes a checkpoint and ends; a second one ends at once."""
-    stop = threading.Event()
-
-    def ask(number: int, _frame: Any) -> None:
-        signal.signal(number, before[number])
-        problems.print("\nStopping: writing a checkpoint (again to end at once) ...")
-        stop.set()
-
-    before = {one: signal.signal(one, ask) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)

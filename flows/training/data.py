@@ -13,11 +13,14 @@ from typing import Any
 from flows.environment import DATA
 from flows.errors import RecipeError
 from models.mini.generator.corpus import Plan, WorldWindows
+from models.mini.syncnet.windows import WorldLips, WorldPlan
+from models.sync.net import PRESETS
 from storage.ledger.catalog import Catalog
 from storage.versions.version import latest_version, load_version
 from tasks.training.clip_windows import ClipWindows
 from tasks.training.objective import Windows
-from tasks.training.recipe import GeneratorRecipe, TrainRecipe
+from tasks.training.recipe import GeneratorRecipe, SyncNetRecipe, TrainRecipe
+from tasks.training.sync_windows import SyncWindows
 
 WORLD = re.compile(r"world:people=(\d+)")
 MOST_PEOPLE = 100_000
@@ -52,9 +55,13 @@ def find_data(catalog: Catalog, name: str, recipe: TrainRecipe) -> Data:
             f"{catalog.root} has no version to train on: `redub rebuild` publishes one, or give --on world:people=400"
         )
     manifest: Any = version.manifest
-    windows = ClipWindows(
-        catalog, version.tag, recipe.split, recipe.frames, recipe.stride, **_networks(recipe)
-    )
+    where = (catalog, version.tag, recipe.split, recipe.frames, recipe.stride)
+    windows: Windows
+    if isinstance(recipe, SyncNetRecipe):
+        windows = SyncWindows(*where, PRESETS[recipe.preset])
+    else:
+        assert isinstance(recipe, GeneratorRecipe)
+        windows = ClipWindows(*where, vae=recipe.vae)
     return Data(version.tag, windows, manifest["content"], tuple(manifest["licences"]))
 
 
@@ -68,10 +75,6 @@ def _check_named(recipe: TrainRecipe, data: str) -> None:
             )
 
 
-def _networks(recipe: TrainRecipe) -> dict[str, str]:
-    return {"vae": recipe.vae} if isinstance(recipe, GeneratorRecipe) else {}
-
-
 def _world(name: str, recipe: TrainRecipe) -> Data:
     found = WORLD.fullmatch(name)
     people = int(found[1]) if found else 0
@@ -79,7 +82,18 @@ def _world(name: str, recipe: TrainRecipe) -> Data:
         raise RecipeError(
             f"{name!r} names no people of the world; give world:people=400 (1 to {MOST_PEOPLE:,})"
         )
+    if isinstance(recipe, SyncNetRecipe):
+        return _talking(name, WorldPlan(people, sizes=PRESETS[recipe.preset]), recipe)
     if not isinstance(recipe, GeneratorRecipe) or recipe.frames != 25:
         raise RecipeError(f"{name} has windows of 25 frames for a generator, and no others; give a version")
     windows = WorldWindows(Plan(people, vae=recipe.vae, whisper=recipe.whisper), Path(DATA) / "windows")
     return Data(name, windows, windows.plan.digest, ("Apache-2.0",), windows.make)
+
+
+def _talking(name: str, plan: WorldPlan, recipe: SyncNetRecipe) -> Data:
+    if recipe.frames > plan.frames:
+        raise RecipeError(
+            f"people of {name} talk for {plan.frames} frames, and frames is {recipe.frames}; set fewer, or give a version"
+        )
+    windows = WorldLips(plan, recipe.frames, recipe.stride, Path(DATA) / "windows")
+    return Data(name, windows, plan.digest, ("Apache-2.0",), windows.make)

@@ -26,7 +26,7 @@ def weights():
 def test_a_preset_is_known_by_its_tensors(here, weights, tmp_path):
     save_file(weights, tmp_path / "net.safetensors")
     said = here("models", "inspect", "net.safetensors")
-    assert "175 tensors, 3.93 M, 8 MB" in said
+    assert "138 tensors, 1.42 M, 3 MB" in said
     assert "It is mini, every tensor of it." in said
 
 
@@ -48,7 +48,7 @@ def test_an_expert_is_known_for_one(here, tmp_path):
     save(net, "lip", tmp_path / "lip.safetensors")
     said = " ".join(here("models", "inspect", "lip.safetensors").split())
     assert (
-        "It is the LoRA expert 'lip', rank 4, for a net of 6 blocks of 192 numbers: redub dub --expert"
+        "It is the LoRA expert 'lip', rank 4, for a net of 4 blocks of 128 numbers: redub dub --expert"
         in said
     )
 
@@ -58,8 +58,8 @@ def test_the_cost_of_a_preset_is_measured_here(here):
     rows = {line.split()[0]: line.split() for line in said.splitlines() if line.strip()}
     share, memory = rows["mini"][-3], float(rows["mini"][-2])
     assert share.endswith("%")
-    # 15.7 MB of weights; at its widest, the FFN's 4 x 192 numbers of 896 tokens, and once more after the activation.
-    assert 15.7 + 2 * 2.7 < memory < 15.7 + 4 * 2.7
+    # 5.7 MB of weights; at its widest, the FFN's 4 x 128 numbers of 896 tokens, and once more after the activation.
+    assert 5.7 + 2 * 1.8 < memory < 5.7 + 4 * 1.8
     assert "1b" not in rows, "it was not asked for"
     assert "there are: mini, 1b" in " ".join(here("models", "bench", "5b", check=False).split())
 

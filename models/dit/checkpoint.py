@@ -224,14 +224,14 @@ def load_what_fits(net: VideoDit, reference: str | Path) -> Fit:
     """Loads into a net, in place, the tensors of a checkpoint that it has; the others stay as they are.
 
     So an editor starts from a generator. Of an input that is two latents over one another, the noised one's half is
-    taken. Refused where nothing of the blocks fits: the weights are another network's.
+    taken. Refused where no matrix of a block fits: the weights are another network's.
     """
     path = resolve(str(reference))
     files, own = _files(path), net.state_dict()
     given = {key: _narrowed(key, value, own) for key, value in _tensors(files, "cpu", torch.float32)}
     fit = compared("the net", net.config, {key: tuple(value.shape) for key, value in given.items()})
     fitting = {key: value for key, value in given.items() if key in own and own[key].shape == value.shape}
-    if not any(key.startswith("blocks.") for key in fitting):
+    if not any(key.startswith("blocks.") and value.ndim > 1 for key, value in fitting.items()):
         raise ModelError(f"{path} fits no block of this net: {fit.said()}; give weights of a net of its size")
     said = described([path, *files])
     if said and said.heads != net.config.heads:

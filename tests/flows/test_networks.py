@@ -1,5 +1,8 @@
 """`redub models inspect` and `redub models bench`, as a person meets them."""
 
+import json
+from dataclasses import asdict, replace
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -40,6 +43,20 @@ def test_what_does_not_fit_is_named(here, weights, tmp_path):
     whole = (tmp_path / "net.safetensors").read_bytes()
     (tmp_path / "net.safetensors").write_bytes(whole[:-1000])
     assert "it is truncated" in " ".join(here("models", "inspect", "net.safetensors", check=False).split())
+
+
+def test_what_a_training_exported_says_what_it_is_and_where_it_is_from(here, tmp_path):
+    config = replace(MINI, layers=2, stacked=2)
+    about = {"licence": "CC0-1.0", "trained_on": "world:[12]", "run": "gen-a", "step": "120"}
+    header = {"about": json.dumps({**about, "dit": json.dumps(asdict(config))})}
+    save_file(VideoDit(config).state_dict(), tmp_path / "w.safetensors", header)
+    said = here("models", "inspect", "w.safetensors")
+    assert "It is a net of 2 layers of 128 numbers, every tensor of it." in said
+    assert "licence: CC0-1.0\ntrained on: world:[12]\ntraining: gen-a\nstep: 120\n" in said
+    header = {"about": json.dumps({**about, "dit": json.dumps(asdict(replace(config, layers=3)))})}
+    save_file(VideoDit(config).state_dict(), tmp_path / "w.safetensors", header)
+    refused = " ".join(here("models", "inspect", "w.safetensors", check=False).split())
+    assert "says that it is a net of 3 layers of 128 numbers, and is not: 27 missing (blocks.2." in refused
 
 
 def test_an_expert_is_known_for_one(here, tmp_path):

@@ -31,6 +31,7 @@ class Recorder:
             self._step(event)
         elif event.get("kind") == "validation":
             self._metrics.setdefault(event["step"], {}).update(event["metrics"])
+            self.seconds += event["seconds"]
         elif event.get("kind") == "checkpoint":
             self.flush()
             self.checkpoint(event)
@@ -64,7 +65,7 @@ class Recorder:
         rows = checkpoints_of(self.catalog, self.attempt.run)
         known = {one.step for one in rows}
         self.seconds = max((one.seconds for one in rows), default=0.0)
-        for note in notes:
+        for note in sorted(notes, key=lambda one: one["step"]):
             if note["step"] not in known:
                 self.checkpoint(note)
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from infra import sharding
 from infra.sharding import Sharded
 from tasks.training.average import Average
+from tasks.training.best import Best
 from tasks.training.chance import chance
 from tasks.training.checkpoints import Checkpoint, Writer, kept, state_of
 from tasks.training.feeding import Feeder, parts
@@ -27,6 +28,7 @@ from tasks.training.objective import Objective
 from tasks.training.optimizers import make_optimizer, pace
 from tasks.training.order import Order
 from tasks.training.problems import Stop
+from tasks.training.validating import Validating
 
 AVERAGE = "average"
 
@@ -49,7 +51,9 @@ def train(job: Job, channel: Channel) -> dict[str, Any]:
         channel.tell({"kind": "begins", "step": done, "steps": recipe.steps, "world": world, "wrong": wrong})
         order = Order([recipe.frames] * len(job.windows), recipe.batch, recipe.seed)
         feeder = Feeder(job.windows, order, range(done, recipe.steps), rank, world, job.loaders, device)
-        saver = Saver(job, sharded, objective, average, guard, channel, Writer(job.place, rank, world))
+        best = Best(job.place, done, job.validator.higher_is_better if job.validator else True)
+        saver = Saver(job, sharded, objective, average, guard, channel, Writer(job.place, rank, world), best)
+        validating = Validating(job, net, sharded, objective, average, channel)
         step, stopped = done, False
         for step, batch in enumerate(feeder, done):
             started = time.perf_counter()
@@ -78,8 +82,10 @@ def train(job: Job, channel: Channel) -> dict[str, Any]:
             )  # fmt: skip
             stopped = seen.anybody_stops
             last = step + 1 == recipe.steps
-            if last or stopped or (step + 1) % recipe.save_every == 0:
-                saver.save(step + 1)
+            looked = validating.due(step + 1) and (last or not stopped)
+            metrics = validating(step + 1) if looked else {}
+            if last or stopped or looked or (step + 1) % recipe.save_every == 0:
+                saver.save(step + 1, metrics)
             if stopped:
                 break
         saver.close()
@@ -122,13 +128,13 @@ class Saver:
 
     def __init__(
         self, job: Job, sharded: Sharded, objective: Objective, average: Average, guard: Guard,
-        channel: Channel, writer: Writer,
+        channel: Channel, writer: Writer, best: Best,
     ):  # fmt: skip
         self.job, self.sharded, self.objective, self.average = job, sharded, objective, average
-        self.guard, self.channel, self.writer = guard, channel, writer
+        self.guard, self.channel, self.writer, self.best = guard, channel, writer, best
 
-    def save(self, step: int) -> None:
-        """Starts to write the checkpoint after so many steps; every worker calls it."""
+    def save(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Starts to write the checkpoint after so many steps; every worker calls it, the first with its metrics."""
         state: dict[str, Tensor] = {}
         weights: dict[str, Tensor] = {}
         for number, (name, tensors) in enumerate(self.sharded.tensors()):
@@ -137,11 +143,14 @@ class Saver:
             if number % self.writer.world == self.writer.rank:
                 whole = {**tensors, AVERAGE: averaged} if self.average.decay else tensors
                 state |= {f"{name}|{key}": one.contiguous() for key, one in whole.items()}
+        self.writer.wait()  # the one before may be the best one yet
         note = {
             "samples": step * self.job.recipe.batch,
             "norms": list(self.guard.norms),
             "recipe": self.job.recipe.model_dump(mode="json"),
             "at": time.time(),
+            "metrics": dict(metrics),
+            "best": self.best.beats(metrics),
         }
         about = {**self.job.about, "step": str(step), **self.objective.about()}
         self.writer.write(step, state, self._exported(weights), about, note, self._written)
@@ -161,8 +170,9 @@ class Saver:
         self.channel.tell(
             {"kind": "checkpoint", "step": checkpoint.step, "folder": checkpoint.folder, **checkpoint.note}
         )
+        self.best.take(checkpoint.note)
         there = self.job.place.there()
-        for step in set(there) - kept(there, self.job.recipe.keep, None):
+        for step in set(there) - kept(there, self.job.recipe.keep, self.best.step):
             self.job.place.remove(step)
             self.channel.tell({"kind": "dropped", "step": step})
 

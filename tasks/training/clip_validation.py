@@ -7,7 +7,7 @@ N windows of F frames, H by W pixels; C channels of latents, B A of features.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
@@ -50,11 +50,11 @@ class ClipValidator:
     windows: ClipWindows
     vae: str
     count: int = 8
-    looks: Looks = Looks()
-    sampling: Sampling = Sampling()
+    looks: Looks = field(default_factory=Looks)
+    sampling: Sampling = field(default_factory=Sampling)
     higher_is_better: bool = True
 
-    def __call__(self, net: nn.Module, step: int) -> Validation:
+    def __call__(self, net: nn.Module, _step: int) -> Validation:
         ready, reached = self._prepared, Reached(net)
         audio = ready.batch["audio_BFNA"]
         made_NFHWC = self._made(reached, audio)

@@ -20,6 +20,7 @@ from tasks.training.average import Average
 from tasks.training.best import Best
 from tasks.training.chance import chance
 from tasks.training.checkpoints import Checkpoint, Writer, kept, state_of
+from tasks.training.effort import effort_of
 from tasks.training.feeding import Feeder, parts
 from tasks.training.guarding import Guard
 from tasks.training.job import Channel, Job, objective_of
@@ -27,6 +28,7 @@ from tasks.training.measures import Measures
 from tasks.training.objective import Objective
 from tasks.training.optimizers import make_optimizer, pace
 from tasks.training.order import Order
+from tasks.training.pacing import Pacing
 from tasks.training.problems import Stop
 from tasks.training.validating import Validating
 
@@ -42,17 +44,22 @@ def train(job: Job, channel: Channel) -> dict[str, Any]:
         share = _share(job, world)
         objective = objective_of(recipe)
         net = objective.build(job.windows, device)
+        effort = effort_of(objective, net, job.windows, share, device, job.sharding.dtype)
         sharded = sharding.shard(
             net, partial(make_optimizer, recipe.optimizer), job.sharding, share // (job.micro or share)
         )
         average = Average(recipe.average, _values(sharded, job))
         found, wrong = job.place.newest()
         done, guard = _resumed(job, sharded, average, found)
-        channel.tell({"kind": "begins", "step": done, "steps": recipe.steps, "world": world, "wrong": wrong})
+        channel.tell(
+            {"kind": "begins", "step": done, "steps": recipe.steps, "world": world, "wrong": wrong,
+             "device": device.type}
+        )  # fmt: skip
         order = Order([recipe.frames] * len(job.windows), recipe.batch, recipe.seed)
         feeder = Feeder(job.windows, order, range(done, recipe.steps), rank, world, job.loaders, device)
         best = Best(job.place, done, job.validator.higher_is_better if job.validator else True)
         saver = Saver(job, sharded, objective, average, guard, channel, Writer(job.place, rank, world), best)
+        pacing = Pacing(rank, world)
         validating = Validating(job, net, sharded, objective, average, channel)
         step, stopped = done, False
         for step, batch in enumerate(feeder, done):
@@ -67,19 +74,23 @@ def train(job: Job, channel: Channel) -> dict[str, Any]:
                 )
                 sharded.backward(loss.value)
                 measures.add(loss)
+            busy = time.perf_counter() - started + feeder.waited_s
             stepped = sharded.step(recipe.optimizer.longest, guard.most)
             if stepped.taken:
                 average.update(step, _values(sharded, job))
             seen = measures.over_ranks(channel.stopping())
             why = guard.saw(step, stepped.norm, stepped.taken, batch["id"])
+            seconds = time.perf_counter() - started + feeder.waited_s
             channel.tell(
                 {
                     "kind": "step", "step": step + 1, **seen.means, "norm": stepped.norm, "left_out": why,
                     "rate": pace(step, recipe.steps, recipe.optimizer), "samples": recipe.batch,
                     "ids": batch["id"] if why else [],
-                    "seconds": time.perf_counter() - started + feeder.waited_s, "waited": feeder.waited_s,
+                    "seconds": seconds, "waited": feeder.waited_s, **effort.of(seconds),
                 }
             )  # fmt: skip
+            for text in pacing.saw(busy, feeder.waited_s, seconds):
+                channel.tell({"kind": "warning", "text": text})
             stopped = seen.anybody_stops
             last = step + 1 == recipe.steps
             looked = validating.due(step + 1) and (last or not stopped)

@@ -36,7 +36,7 @@ class WorldValidator:
     whisper: str = "mini:whisper"
     higher_is_better: bool = True
 
-    def __call__(self, net: nn.Module, step: int) -> Validation:
+    def __call__(self, net: nn.Module, _step: int) -> Validation:
         who = self._strangers
         found, made_NFHWC = measured(cast(Any, Reached(net)), who, Sampling(), vae=self.vae)
         return Validation({name: found[name] for name in FIRST_SHOWN} | found, self._pictures(made_NFHWC))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from storage.drawing.plot import Panel, plot
@@ -17,13 +18,14 @@ NAME = "curves.png"
 MOST = 600
 """Points of a curve: more than pixels."""
 OF_STEPS = {
-    "norm": ("length of the gradient", True),
-    "rate": ("rate, as a share of the full one", False),
-    "samples_per_s": ("samples a second", False),
-    "mfu": ("share of the machine's peak (MFU)", False),
-    "memory": ("memory, GB", False),
+    "norm": "length of the gradient",
+    "rate": "rate, as a share of the full one",
+    "samples_per_s": "samples a second",
+    "mfu": "share of the machine's peak (MFU)",
+    "memory": "memory, GB",
 }
-"""Metric of every step -> its title, and whether it is drawn by its logarithm."""
+"""Metric of every step -> its title."""
+SMOOTHED = ("loss", "norm", "samples_per_s", "mfu")
 NOT_DRAWN = ("seconds", "waited")
 GB = 1e9
 
@@ -65,26 +67,39 @@ def panels_of(metrics: Mapping[str, Points]) -> list[Panel]:
     if not metrics.get("loss"):
         return []
     bins = sorted(name for name in metrics if name.startswith("loss_"))
-    of_steps = [_smooth(OF_STEPS[name], {name: metrics[name]}) for name in OF_STEPS if name in metrics]
-    others = [
-        name for name in metrics if name not in {"loss", *bins, *OF_STEPS, *NOT_DRAWN}
-    ]  # what only validations tell
+    known = {"loss", *bins, *OF_STEPS, *NOT_DRAWN}
+    of_validations = sorted(name for name in metrics if name not in known)
+    by_noise = {name: thinned(smoothed(metrics[name])) for name in bins}
     return [
-        _smooth(("loss", True), {"loss": metrics["loss"]}),
-        _smooth(("loss by noise level", True), {name: metrics[name] for name in bins}, faint=False),
-        *of_steps,
-        *(Panel(name, {name: thinned(metrics[name])}) for name in others),
+        _of_steps("loss", "loss", metrics["loss"]),
+        Panel("loss by noise level", by_noise, logarithmic=True),
+        *(_of_steps(name, OF_STEPS[name], metrics[name]) for name in OF_STEPS if name in metrics),
+        *(
+            _of_validations(word, list(names), metrics)
+            for word, names in groupby(of_validations, _first_word)
+        ),
     ]
 
 
-def _smooth(said: tuple[str, bool], curves: Mapping[str, Points], faint: bool = True) -> Panel:
-    title, logarithmic = said
-    scaled = {
-        name: [(step, value / GB) for step, value in points] if name == "memory" else points
-        for name, points in curves.items()
-    }
-    behind = {name: thinned(points) for name, points in scaled.items()} if faint else None
-    return Panel(title, {name: thinned(smoothed(one)) for name, one in scaled.items()}, logarithmic, behind)
+def _of_steps(name: str, title: str, points: Points) -> Panel:
+    """Losses and gradients by their logarithm, all else from zero on."""
+    if name == "memory":
+        points = [(step, value / GB) for step, value in points]
+    rough = {name: thinned(points)}
+    if name not in SMOOTHED:
+        return Panel(title, rough, from_zero=True)
+    smooth = {name: thinned(smoothed(points))}
+    logarithmic = name in ("loss", "norm")
+    return Panel(title, smooth, logarithmic, not logarithmic, rough)
+
+
+def _of_validations(word: str, names: list[str], metrics: Mapping[str, Points]) -> Panel:
+    """Those whose names begin with the same word are beside each other: psnr_lips and psnr_mask, say."""
+    return Panel(names[0] if len(names) == 1 else word, {name: metrics[name] for name in names})
+
+
+def _first_word(name: str) -> str:
+    return name.partition("_")[0]
 
 
 def smoothed(points: Points) -> Points:

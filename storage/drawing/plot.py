@@ -32,6 +32,8 @@ class Panel:
     curves: Mapping[str, Points]
     logarithmic: bool = False
     """Of the values; only where all are above zero."""
+    from_zero: bool = False
+    """The lowest value shown is 0."""
     faint: Mapping[str, Points] | None = None
     """What a curve of the same name was smoothed from: drawn behind it."""
 
@@ -93,7 +95,7 @@ def _axes(panel: Panel) -> _Axes:
     points = [point for curve in panel.curves.values() for point in curve if math.isfinite(point[1])]
     values = [value for _, value in points] or [0.0]
     steps = [step for step, _ in points] or [0]
-    low, high = min(values), max(values)
+    low, high = min([*values, *([0.0] if panel.from_zero else [])]), max(values)
     logarithmic = panel.logarithmic and low > 0 and high > 3 * low
     if high - low < 1e-9 * max(abs(high), 1):
         low, high = low - max(abs(low) / 10, 0.1), high + max(abs(high) / 10, 0.1)
@@ -141,7 +143,7 @@ def _mixed(ink: tuple[int, int, int]) -> tuple[int, ...]:
 def _letters(area: np.ndarray, panel: Panel, axes: _Axes) -> None:
     paint(area[6:, 12:], text_mask(panel.title), NAME)
     left = 12
-    if list(panel.curves) != [panel.title]:
+    if len(panel.curves) > 1:
         for name in panel.curves:
             paint(area[26:, left:], text_mask(name, SMALL), _ink(panel, name))
             left += round(text_width(name, SMALL)) + 12

@@ -11,3 +11,7 @@ class ServeError(RuntimeError):
 
 class TrainingFailed(RuntimeError):
     """A training ended without reaching its last step; says why and how to go on."""
+
+
+class TrainingRefused(RuntimeError):
+    """A training that would fail, or learn what it should not; says what is wrong and what to do, a line each."""

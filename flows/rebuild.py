@@ -215,6 +215,7 @@ def _publish_task(run: Rebuild) -> Version:
             event="redub.version.published",
             resource={
                 "prefect.resource.id": f"redub.catalog.{run.catalog.root}",
+                "redub.root": str(run.catalog.root),
                 "redub.version": m["version"],
             },
             payload={"rows": m["rows"], "content": m["content"]},

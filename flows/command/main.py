@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _known_problems() -> tuple[type[Exception], ...]:
-    from flows.errors import RecipeError, ServeError, TrainingFailed
+    from flows.errors import RecipeError, ServeError, TrainingFailed, TrainingRefused
     from infra.engine.jobs import EngineError
     from infra.launch.outcome import LaunchError
     from infra.profiles import ProfileError
@@ -52,6 +52,6 @@ def _known_problems() -> tuple[type[Exception], ...]:
     from storage.sources import SourceError
 
     return (
-        RecipeError, ServeError, TrainingFailed, EngineError, LaunchError, ProfileError, ModelError, StorageError,
-        CatalogBusy, SourceError,
+        RecipeError, ServeError, TrainingFailed, TrainingRefused, EngineError, LaunchError, ProfileError, ModelError,
+        StorageError, CatalogBusy, SourceError,
     )  # fmt: skip

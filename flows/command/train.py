@@ -102,6 +102,7 @@ def _train(
     from flows.foreground.training import check_in_foreground, train_in_foreground
 
     if check:
-        check_in_foreground(kind, catalog, on, recipe, set_, profile, json)
+        if not check_in_foreground(kind, catalog, on, recipe, set_, profile, json):
+            raise typer.Exit(1)
     elif not train_in_foreground(kind, catalog, on, recipe, set_, profile, name, json, log):
         raise typer.Exit(130)

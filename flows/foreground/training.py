@@ -1,25 +1,32 @@
 """Runs a training in this process, for a person at a terminal: what it will be, progress, and where it ended."""
 
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from rich.markup import escape
 from rich.progress import Progress
 
-from flows.errors import TrainingFailed
+from flows.environment import DATA
+from flows.errors import RecipeError, TrainingFailed
+from flows.terminal.checks import print_findings, print_warnings
 from flows.terminal.console import console, number, print_json, problems, waiting
 from flows.terminal.training import TrainingView
+from flows.training.checked import check, check_data, refuse_if_wrong, to_be_rendered
 from flows.training.driver import Training
 from flows.training.recipes import TRAININGS, load_training
 from flows.training.request import TrainRequest
+from flows.training.stopping import stopped_by_signals
+from flows.training.torchrun import rank_here
 from infra.launch.outcome import Ended
-from infra.profiles import load_profile
+from infra.profiles import ProfileError, load_profile
 from infra.resources import cpus_here
+from models.weights.errors import ModelError
+from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.trainings.reading import training
+from tasks.training.checking.finding import Finding, refuse
 
 
 def train_in_foreground(
@@ -54,27 +61,56 @@ def resume_in_foreground(
 
 def check_in_foreground(
     kind: str, catalog: str, on: str, recipe: str, overrides: Sequence[str], profile: str, as_json: bool
-) -> None:
-    """Only the checks."""
-    raise NotImplementedError
+) -> bool:
+    """Only the checks; False when they refuse it."""
+    started = time.monotonic()
+    try:
+        what = load_training(kind, recipe, overrides)
+        request = TrainRequest(kind, catalog, what, recipe, load_profile(profile), on)
+        with nullcontext() if as_json else waiting("Checking"):
+            findings = check(Training(request))
+    except (RecipeError, StorageError, ModelError, ProfileError) as error:  # nothing could be opened at all
+        findings = [refuse(str(error))]
+    if as_json:
+        print_json(findings)
+    else:
+        print_findings(findings, time.monotonic() - started)
+    return not any(one.level == "refuse" for one in findings)
 
 
 def _run(request: TrainRequest, as_json: bool) -> bool:
-    with Training(request) as running, TrainingView() as view:
-        if not as_json:
+    running = Training(request)
+    if running.first:
+        with nullcontext() if as_json else waiting("Checking"):
+            findings = check(running)
+        _heed(findings)
+    with running, TrainingView() as view:
+        if not as_json and running.first:
             _say_what(running)
         _prepare(running)
-        with _stop_on_ctrl_c() as stop, waiting("Starting Ray"):
+        with stopped_by_signals(problems.print) as stop, _starting():
             ended = running.run(view.hear if not as_json else lambda _: None, stop)
-    return _concluded(running, ended, as_json)
+    return _concluded(running, ended, as_json) if running.first else ended.state == "finished"
+
+
+def _starting() -> AbstractContextManager[Any]:
+    return waiting("Starting Ray") if rank_here() is None else nullcontext()
+
+
+def _heed(findings: Sequence[Finding]) -> None:
+    print_warnings(findings)
+    refuse_if_wrong(findings)
 
 
 def _prepare(running: Training) -> None:
     if running.data.prepare is None:
         return
+    unseen = to_be_rendered(running)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("Rendering people of the world", total=None)
         running.data.prepare(cpus_here(), lambda done, of: progress.update(task, completed=done, total=of))
+    if unseen:
+        _heed(check_data(running))
 
 
 def _say_what(running: Training) -> None:
@@ -99,10 +135,11 @@ def _concluded(running: Training, ended: Ended, as_json: bool) -> bool:
         )
     if not as_json:
         step = result.get("step", 0)
-        again = f"; `redub train resume {running.name}` goes on" if ended.state == "stopped" else ""
+        where = "" if running.request.catalog == str(DATA / "catalog") else f" -c {running.request.catalog}"
+        again = f"; `redub train resume {running.name}{where}` goes on" if ended.state == "stopped" else ""
         console.print(
             f"Training {running.name} {ended.state} after step {number(step)}{again}. Look at it with `redub runs show "
-            f"{running.name}`, name its weights as run:{running.name}.",
+            f"{running.name}{where}`, name its weights as run:{running.name}.",
             markup=False, soft_wrap=True,
         )  # fmt: skip
         _say_where(running)
@@ -114,21 +151,3 @@ def _say_where(running: Training) -> None:
     for what, place in (("Curves", seen.curves), ("Newest samples", seen.newest_samples)):
         if place:
             console.print(f"{what}: {place}", markup=False, soft_wrap=True)
-
-
-@contextmanager
-def _stop_on_ctrl_c() -> Iterator[threading.Event]:
-    """The first Ctrl-C, or SIGTERM, writes a checkpoint and ends; a second one ends at once."""
-    stop = threading.Event()
-
-    def ask(number: int, _frame: Any) -> None:
-        signal.signal(number, before[number])
-        problems.print("\nStopping: writing a checkpoint (again to end at once) ...")
-        stop.set()
-
-    before = {one: signal.signal(one, ask) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)

@@ -61,7 +61,7 @@ class TrainingView:
         console.print(text, soft_wrap=True, markup=False)
 
     def _begin(self, event: Mapping[str, Any]) -> None:
-        self.steps, self.device = event["steps"], event["device"]
+        self.steps, self.device = event["steps"], event.get("device", "cpu")
         for wrong in event["wrong"]:
             problems.print(
                 f"[yellow]redub:[/] {wrong}; going on from the checkpoint before it", soft_wrap=True

@@ -27,6 +27,8 @@ from storage.trainings.records import FAILED, STOPPED
 from storage.trainings.writing import drop_training
 
 SHOWN_IDS = 3
+WIDEST = 26
+"""Of a name in the table, before it is folded."""
 
 
 def print_trainings(root: str, as_json: bool) -> None:
@@ -43,9 +45,12 @@ def print_trainings(root: str, as_json: bool) -> None:
     table = table_of_columns(
         *((n, "left") for n in left), ("step", "right"), ("best", "left"), ("started", "left")
     )
+    table.columns[0].min_width = min(WIDEST, max(len(one.run) for one in found))
+    for column in table.columns:
+        column.overflow = "fold"  # a name is typed: it must be there whole
     for one in found:
         words = (one.run, one.kind, one.data, one.state)
-        table.add_row(*map(escape, words), number(steps.get(one.run)), best[one.run], when(one.started)[:16])
+        table.add_row(*map(escape, words), number(steps.get(one.run)), best[one.run], when(one.started)[5:16])
     console.print(table)
 
 

@@ -13,11 +13,14 @@ from typing import Any
 from flows.environment import DATA
 from flows.errors import RecipeError
 from models.mini.generator.corpus import Plan, WorldWindows
+from models.mini.syncnet.windows import WorldLips, WorldPlan
+from models.sync.net import PRESETS
 from storage.ledger.catalog import Catalog
 from storage.versions.version import latest_version, load_version
 from tasks.training.clip_windows import ClipWindows
 from tasks.training.objective import Windows
-from tasks.training.recipe import GeneratorRecipe, TrainRecipe
+from tasks.training.recipe import GeneratorRecipe, SyncNetRecipe, TrainRecipe
+from tasks.training.sync_windows import SyncWindows
 
 WORLD = re.compile(r"world:people=(\d+)")
 MOST_PEOPLE = 100_000
@@ -43,6 +46,7 @@ class Data:
 
 def find_data(catalog: Catalog, name: str, recipe: TrainRecipe) -> Data:
     """Refuses what is not there, in a sentence."""
+    _check_named(recipe, name)
     if name.startswith("world:"):
         return _world(name, recipe)
     version = load_version(catalog, name)[0] if name else latest_version(catalog)
@@ -51,14 +55,24 @@ def find_data(catalog: Catalog, name: str, recipe: TrainRecipe) -> Data:
             f"{catalog.root} has no version to train on: `redub rebuild` publishes one, or give --on world:people=400"
         )
     manifest: Any = version.manifest
-    windows = ClipWindows(
-        catalog, version.tag, recipe.split, recipe.frames, recipe.stride, **_networks(recipe)
-    )
+    where = (catalog, version.tag, recipe.split, recipe.frames, recipe.stride)
+    windows: Windows
+    if isinstance(recipe, SyncNetRecipe):
+        windows = SyncWindows(*where, PRESETS[recipe.preset])
+    else:
+        assert isinstance(recipe, GeneratorRecipe)
+        windows = ClipWindows(*where, vae=recipe.vae)
     return Data(version.tag, windows, manifest["content"], tuple(manifest["licences"]))
 
 
-def _networks(recipe: TrainRecipe) -> dict[str, str]:
-    return {"vae": recipe.vae} if isinstance(recipe, GeneratorRecipe) else {}
+def _check_named(recipe: TrainRecipe, data: str) -> None:
+    """A version's rows say by themselves what heard them; people of the world are heard here."""
+    roles = ("vae", "whisper") if data.startswith("world:") else ("vae",)
+    for role in roles if isinstance(recipe, GeneratorRecipe) else ():
+        if not getattr(recipe, role):
+            raise RecipeError(
+                f"the recipe names no {role}: give --set {role}=REFERENCE (`redub models list`)"
+            )
 
 
 def _world(name: str, recipe: TrainRecipe) -> Data:
@@ -68,7 +82,18 @@ def _world(name: str, recipe: TrainRecipe) -> Data:
         raise RecipeError(
             f"{name!r} names no people of the world; give world:people=400 (1 to {MOST_PEOPLE:,})"
         )
+    if isinstance(recipe, SyncNetRecipe):
+        return _talking(name, WorldPlan(people, sizes=PRESETS[recipe.preset]), recipe)
     if not isinstance(recipe, GeneratorRecipe) or recipe.frames != 25:
         raise RecipeError(f"{name} has windows of 25 frames for a generator, and no others; give a version")
     windows = WorldWindows(Plan(people, vae=recipe.vae, whisper=recipe.whisper), Path(DATA) / "windows")
     return Data(name, windows, windows.plan.digest, ("Apache-2.0",), windows.make)
+
+
+def _talking(name: str, plan: WorldPlan, recipe: SyncNetRecipe) -> Data:
+    if recipe.frames > plan.frames:
+        raise RecipeError(
+            f"people of {name} talk for {plan.frames} frames, and frames is {recipe.frames}; set fewer, or give a version"
+        )
+    windows = WorldLips(plan, recipe.frames, recipe.stride, Path(DATA) / "windows")
+    return Data(name, windows, plan.digest, ("Apache-2.0",), windows.make)

@@ -16,9 +16,10 @@ from flows.training.curves import Seen, keep_curves
 from flows.training.data import Data, find_data
 from flows.training.recorder import Recorder
 from flows.training.request import TrainRequest
+from flows.training.torchrun import check_named, rank_here, world_here
 from flows.training.validation import find_validator
 from infra.launch.driver import launch
-from infra.launch.here import Stop
+from infra.launch.here import Stop, in_process
 from infra.launch.outcome import Ended
 from infra.zero import Sharding
 from models.weights.licences import licences
@@ -40,8 +41,11 @@ class Training:
     """Holds the training's name as long as it is open."""
 
     def __init__(self, request: TrainRequest):
+        check_named(request.run)
         check_boards(request.log)
         self.request = request
+        self.first = not rank_here()
+        """Whether this process writes rows: under torchrun there is one of several."""
         self.catalog = Catalog(request.catalog, Store(dict(request.profile.storage_options)))
         self.name = check_name(request.run) if request.run else made_name(request.kind)
         self.recipe = pinned(self.catalog, request.recipe)
@@ -50,7 +54,8 @@ class Training:
         self._open = ExitStack()
 
     def __enter__(self) -> "Training":
-        self._open.enter_context(training_lock(self.catalog, self.name))
+        if self.first:
+            self._open.enter_context(training_lock(self.catalog, self.name))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -81,6 +86,8 @@ class Training:
     def run(self, tell: Tell, stop: Stop) -> Ended:
         """Trains; returns how it ended. Rows say the same."""
         job = self.job()
+        if not self.first:
+            return in_process(train, job, lambda _: None, stop)
         attempt = start_training(self.catalog, self._setup(), self.request.resumes)
         recorder = self._recorder(attempt)
         try:
@@ -88,9 +95,7 @@ class Training:
             recorder.catch_up(notes)
             shown = self._shown(max((note["step"] for note in notes), default=0))
             with open_boards(self.request.log, shown, lambda text: tell(_warning(text))) as boards:
-                ended = launch(
-                    self.request.profile, train, job, _all_of(recorder.hear, boards.hear, tell), stop=stop
-                )
+                ended = self._launched(job, _all_of(recorder.hear, boards.hear, tell), stop)
         except BaseException as error:
             recorder.flush()
             finish_training(self.catalog, attempt, FAILED, f"{type(error).__name__}: {error}")
@@ -104,6 +109,15 @@ class Training:
         """Draws its curves into its folder; says where they and the newest samples are."""
         return keep_curves(self.catalog, self.name)
 
+    def _launched(self, job: Job, tell: Tell, stop: Stop) -> Ended:
+        if rank_here() is not None:
+            return in_process(train, job, tell, stop)
+        return launch(self.request.profile, train, job, tell, stop=stop)
+
+    @property
+    def _world(self) -> int:
+        return self.request.profile.training.fewest if rank_here() is None else world_here()
+
     def _shown(self, done: int) -> Shown:
         """TensorBoard writes files of this machine."""
         uri = run_uri(self.catalog, self.name)
@@ -111,10 +125,8 @@ class Training:
         return Shown(self.name, folder, self.recipe.model_dump(mode="json"), done, self.catalog.store)
 
     def _recorder(self, attempt: Attempt) -> Recorder:
-        training, count = self.request.profile.training, len(self.data.windows)
-        return Recorder(
-            self.catalog, attempt, lambda samples: samples / count, training.fewest * max(training.gpus, 1)
-        )
+        count, devices = len(self.data.windows), self._world * max(self.request.profile.training.gpus, 1)
+        return Recorder(self.catalog, attempt, lambda samples: samples / count, devices)
 
     def _setup(self) -> Setup:
         return Setup(
@@ -127,7 +139,7 @@ class Training:
             init=self.recipe.init,
             git_commit=git_commit(),
             profile=self.request.profile.name,
-            world=self.request.profile.training.fewest,
+            world=self._world,
             flow_run=self.request.flow_run,
         )
 

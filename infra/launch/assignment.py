@@ -25,6 +25,8 @@ class Assignment:
     folder: str
     """Ray Train wants one for its notes, which nobody reads."""
     environment: dict[str, str]
+    drains: bool
+    """Whether nodes may be taken away with a warning: not where this machine is all there is."""
 
 
 def pack(function: Callable[..., Any], payload: Any) -> bytes:

@@ -32,7 +32,7 @@ LOOK_S = 1.0
 
 
 def until_over(assignment: Assignment, supervisor: Any, mailbox: Mailbox) -> Ended:
-    os.environ.update(SWITCHES)
+    os.environ.update(SWITCHES | {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": str(int(assignment.drains))})
     starts = faults = 0
     while True:
         starts += 1
@@ -41,12 +41,19 @@ def until_over(assignment: Assignment, supervisor: Any, mailbox: Mailbox) -> End
             faults += 1
             if answer.final or faults == assignment.attempts or mailbox.stopping():
                 return Ended("failed", starts, answer.line, detail=answer.detail)
-        elif not answer.preempted:
+        elif mailbox.stopping() or not answer.stopped:
             return _ended(answer, starts)
-        because = answer.line if isinstance(answer, Fault) else "its node is about to be taken away"
-        mailbox.post([{"event": "attempt", "attempt": starts + 1, "message": because}])
+        event = {"event": "attempt", "attempt": starts + 1, "message": _because(answer)}
+        mailbox.post([cloudpickle.dumps(event)])
         if not _room(assignment.training, mailbox):
             return Ended("stopped", starts, "stopped while it waited for room on the cluster")
+
+
+def _because(answer: Returned | Fault) -> str:
+    """Why there is another attempt. Who stopped although nobody asked is to go on elsewhere."""
+    if isinstance(answer, Fault):
+        return answer.line
+    return "a node is about to be taken away" if answer.preempted else "it could not hear its supervisor"
 
 
 def _ended(returned: Returned, starts: int) -> Ended:
@@ -92,8 +99,9 @@ def _cause(error: TrainingFailedError, faults: list[Fault]) -> Fault:
     if faults and faults[0].final:
         return faults[0]
     for rank, failure in getattr(error, "worker_failures", {}).items():
-        if isinstance(failure, ray_errors.RayActorError):
-            return Fault(f"the process of rank {rank} died: {_how(str(failure))}", str(failure))
+        death = getattr(failure, "health_check_failure", failure)
+        if isinstance(death, ray_errors.RayActorError):
+            return Fault(f"the process of rank {rank} died: {_how(str(death))}", str(death))
     inner = getattr(error, "controller_failure", error)
     return faults[0] if faults else Fault(f"Ray Train failed: {_first_line(inner)}", str(error))
 

@@ -18,11 +18,13 @@ from infra.launch.here import Stop, asked
 from infra.launch.outcome import Ended, Function
 from infra.launch.supervisor import supervisor
 from infra.profiles import Profile
-from infra.quietray import ray, ray_errors
+from infra.quietray import cloudpickle, ray, ray_errors
 
 LOOK_S = 0.2
 GRACE_S = 60.0
 """So long the workers may take to save and return."""
+END_S = 20.0
+"""So long Ray Train may take to give back what killed workers held."""
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -46,7 +48,8 @@ def launch(
         check_room(profile, resources)
         most = profile.training.attempts if attempts is None else attempts
         with _notes() as folder:
-            assignment = Assignment(packed, profile.training, most, folder, environment())
+            drains = profile.ray_address is not None
+            assignment = Assignment(packed, profile.training, most, folder, environment(), drains)
             return Following(assignment, tell, asked(stop), grace_s).to_the_end()
 
 
@@ -79,7 +82,15 @@ class Following:
             line = f"the process that supervises the training is gone ({str(error).splitlines()[0]})"
             return Ended("failed", self._starts, line, detail=str(error))
         finally:
-            ray.kill(self._supervisor)
+            self._end()
+
+    def _end(self) -> None:
+        """Kill what still runs. Killing the supervisor at once would do, but leave their CPUs taken until this
+        process ends: Ray counts them as the job's."""
+        if not ray.wait([self._running], timeout=0)[0]:
+            self._supervisor.end_workers.remote()
+            ray.wait([self._running], timeout=END_S)
+        ray.kill(self._supervisor)
 
     def _follow_through_interrupts(self) -> Ended:
         while True:
@@ -106,7 +117,8 @@ class Following:
         self._supervisor.stop.remote()
 
     def _pass_on(self) -> None:
-        for event in ray.get(self._supervisor.read.remote(self._seen)):
+        for packed in ray.get(self._supervisor.read.remote(self._seen)):
+            event = cloudpickle.loads(packed)
             self._seen += 1
             self._starts = event["attempt"] if event.get("event") == "attempt" else self._starts
             self._tell(event)

@@ -1,7 +1,6 @@
 """What passes between the workers and the driver: events one way, the wish to stop the other."""
 
 import threading
-from typing import Any
 
 from infra.launch.outcome import Fault
 
@@ -11,19 +10,19 @@ class Mailbox:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._events: list[dict[str, Any]] = []
+        self._events: list[bytes] = []
         self._read = 0
         """Events that are gone from the front of the list."""
         self._faults: list[Fault] = []
         self._stopping = threading.Event()
 
-    def post(self, events: list[dict[str, Any]]) -> bool:
-        """A worker's events in, in their order; out comes whether it is to stop."""
+    def post(self, events: list[bytes]) -> bool:
+        """A worker's events in, pickled and in their order; out comes whether it is to stop."""
         with self._lock:
             self._events += events
         return self._stopping.is_set()
 
-    def read(self, seen: int) -> list[dict[str, Any]]:
+    def read(self, seen: int) -> list[bytes]:
         """What came after the first `seen` events."""
         with self._lock:
             del self._events[: seen - self._read]

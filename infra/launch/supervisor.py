@@ -1,7 +1,7 @@
 """The actor between the driver and the workers: it holds the mailbox and runs Ray Train.
 
-Ray ends what an actor started when the actor ends. So killing this one kills a whole training, and when the
-driver dies, it goes with the driver: the workers hear nothing any more, which tells them to stop.
+When the driver dies, Ray ends it, and what it has started; a worker that outlives both hears nothing any
+more, which tells it to stop.
 """
 
 from typing import Any
@@ -18,25 +18,35 @@ CALLS = 16
 class Supervisor:
     def __init__(self) -> None:
         self._mailbox = Mailbox()
+        self._workers: list[Any] = []
 
     def run(self, assignment: Assignment) -> Ended:
         from infra.launch.attempts import (
-            until_over,  # Ray Train takes seconds to import; the driver needs none
-        )
+            until_over,
+        )  # Ray Train takes seconds to import; the driver needs none
 
         return until_over(assignment, ray.get_runtime_context().current_actor, self._mailbox)
 
-    def post(self, events: list[dict[str, Any]]) -> bool:
+    def post(self, events: list[bytes]) -> bool:
         return self._mailbox.post(events)
 
-    def read(self, seen: int) -> list[dict[str, Any]]:
+    def read(self, seen: int) -> list[bytes]:
         return self._mailbox.read(seen)
 
     def blame(self, fault: Fault) -> None:
         self._mailbox.blame(fault)
 
+    def join(self, worker: Any) -> None:
+        self._workers.append(worker)
+
     def stop(self) -> None:
         self._mailbox.stop()
+
+    def end_workers(self) -> None:
+        """Without asking them. Ray Train then gives back what they held, and `run` returns."""
+        self._mailbox.stop()
+        for worker in self._workers:
+            ray.kill(worker)
 
 
 def supervisor() -> Any:

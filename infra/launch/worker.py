@@ -27,7 +27,7 @@ class Returned:
     stopped: bool
     """The function was told to stop, and did."""
     preempted: bool
-    """... because its node is about to go: it is to go on elsewhere."""
+    """... because a node is about to be taken away."""
 
 
 class WorkerFailed(RuntimeError):
@@ -39,7 +39,7 @@ class RemoteChannel:
 
     def __init__(self, supervisor: Any) -> None:
         self._supervisor = supervisor
-        self._events: list[dict[str, Any]] = []
+        self._events: list[bytes] = []
         self._sending = threading.Lock()
         self._wake, self._closed = threading.Event(), threading.Event()
         self._asked, self._preempted = threading.Event(), threading.Event()
@@ -48,7 +48,8 @@ class RemoteChannel:
             threading.Thread(target=target, daemon=True, name=f"launch{target.__name__}").start()
 
     def tell(self, event: dict[str, Any]) -> None:
-        self._events.append(dict(event))
+        """Pickled here, so that what can't be sent is said where it was told."""
+        self._events.append(cloudpickle.dumps(event))
         self._wake.set()
 
     def stopping(self) -> bool:
@@ -95,10 +96,11 @@ def work(config: dict[str, Any]) -> bytes:
     rank = ray.train.get_context().get_world_rank()
     channel = RemoteChannel(config["supervisor"])
     try:
+        core.get(config["supervisor"].join.remote(core.get_runtime_context().current_actor))
         function, payload = cloudpickle.loads(config["packed"])
         result = function(payload, channel)
         packed = cloudpickle.dumps(Returned(result, channel.heard, channel.preempted))
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - SystemExit too: whatever it raises is its outcome
         channel.close()
         fault = fault_of(error, rank)
         core.get(config["supervisor"].blame.remote(fault), timeout=GONE_S)

@@ -15,8 +15,9 @@ nothing and says so. What `tensors` gives at one level and number of ranks, `loa
 
 from torch import nn
 
+from infra.sharding.joining import begin, end
 from infra.sharding.pieces import Pieces
-from infra.sharding.ranks import all_ranks, barrier, begin, device, end, mean_over_ranks, rank, world
+from infra.sharding.ranks import all_ranks, barrier, device, mean_over_ranks, rank, world
 from infra.sharding.settings import OptimizerFor, Sharded, ShardingError, Stepped, trainable
 from infra.sharding.whole import Whole
 from infra.zero import Sharding

@@ -19,8 +19,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from infra.sharding.ranks import device, rank, world
-from infra.sharding.settings import Autocast, Get, OptimizerFor, ShardingError, Stepped, checked, trainable
+from infra.sharding.ranks import as_rank_0_has_it, device, rank, world
+from infra.sharding.settings import (
+    Autocast,
+    Get,
+    OptimizerFor,
+    ShardingError,
+    Stepped,
+    checked,
+    trainable,
+)
 from infra.zero import Sharding
 
 if not torch.cuda.is_available():
@@ -49,28 +57,35 @@ class Pieces:
         self, net: nn.Module, optimizer_for: OptimizerFor, sharding: Sharding, accumulate: int
     ) -> None:
         named = trainable(net)
-        exact = {name: parameter.detach().float().cpu().clone() for name, parameter in named}
+        low = sharding.dtype == "bf16"
         optimizer = optimizer_for(named)
         if getattr(optimizer, "whole_matrices", False):
             raise ShardingError(
                 "this optimizer needs whole matrices; take optimizer adamw, or a profile with zero = 0"
             )
+        as_rank_0_has_it(net)
+        # DeepSpeed makes its fp32 copy of what is rounded already; this is put in its place.
+        exact = {name: parameter.detach().float().cpu().clone() for name, parameter in named if low}
         self._zero = sharding.zero
+        self._accumulate = accumulate
+        self._waiting = 0
         self._engine = _engine(net, optimizer, _config(sharding, accumulate))
         self.optimizer: Any = self._engine.optimizer
         self._names = {parameter: name for name, parameter in named}
-        low = sharding.dtype == "bf16"
         self.module: nn.Module = Autocast(self._engine, device().type) if low else self._engine
-        if low:  # DeepSpeed makes its fp32 copy of what is rounded already
+        if low:
             self._put_values(lambda name: {"value": exact[name]})
 
     def backward(self, loss: Tensor) -> None:
+        self._waiting += 1
         self._engine.backward(loss)
-        if not self._engine.is_gradient_accumulation_boundary():
+        if self._waiting < self._accumulate:
             self._engine.step()  # counts the micro-batch, and does nothing else
 
-    def step(self, longest: float) -> Stepped:
-        assert self._engine.is_gradient_accumulation_boundary(), "a micro-batch is missing"
+    def step(self, longest: float, most: float = math.inf) -> Stepped:  # noqa: ARG002
+        """DeepSpeed measures and clips within its own step: a gradient longer than `most` is cut, not left out."""
+        assert self._waiting == self._accumulate, f"{self._waiting} micro-batches of {self._accumulate}"
+        self._waiting = 0
         self.optimizer.clip_grad = longest
         self._engine.step()
         if self.optimizer.overflow:
@@ -134,7 +149,7 @@ class Pieces:
         if self._zero < 3:
             self.optimizer.update_lp_params()
 
-    def _put(self, parameter: nn.Parameter, whole: Tensor, key: str | None = None) -> None:
+    def _put(self, parameter: Any, whole: Tensor, key: str | None = None) -> None:
         """This rank's piece of `whole` into the fp32 parameter, or the optimizer's tensor `key`."""
         whole = whole.to(device())
         if self._zero < 3:
@@ -152,7 +167,7 @@ class Pieces:
         else:
             safe_set_local_optimizer_state(parameter, piece, key)
 
-    def _groups(self) -> Iterator[tuple[list[nn.Parameter], Tensor]]:
+    def _groups(self) -> Iterator[tuple[list[Any], Tensor]]:
         """Parameters, and the flat that holds this rank's piece of them."""
         of_stage = {
             "DeepSpeedZeroOptimizer": ("bit16_groups", "single_partition_of_fp32_groups"),
@@ -161,6 +176,14 @@ class Pieces:
         }
         groups, flats = of_stage[type(self.optimizer).__name__]
         yield from zip(getattr(self.optimizer, groups), getattr(self.optimizer, flats), strict=True)
+
+
+def leave() -> None:
+    """Ends the process group, and what DeepSpeed remembers of it, if it has seen it."""
+    if deepspeed.comm.is_initialized():
+        deepspeed.comm.destroy_process_group()
+    else:
+        torch.distributed.destroy_process_group()
 
 
 def _engine(net: nn.Module, optimizer: torch.optim.Optimizer, config: dict[str, Any]) -> Any:

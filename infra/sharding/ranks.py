@@ -1,45 +1,8 @@
-"""The processes of one training: who they are, and what they tell each other."""
-
-import os
+"""What the processes of one training ask and tell each other, once they have joined."""
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
-
-from infra.sharding.settings import ShardingError
-
-NEEDED = ("RANK", "MASTER_ADDR", "MASTER_PORT")
-"""Set by torchrun, and by Slurm scripts, where there is more than one process."""
-_own: list[bool] = []
-"""Holds something while the process group is one that `begin` made."""
-
-
-def begin() -> None:
-    """Joins the other processes that the environment names; without any, a world of one. Once is enough."""
-    if torch.cuda.is_available():
-        # A launcher may show each process all GPUs of the machine, or only its own.
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
-    if dist.is_initialized():
-        return
-    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
-    else:
-        missing = [name for name in NEEDED if name not in os.environ]
-        if missing:
-            raise ShardingError(
-                f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but {', '.join(missing)} is not set; start the "
-                "processes with torchrun, or unset WORLD_SIZE"
-            )
-        dist.init_process_group(backend)
-    _own.append(True)
-
-
-def end() -> None:
-    """Leaves the group, if `begin` made it."""
-    if _own:
-        _own.clear()
-        dist.destroy_process_group()
+from torch import Tensor, nn
 
 
 def rank() -> int:
@@ -80,3 +43,13 @@ def all_ranks(here: bool) -> bool:
     anywhere = torch.tensor(int(here), device=device())
     dist.all_reduce(anywhere, op=dist.ReduceOp.MAX)
     return bool(anywhere.item())
+
+
+def as_rank_0_has_it(net: nn.Module) -> None:
+    """One tensor at a time, so that a network need not fit where it computes."""
+    if world() == 1:
+        return
+    for tensor in [*net.parameters(), *net.buffers()]:
+        sent = tensor.detach().to(device(), copy=True)
+        dist.broadcast(sent, src=0)
+        tensor.data.copy_(sent)

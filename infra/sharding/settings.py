@@ -61,6 +61,13 @@ def checked(name: str, saved: Mapping[str, Tensor], shape: torch.Size) -> Mappin
     return saved
 
 
+def copies(own: Mapping[str, Any]) -> dict[str, Tensor]:
+    """On the CPU."""
+    odd = [key for key, one in own.items() if not isinstance(one, Tensor)]
+    assert not odd, f"an optimizer that keeps other things than tensors can't be saved: {odd}"
+    return {key: one.detach().to("cpu", copy=True) for key, one in own.items()}
+
+
 class Autocast(nn.Module):
     """Lets a network whose parameters are bf16 take fp32 inputs, and keeps norms and losses in fp32."""
 

@@ -7,8 +7,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from infra.sharding.ranks import all_ranks, device, world
-from infra.sharding.settings import Autocast, Get, OptimizerFor, Stepped, checked, trainable
+from infra.sharding.ranks import all_ranks, as_rank_0_has_it, device, world
+from infra.sharding.settings import Autocast, Get, OptimizerFor, Stepped, checked, copies, trainable
 
 BUCKET = 25_000_000
 """Numbers that are averaged at once: few messages, and little memory beside the gradients."""
@@ -17,8 +17,9 @@ BUCKET = 25_000_000
 class Whole:
     def __init__(self, net: nn.Module, optimizer_for: OptimizerFor, dtype: str, accumulate: int) -> None:
         self._accumulate = accumulate
+        self._waiting = 0
+        as_rank_0_has_it(net)
         net.to(device())
-        _as_rank_0_has_it(net)
         parameters = trainable(net)
         low = torch.bfloat16 if dtype == "bf16" else torch.float32
         masters = [(name, _master(parameter, low)) for name, parameter in parameters]
@@ -30,6 +31,7 @@ class Whole:
         self.module: nn.Module = Autocast(net, device().type) if dtype == "bf16" else net
 
     def backward(self, loss: Tensor) -> None:
+        self._waiting += 1
         (loss / self._accumulate).backward()
         for parameter, master in self._apart():
             if parameter.grad is not None:
@@ -38,6 +40,8 @@ class Whole:
                 parameter.grad = None
 
     def step(self, longest: float, most: float = math.inf) -> Stepped:
+        assert self._waiting == self._accumulate, f"{self._waiting} micro-batches of {self._accumulate}"
+        self._waiting = 0
         self._average_gradients()
         norm = nn.utils.clip_grad_norm_(self._masters, longest).item()
         finite = math.isfinite(norm)
@@ -51,8 +55,7 @@ class Whole:
 
     def tensors(self) -> Iterator[tuple[str, dict[str, Tensor]]]:
         for name, master in zip(self._names, self._masters, strict=True):
-            own = {"value": master, **self.optimizer.state.get(master, {})}
-            yield name, {key: tensor.detach().to("cpu", copy=True) for key, tensor in own.items()}
+            yield name, copies({"value": master, **self.optimizer.state.get(master, {})})
 
     def load(self, get: Get) -> None:
         for name, master in zip(self._names, self._masters, strict=True):
@@ -88,12 +91,6 @@ class Whole:
 def _master(parameter: nn.Parameter, low: torch.dtype) -> nn.Parameter:
     """What the optimizer steps on: the parameter itself where it stays fp32, else a copy before it is rounded."""
     return parameter if low == torch.float32 else nn.Parameter(parameter.detach().float().clone())
-
-
-def _as_rank_0_has_it(net: nn.Module) -> None:
-    if world() > 1:
-        for tensor in [*net.parameters(), *net.buffers()]:
-            dist.broadcast(tensor.data, src=0)
 
 
 def _buckets(tensors: list[Tensor]) -> Iterator[list[Tensor]]:

@@ -213,6 +213,15 @@ def load_what_fits(net: VideoDit, reference: str | Path) -> Fit:
     return fit
 
 
+def fit_of(reference: str | Path, config: DitConfig) -> Fit:
+    """Tells from headers alone how a checkpoint fits a net into which `load_what_fits` would load it."""
+    own, shapes = _shapes_of(config), _shapes_of_files(_files(resolve(str(reference))))
+    first = "patch_embedding.weight"
+    if first in shapes and shapes[first][1] > own[first][1]:
+        shapes[first] = (shapes[first][0], own[first][1], *shapes[first][2:])
+    return compared("the net", config, shapes)
+
+
 def _narrowed(key: str, value: Tensor, own: dict[str, Tensor]) -> Tensor:
     """Of the first layer, the last channels: they are the noised latents' (models/dit/inputs.py)."""
     if key == "patch_embedding.weight" and key in own and own[key].shape[1] < value.shape[1]:

@@ -6,7 +6,7 @@ fifteen channels: the same sums, several times as quick on CPUs. `with_2d_kernel
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
@@ -33,6 +33,29 @@ class Sizes:
     down: float = 0.18
     """How far its centre lies below, over the size of the face."""
 
+    @property
+    def room(self) -> int:
+        """Pixels to either side by which a crop is moved in training."""
+        return self.side // 16
+
+    def roomy(self) -> "Sizes":
+        """Returns sizes of a crop at the same scale that has this room about it."""
+        side = self.side + 2 * self.room
+        return replace(self, side=side, wide=self.wide * side / self.side)
+
+
+MINI = Sizes(
+    side=64,
+    lips=(24, 48, 64, 64, 64, 128),
+    sound=(24, 48, 64, 64, 64, 128),
+    hidden=128,
+    vector=128,
+    wide=0.85,
+    down=0.27,
+)
+"""Of the one that is shipped. The lower half of the face only: in clips of 64 pixels the mouth has but a dozen."""
+PRESETS = {"mini": MINI, "public": Sizes()}
+
 
 class Net(nn.Module):
     """The network for lips and the one for sound."""
@@ -43,6 +66,10 @@ class Net(nn.Module):
         self.netfcaud = _head(sizes.sound[-1], sizes.hidden, sizes.vector)
         self.netcnnlip = nn.Sequential(*_lip_layers(sizes.lips, sizes.side))
         self.netfclip = _head(sizes.lips[-1], sizes.hidden, sizes.vector)
+
+    def forward(self, bgr_B3FHW: Tensor, mfcc_BCT: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the vectors of both, as a training needs them."""
+        return self.lips(bgr_B3FHW), self.sound(mfcc_BCT)
 
     def lips(self, bgr_B3FHW: Tensor) -> Tensor:
         """Returns vectors (B, D) of five frames, 0..255."""

@@ -18,11 +18,12 @@ from torch import Tensor
 
 from models.faces.face import face_centre, face_size
 from models.faces.warp import turned_square, warp
-from models.sync.mfcc import mfcc
+from models.sync.mfcc import HOP, PIECE, mfcc
 from models.sync.net import COLUMNS, FRAMES, Net, Sizes, with_2d_kernels
 from models.weights.references import ModelError, resolve
 
 FPS = 25
+COLUMNS_A_FRAME = 100 // FPS
 REACH = 15
 """Frames to either side among which the offset is sought."""
 SHORTEST = 25
@@ -107,14 +108,31 @@ def lip_windows(bgr_F3HW: np.ndarray) -> np.ndarray:
 def sound_windows(sound: np.ndarray) -> np.ndarray:
     """Returns the sound of every window, (N, 13, 20)."""
     heard_TC = mfcc(sound)
-    per_frame = 100 // FPS
-    return np.lib.stride_tricks.sliding_window_view(heard_TC, COLUMNS, 0)[::per_frame]
+    return np.lib.stride_tricks.sliding_window_view(heard_TC, COLUMNS, 0)[::COLUMNS_A_FRAME]
+
+
+def heard_between(sound: np.ndarray, first: int, frames: int) -> np.ndarray:
+    """Returns the coefficients of some frames of a clip, (13, T): those of the whole clip, with silence after it."""
+    start, columns = first * COLUMNS_A_FRAME, frames * COLUMNS_A_FRAME
+    before = min(start, 1)  # a column before the first, since a sample is heard against the one before it
+    near = sound[(start - before) * HOP : (start + columns - 1) * HOP + PIECE]
+    needed = (before + columns - 1) * HOP + PIECE
+    return np.ascontiguousarray(mfcc(np.pad(near, (0, needed - len(near))))[before:].T)
 
 
 def crops(rgb_FHWC: np.ndarray, five_F52: np.ndarray, sizes: Sizes) -> np.ndarray:
     """Returns the face upright, at one place and size, uint8 (F, 3, side, side), BGR as published."""
-    assert len(rgb_FHWC) == len(five_F52), f"{len(rgb_FHWC)} frames, but points of {len(five_F52)}"
-    place_F4 = smoothed_places(np.stack([_place(five_52) for five_52 in five_F52]))
+    return crops_at(rgb_FHWC, places(five_F52), sizes)
+
+
+def places(five_F52: np.ndarray) -> np.ndarray:
+    """Returns where the face is in each frame of a clip, (F, 4)."""
+    return smoothed_places(np.stack([_place(five_52) for five_52 in five_F52]))
+
+
+def crops_at(rgb_FHWC: np.ndarray, place_F4: np.ndarray, sizes: Sizes) -> np.ndarray:
+    """Returns the crops of some frames of a clip, given where the face is in them."""
+    assert len(rgb_FHWC) == len(place_F4), f"{len(rgb_FHWC)} frames, but points of {len(place_F4)}"
     made = []
     for rgb_HWC, (x, y, right, down) in zip(rgb_FHWC, place_F4, strict=True):
         degrees, size = np.degrees(np.arctan2(down, right)), np.hypot(right, down)

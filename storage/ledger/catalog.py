@@ -21,7 +21,13 @@ import pyarrow.compute as pc
 
 from storage.errors import StorageError
 from storage.ledger.fingerprint import Computation
-from storage.ledger.lance_files import PRIMARY_KEY, create_dataset, insert_new, open_table
+from storage.ledger.lance_files import (
+    PRIMARY_KEY,
+    create_dataset,
+    insert_new,
+    merge_small_fragments,
+    open_table,
+)
 from storage.ledger.lock import CatalogBusy, catalog_lock, holder
 from storage.ledger.node import LISTED, SOURCES, Node
 from storage.ledger.records import FingerprintRow, RunRow
@@ -126,6 +132,7 @@ class Catalog:
         if dataset is None:
             dataset = create_dataset(self.uri(name), schema, self.store.options)
         insert_new(dataset, pa.Table.from_pylist([asdict(r) for r in rows], schema=schema), "key")
+        merge_small_fragments(dataset)
 
     def read(self, name: str, where: str | None = None) -> list[dict[str, Any]]:
         """Rows of a table of records in the order in which they were written, whatever the writers' clocks said."""

@@ -7,6 +7,7 @@ import errno
 import logging
 import re
 import shutil
+from datetime import timedelta
 from typing import Any, Protocol
 
 import lance
@@ -17,6 +18,10 @@ from storage.store import Store
 
 PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 DISK_MARGIN = 64 << 20
+SMALL_FRAGMENTS = 48
+"""Compact when a table holds so many: every manifest lists them all, and each scan opens them all."""
+KEEP_OLD = timedelta(minutes=5)
+"""Readers may still be in a version that compaction replaced."""
 
 
 def open_dataset(uri: str, options: dict[str, str] | None = None, version: Any = None) -> Any:
@@ -66,6 +71,21 @@ def insert_new(dataset: lance.LanceDataset, data: pa.Table, key: str) -> int:
         return merge.execute(data)["num_inserted_rows"]
     except (OSError, RuntimeError) as error:
         raise storage_error(dataset.uri, error) from error
+
+
+def merge_small_fragments(dataset: lance.LanceDataset) -> None:
+    """In a table of records. Of two that do it at once, one leaves it to the other."""
+    if len(dataset.get_fragments()) < SMALL_FRAGMENTS:
+        return
+    try:
+        dataset.optimize.compact_files(num_threads=1)
+    except (OSError, RuntimeError) as error:
+        if "conflict" not in str(error).lower():
+            raise storage_error(dataset.uri, error) from error
+        logging.getLogger(__name__).info("%s is being merged by another writer: %s", dataset.uri, error)
+        return
+    dataset.checkout_latest()
+    dataset.cleanup_old_versions(older_than=KEEP_OLD, error_if_tagged_old_versions=False)
 
 
 def check_space(uri: str, needed: int) -> None:

@@ -23,7 +23,9 @@ import pyarrow.compute as pc
 
 from storage.errors import StorageError
 from storage.ledger.lance_files import (
+    KEEP_OLD,
     PRIMARY_KEY,
+    SMALL_FRAGMENTS,
     add_missing_columns,
     create_dataset,
     insert_new,
@@ -31,11 +33,6 @@ from storage.ledger.lance_files import (
 )
 from storage.ledger.node import Node
 from storage.ledger.rows import is_blob, row_fields, schema_of
-
-SMALL_FRAGMENTS = 48
-"""Compact when a table holds so many: every manifest lists them all, and each scan opens them all."""
-KEEP_OLD = timedelta(minutes=5)
-"""Readers may still be in a version that compaction replaced."""
 
 
 class Status(StrEnum):

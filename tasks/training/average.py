@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Average:
-    """Averages the trained parameters of a network, in 32 bits, where they are."""
+    """Averages the trained parameters of a network, and its running statistics, in 32 bits, where they are."""
 
     def __init__(self, decay: float, values: Mapping[str, Tensor]):
         self.decay = decay
@@ -29,13 +29,13 @@ class Average:
 
     def load(self, values: Mapping[str, Tensor]) -> None:
         """Puts back what a checkpoint holds."""
-        for name, mean in self.values.items():
-            mean.copy_(values[name])
+        for name, value in values.items():
+            self.values[name].copy_(value)
 
     @contextmanager
     def put_into(self, net: nn.Module) -> Iterator[None]:
         """Lends a network the averages, and gives it its own values back."""
-        own = dict(net.named_parameters())
+        own: dict[str, Tensor] = {**dict(net.named_parameters()), **dict(net.named_buffers())}
         before = {name: own[name].detach().clone() for name in self.values}
         try:
             _copy(own, self.values)
@@ -45,6 +45,6 @@ class Average:
 
 
 @torch.no_grad()
-def _copy(own: Mapping[str, nn.Parameter], values: Mapping[str, Tensor]) -> None:
+def _copy(own: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
     for name, value in values.items():
         own[name].copy_(value)

@@ -158,7 +158,7 @@ class Writer:
         step: int,
         state: Mapping[str, Tensor],
         weights: Mapping[str, Tensor] | None,
-        about: Mapping[str, str],
+        about: Mapping[str, Any],
         note: Mapping[str, Any],
         written: Callable[[Checkpoint], None],
     ) -> None:

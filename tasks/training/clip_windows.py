@@ -11,6 +11,7 @@ B samples, F frames or latent frames, H by W pixels or latents, N features a lat
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -56,38 +57,44 @@ class ClipWindows:
         self._latents, self._spread = latents_of(frames), frames_to_either_side(window)
         self._pixels, self._frames = latent_grid(vae).pixels, frames
         opened = existing_catalog(catalog) if isinstance(catalog, str) else catalog
-        self._windows = open_windows(opened, tag, split, frames, stride, NEEDED, (stored_latents.STAGE,))
-        self.not_cached = stored_latents.why_not(self._windows, vae, digest(vae), frames, stride)
+        self.stored = open_windows(opened, tag, split, frames, stride, NEEDED, (stored_latents.STAGE,))
+        self.not_cached = stored_latents.why_not(self.stored, vae, digest(vae), frames, stride)
         """Why pixels are given and not latents; empty where it's latents."""
 
     def __len__(self) -> int:
-        return len(self._windows.places)
+        return len(self.stored.places)
 
     @property
     def ids(self) -> WindowIds:
-        return self._windows.ids
+        return self.stored.ids
+
+    def from_videos(self) -> "ClipWindows":
+        """Returns the same windows as pixels, whether their latents are cached or not."""
+        same = copy(self)
+        same.not_cached = "pixels were asked for"
+        return same
 
     def __getitems__(self, samples: Sequence[int]) -> dict[str, Any]:
-        places = [self._windows.places[sample] for sample in samples]
+        places = [self.stored.places[sample] for sample in samples]
         ids = [self.ids[sample] for sample in samples]
-        others = [self._windows.places.another(*pair) for pair in zip(places, ids, strict=True)]
+        others = [self.stored.places.another(*pair) for pair in zip(places, ids, strict=True)]
         face_BFHW, lips_BFHW, occluded_BFHW = (self._masks(*one, places) for one in MASKS)
         batch = {
             "id": ids,
-            "audio_BFNA": stored_sound.features(self._windows, places, self._latents, self._spread),
+            "audio_BFNA": stored_sound.features(self.stored, places, self._latents, self._spread),
             "face_BFHW": self._weights(face_BFHW),
             "lips_BFHW": self._weights(visible_mask(lips_BFHW, occluded_BFHW)),
         }
         if not self.not_cached:
-            return batch | stored_latents.latents(self._windows, places, others)
+            return batch | stored_latents.latents(self.stored, places, others)
         inpaint_BFHW = torch.from_numpy(inpaint_mask(face_BFHW, occluded_BFHW))
         return batch | {"inpaint_BFHW": inpaint_BFHW} | self._pictures(places, others)
 
     def seen(self, samples: Sequence[int]) -> list[seen_windows.SeenWindow]:
         """Returns windows as a person sees and hears them."""
-        places = [self._windows.places[sample] for sample in samples]
+        places = [self.stored.places[sample] for sample in samples]
         face_BFHW, lips_BFHW, occluded_BFHW = (self._masks(*one, places) for one in MASKS)
-        sounds = seen_windows.sounds(self._windows, places, self._frames)
+        sounds = seen_windows.sounds(self.stored, places, self._frames)
         each = zip(
             [self.ids[sample] for sample in samples],
             self._pictures(places, places)["video_BFHWC"].numpy(),
@@ -101,15 +108,15 @@ class ClipWindows:
 
     def config(self, stage: str) -> Mapping[str, Any]:
         """Returns how the version's rows of a stage were computed."""
-        return self._windows.made[stage].config
+        return self.stored.made[stage].config
 
     def _track(self, place: Place) -> tuple[np.ndarray, ...]:
-        (track,) = seen_windows.tracks(self._windows, [place])
+        (track,) = seen_windows.tracks(self.stored, [place])
         span = slice(place.first, place.first + self._frames)
         return track.points_TK2[span], track.five_T52[span], track.opening_T[span]
 
     def _masks(self, stage: str, column: str, places: Sequence[Place]) -> np.ndarray:
-        packed = self._windows.blobs.whole(stage, column, self._windows.rows(stage, places))
+        packed = self.stored.blobs.whole(stage, column, self.stored.rows(stage, places))
         spans = [slice(place.first, place.first + self._frames) for place in places]
         return np.stack([unpack(data, span) for data, span in zip(packed, spans, strict=True)])
 
@@ -117,11 +124,11 @@ class ClipWindows:
         return latent_weights(torch.from_numpy(mask_BFHW), self._pixels)
 
     def _pictures(self, places: Sequence[Place], others: Sequence[Place]) -> dict[str, Tensor]:
-        videos = self._windows.blobs.whole("ingest", "video", self._windows.rows("ingest", places))
+        videos = self.stored.blobs.whole("ingest", "video", self.stored.rows("ingest", places))
         clips, references = [], []
         for video, place, other in zip(videos, places, others, strict=True):
             numbers = range(place.first, place.first + self._frames)
-            found = frames_at(video, [*numbers, other.first], FPS, self._windows.clips[place.clip].as_py())
+            found = frames_at(video, [*numbers, other.first], FPS, self.stored.clips[place.clip].as_py())
             clips.append(np.stack([found[number] for number in numbers]))
             references.append(found[other.first])
         return {

@@ -82,6 +82,10 @@ class Generator:
         """Returns the net's config, with which anybody can build it."""
         return {"dit": json.dumps(asdict(self.config))}
 
+    def notice(self, step: int, means: Mapping[str, float]) -> str:  # noqa: ARG002
+        """Nothing: the loop's guards see all that has gone wrong with it so far."""
+        return ""
+
     def _drawn(self, chances: list[torch.Generator]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Noise level, whether sound is left out, whether motion frames are given, and where the crop lies."""
         recipe = self.recipe

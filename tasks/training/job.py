@@ -9,7 +9,8 @@ from storage.store import Store
 from tasks.training.checkpoints import Place
 from tasks.training.generator import Generator
 from tasks.training.objective import Objective, Validator, Windows
-from tasks.training.recipe import GeneratorRecipe, TrainRecipe
+from tasks.training.recipe import GeneratorRecipe, SyncNetRecipe, TrainRecipe
+from tasks.training.syncnet import SyncNetObjective
 
 
 class Channel(Protocol):
@@ -52,4 +53,6 @@ def objective_of(recipe: TrainRecipe) -> Objective:
     """Returns what a recipe computes."""
     if isinstance(recipe, GeneratorRecipe):
         return Generator(recipe)
+    if isinstance(recipe, SyncNetRecipe):
+        return SyncNetObjective(recipe)
     raise AssertionError(f"no objective for {type(recipe).__name__}")

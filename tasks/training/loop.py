@@ -10,14 +10,16 @@ steps that an undisturbed one takes.
 import time
 from collections.abc import Mapping
 from functools import partial
+from itertools import chain
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from infra import sharding
 from infra.sharding import Sharded
 from tasks.training.average import Average
 from tasks.training.best import Best
+from tasks.training.buffers import agree, buffers, copied, kept_buffers, put_back, statistics
 from tasks.training.chance import chance
 from tasks.training.checkpoints import Checkpoint, Writer, kept, state_of
 from tasks.training.effort import effort_of
@@ -48,9 +50,9 @@ def train(job: Job, channel: Channel) -> dict[str, Any]:
         sharded = sharding.shard(
             net, partial(make_optimizer, recipe.optimizer), job.sharding, share // (job.micro or share)
         )
-        average = Average(recipe.average, _values(sharded, job))
+        average = Average(recipe.average, {**_values(sharded, job), **statistics(net)})
         found, wrong = job.place.newest()
-        done, guard = _resumed(job, sharded, average, found)
+        done, guard = _resumed(job, sharded, net, average, found)
         channel.tell(
             {"kind": "begins", "step": done, "steps": recipe.steps, "world": world, "wrong": wrong,
              "device": device.type}
@@ -58,7 +60,9 @@ def train(job: Job, channel: Channel) -> dict[str, Any]:
         order = Order([recipe.frames] * len(job.windows), recipe.batch, recipe.seed)
         feeder = Feeder(job.windows, order, range(done, recipe.steps), rank, world, job.loaders, device)
         best = Best(job.place, done, job.validator.higher_is_better if job.validator else True)
-        saver = Saver(job, sharded, objective, average, guard, channel, Writer(job.place, rank, world), best)
+        saver = Saver(
+            job, sharded, net, objective, average, guard, channel, Writer(job.place, rank, world), best
+        )
         pacing = Pacing(rank, world)
         validating = Validating(job, net, sharded, objective, average, channel)
         step, stopped = done, False
@@ -66,7 +70,7 @@ def train(job: Job, channel: Channel) -> dict[str, Any]:
             started = time.perf_counter()
             for group in sharded.optimizer.param_groups:
                 group["lr"] = group["base"] * pace(step, recipe.steps, recipe.optimizer)
-            measures = Measures()
+            measures, before = Measures(), copied(net)
             for first, some in zip(range(0, share, job.micro or share), parts(batch, job.micro), strict=True):
                 places = range(rank + first * world, rank + (first + len(some["id"])) * world, world)
                 loss = objective.loss(
@@ -77,7 +81,9 @@ def train(job: Job, channel: Channel) -> dict[str, Any]:
             busy = time.perf_counter() - started + feeder.waited_s
             stepped = sharded.step(recipe.optimizer.longest, guard.most)
             if stepped.taken:
-                average.update(step, _values(sharded, job))
+                average.update(step, {**_values(sharded, job), **statistics(net)})
+            else:
+                put_back(net, before)
             seen = measures.over_ranks(channel.stopping())
             why = guard.saw(step, stepped.norm, stepped.taken, batch["id"])
             seconds = time.perf_counter() - started + feeder.waited_s
@@ -89,6 +95,8 @@ def train(job: Job, channel: Channel) -> dict[str, Any]:
                     "seconds": seconds, "waited": feeder.waited_s, **effort.of(seconds),
                 }
             )  # fmt: skip
+            if said := objective.notice(step + 1, seen.means):
+                channel.tell({"kind": "warning", "step": step + 1, "text": said})
             for text in pacing.saw(busy, feeder.waited_s, seconds):
                 channel.tell({"kind": "warning", "text": text})
             stopped = seen.anybody_stops
@@ -124,13 +132,17 @@ def _values(sharded: Sharded, job: Job) -> Mapping[str, Tensor]:
     return {name: tensors["value"] for name, tensors in sharded.tensors()}
 
 
-def _resumed(job: Job, sharded: Sharded, average: Average, found: Checkpoint | None) -> tuple[int, Guard]:
+def _resumed(
+    job: Job, sharded: Sharded, net: nn.Module, average: Average, found: Checkpoint | None
+) -> tuple[int, Guard]:
     if found is None:
         return 0, Guard(job.recipe.guards)
     read = state_of(found)
     sharded.load(lambda name: {key: one for key, one in read(name).items() if key != AVERAGE})
+    saved = {name: read(name) for name in buffers(net)}  # older checkpoints hold none: those never change
+    put_back(net, {name: tensors["value"] for name, tensors in saved.items() if tensors})
     if average.decay:
-        average.load({name: read(name)[AVERAGE] for name in average.values})
+        average.load({name: read(name)[AVERAGE] for name in average.values if saved.get(name, True)})
     return found.step, Guard(job.recipe.guards, list(found.note["norms"]))
 
 
@@ -138,17 +150,18 @@ class Saver:
     """Copies what a checkpoint needs, lets it be written, and removes those that are not kept."""
 
     def __init__(
-        self, job: Job, sharded: Sharded, objective: Objective, average: Average, guard: Guard,
+        self, job: Job, sharded: Sharded, net: nn.Module, objective: Objective, average: Average, guard: Guard,
         channel: Channel, writer: Writer, best: Best,
     ):  # fmt: skip
-        self.job, self.sharded, self.objective, self.average = job, sharded, objective, average
+        self.job, self.sharded, self.net, self.objective, self.average = job, sharded, net, objective, average
         self.guard, self.channel, self.writer, self.best = guard, channel, writer, best
 
     def save(self, step: int, metrics: Mapping[str, float]) -> None:
         """Starts to write the checkpoint after so many steps; every worker calls it, the first with its metrics."""
         state: dict[str, Tensor] = {}
         weights: dict[str, Tensor] = {}
-        for number, (name, tensors) in enumerate(self.sharded.tensors()):
+        agree(self.net)
+        for number, (name, tensors) in enumerate(chain(self.sharded.tensors(), kept_buffers(self.net))):
             averaged = self.average.values.get(name, tensors["value"]).cpu().clone()
             weights[name] = averaged
             if number % self.writer.world == self.writer.rank:

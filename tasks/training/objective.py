@@ -46,8 +46,12 @@ class Objective(Protocol):
         """Returns the loss of a batch; all chance comes from `chances`, one source a sample."""
         ...
 
-    def about(self) -> dict[str, str]:
+    def about(self) -> Mapping[str, Any]:
         """Returns what goes into the header of exported weights beside their history."""
+        ...
+
+    def notice(self, step: int, means: Mapping[str, float]) -> str:
+        """Returns what a person should be warned of after so many steps, seeing the last one's means; else ''."""
         ...
 
 

@@ -114,5 +114,12 @@ class GeneratorRecipe(TrainRecipe):
 class SyncNetRecipe(TrainRecipe):
     """Trains SyncNet: it tells lips and sound that belong together from others."""
 
+    preset: Literal["mini", "public"] = "mini"
+    """Sizes of the net and of its crops: of the one that is shipped, or as published."""
+    steps: int = Field(default=600, ge=1)
+    batch: int = Field(default=8, ge=1)
+    """Windows a step. Of each, every five frames have to find their own sound among that of all the others."""
     frames: int = Field(default=25, ge=25, le=250)
-    batch: int = Field(default=64, ge=2)
+    optimizer: Optimizer = Optimizer(
+        kind="adamw", betas=(0.9, 0.999), weight_decay=1e-4, longest=5.0, warmup=60, decay=0.7
+    )

@@ -17,6 +17,7 @@ from infra import sharding
 from infra.sharding import Sharded
 from tasks.training.aside import aside
 from tasks.training.average import Average
+from tasks.training.buffers import buffers
 from tasks.training.job import Channel, Job
 from tasks.training.objective import Objective, Validation
 
@@ -83,14 +84,14 @@ class Validating:
                 yield self.sharded.module
             return
         net = self.objective.build(self.job.windows, sharding.device()).eval()
-        for name, parameter in net.named_parameters():
+        for name, own in (*net.named_parameters(), *net.named_buffers()):
             if name in whole:
-                parameter.copy_(whole[name])
+                own.copy_(whole[name])
         yield net
 
     def _whole(self) -> dict[str, Tensor]:
         values = {name: tensors["value"] for name, tensors in self.sharded.tensors()}
-        return values | dict(self.average.values)
+        return values | buffers(self.net) | dict(self.average.values)
 
     def _kept(self, step: int, name: str, data: bytes) -> str:
         """Writes a picture, and returns its place."""

@@ -17,13 +17,16 @@ from storage.media.encode import encode_video
 from tasks.stage import Annotate, Rejected
 from tests.docs.pages import PAGES, ROOT, Command, blocks, commands
 from tests.flows.conftest import run_command  # noqa: F401 - a fixture
+from tests.storage.trainings import trained
 from tests.toy.inline import Ran, run_inline, toy_stages
 from tests.toy.stages import Lines
 
 READING, STAGE_PAGE = (ROOT / "docs" / f"{name}.md" for name in ("reading-a-dataset", "add-a-stage"))
 NAMED = {"bad_frozen.mp4": "world14-000", "interview.mp4": "NAME", "bad_playlist.m3u8": "Ana"}
 """Files that commands on the pages name, and who is seen in them."""
-LOOKING = ("plan", "status", "trace", "diff", "gc", "forget", "quarantine list")
+TRAINED = ("gen-a", "gen-b")
+"""Trainings that commands on the pages name."""
+LOOKING = ("plan", "status", "trace", "diff", "gc", "forget", "quarantine list", "runs")
 
 
 class Filmed(Annotate):
@@ -53,7 +56,7 @@ class Filmed(Annotate):
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """A catalog with two versions."""
+    """A catalog with two versions, and two trainings on the second one."""
     folder = tmp_path_factory.mktemp("docs") / "videos"
     folder.mkdir()
     for file in NAMED:
@@ -62,7 +65,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     (folder / "manifest.csv").write_text(f"uri,speaker,licence,consent\n{listed}\n")
     root = folder.parent / "catalog"
     run_inline(folder, root, _stages())
-    return run_inline(folder, root, _stages(at_least=19.0))
+    ran = run_inline(folder, root, _stages(at_least=19.0))
+    for name in TRAINED:
+        trained(ran.catalog, name, data="v2")
+    return ran
 
 
 def _stages(**settings: float) -> dict[str, Any]:

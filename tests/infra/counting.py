@@ -64,3 +64,22 @@ def sum_ranks(payload: float, channel: Channel) -> dict[str, Any]:
     channel.tell({"rank": rank, "threads": torch.get_num_threads(), "mark": os.environ.get("REDUB_MARK")})
     distributed.all_reduce(total)
     return {"rank": rank, "world": distributed.get_world_size(), "total": total}
+
+
+def count_together(payload: Count, channel: Channel) -> dict[str, Any]:
+    """As `count`, by all ranks step for step: they agree on when to stop."""
+    distributed = torch.distributed
+    at = int(payload.file.read_text()) if payload.file.exists() else 0
+    node, world = os.environ["NODE_RANK"], distributed.get_world_size()
+    channel.tell({"started": distributed.get_rank(), "world": world, "at": at, "node": node})
+    while at < payload.steps:
+        stop = torch.tensor([float(channel.stopping())])
+        distributed.all_reduce(stop)
+        if stop.item():
+            break
+        at += 1
+        if distributed.get_rank() == 0:
+            payload.file.write_text(str(at))
+            channel.tell({"step": at})
+        time.sleep(payload.pause_s)
+    return {"steps": at, "world": world}

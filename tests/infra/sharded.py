@@ -20,8 +20,9 @@ HALF = 4
 
 
 def small_net() -> nn.Module:
-    """Parameters that no number of ranks divides, one large enough for ZeRO 3 to split it, and a frozen layer."""
-    torch.manual_seed(0)
+    """Another on each rank. No number of ranks divides its parameters, ZeRO 3 splits the largest, one is never
+    used, and a layer is frozen."""
+    torch.manual_seed(rank())
     net = nn.Sequential(
         nn.Linear(7, 321),
         nn.GELU(),
@@ -30,6 +31,7 @@ def small_net() -> nn.Module:
         nn.Linear(331, 5),
         nn.Linear(5, 5),
     )
+    net[0].register_parameter("unused", nn.Parameter(torch.ones(3, 2)))
     net[5].requires_grad_(False)
     return net
 
@@ -108,11 +110,13 @@ def low(folder: Path) -> dict[str, Any]:
 
 
 def poisoned(folder: Path) -> dict[str, Any]:
-    return {f"{zero}-{micro}": _poisoned(zero, micro) for zero in LEVELS for micro in (1, 2)}
+    kinds = [(zero, dtype, micro) for zero in LEVELS for dtype in ("fp32", "bf16") for micro in (1, 2)]
+    return {f"{zero}-{dtype}-{micro}": _poisoned(zero, dtype, micro) for zero, dtype, micro in kinds}
 
 
-def _poisoned(zero: int, micro: int) -> dict[str, Any]:
-    sharded = sharded_net(zero, accumulate=micro)
+def _poisoned(zero: int, dtype: str, micro: int) -> dict[str, Any]:
+    """Two steps, one that is not finite on the last rank, and the rest as if it had not been tried."""
+    sharded = sharded_net(zero, dtype, micro)
     x_BC = torch.ones(1, 7)
     first = losses(sharded, 0, 2, micro)
     before, seen_before = dict(sharded.tensors()), sharded.module(x_BC).detach()

@@ -66,12 +66,14 @@ def test_one_process_without_sharding_goes_on_bit_for_bit(played: Played):
 
 
 def test_a_step_that_is_not_finite_on_one_rank_changes_nothing_on_any(played: Played):
-    plain = played.of("fresh", 2)
+    plain, within = played.of("fresh", 2)["0"], {"fp32": 1e-5, "bf16": 0.02}
     for rank in (0, 1):
-        for name, found in played.of("poisoned", 2, rank).items():
-            assert found["finite"] is False, name
-            assert found["same"], name
-            assert found["losses"] == pytest.approx(plain[name[0]], abs=1e-5), name
+        found = played.of("poisoned", 2, rank)
+        assert len(found) == 16
+        for name, run in found.items():
+            assert run["finite"] is False, name
+            assert run["same"], name
+            assert run["losses"] == pytest.approx(plain, rel=within[name.split("-")[1]]), name
 
 
 def test_two_micro_batches_are_one_of_twice_the_size(played: Played):
@@ -83,7 +85,8 @@ def test_two_micro_batches_are_one_of_twice_the_size(played: Played):
 
 def test_frozen_parameters_are_neither_trained_nor_saved(played: Played):
     for names, before, after in played.of("frozen", 1).values():
-        assert names and not [name for name in names if name.startswith("5.")]
+        assert "4.weight" in names
+        assert "5.weight" not in names
         assert torch.equal(before, after)
 
 
@@ -107,6 +110,13 @@ def test_what_is_saved_is_whole_and_counts_its_steps(played: Played):
         assert saved.keys() == {"value", "exp_avg", "exp_avg_sq", "step"}
         assert saved["exp_avg"].shape == (331, 321)
         assert saved["step"] == HALF
+
+
+def test_a_parameter_that_is_not_used_decays_the_same_at_every_level(played: Played):
+    for zero in LEVELS:
+        saved = torch.load(played.folder / f"fp32-2-{zero}.pt")["0.unused"]
+        assert saved["step"] == HALF
+        assert saved["value"].mean().item() == pytest.approx(0.9993, abs=1e-6)
 
 
 def test_a_plain_loop_is_matched_bit_for_bit(alone: None):
@@ -167,5 +177,5 @@ def test_a_second_training_in_one_process_begins_anew():
         sharded = sharded_net(2)
         sharded.backward(sharded.module(torch.ones(2, 7)).pow(2).mean())
         assert sharded.step(longest=1.0).finite
-        assert len(dict(sharded.tensors())) == 8
+        assert len(dict(sharded.tensors())) == 9
         end()

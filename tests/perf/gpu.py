@@ -78,7 +78,7 @@ def _training(here: Size, peak: float) -> list[Line]:
 
     def seconds(predict: Net) -> float:
         def step() -> None:
-            flow.weighted_loss(predict(shown), flow.velocity(clip, noise), masks, masks).backward()
+            flow.weighted_errors(predict(shown), flow.velocity(clip, noise), masks, masks).mean().backward()
             adam.step()
             adam.zero_grad()
 

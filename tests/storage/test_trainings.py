@@ -12,6 +12,7 @@ import pytest
 
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
+from storage.ledger.lance_files import open_table
 from storage.ledger.lock import CatalogBusy
 from storage.trainings.comparison import compare
 from storage.trainings.names import check_name, made_name, run_uri, training_holder, training_lock
@@ -50,6 +51,14 @@ with training_lock(catalog, "gen"):
     start_training(catalog, setup("gen"))
     print("held", flush=True)
     sys.stdin.read()
+"""
+WRITE = """
+import sys
+from storage.ledger.catalog import Catalog
+from storage.trainings.records import Attempt
+from storage.trainings.writing import write_metrics
+for step in range(100):
+    write_metrics(Catalog(sys.argv[1]), Attempt(sys.argv[2], 1), {step: {"loss": step / 2}})
 """
 
 
@@ -113,6 +122,18 @@ def test_of_a_step_that_was_gone_over_again_the_later_value_counts(catalog: Cata
     assert metrics_of(catalog, "gen")["loss"][:3] == [(100, 1.0), (200, 7.0), (300, pytest.approx(1 / 3))]
     assert last_metrics(catalog, "gen")["rate"] == (300, 0.1)
     assert steps_reached(catalog) == {"gen": 400}
+
+
+def test_many_writers_of_small_commits_lose_nothing_and_leave_few_fragments(catalog: Catalog) -> None:
+    start_training(catalog, setup("all"))
+    command = [sys.executable, "-c", WRITE, catalog.root]
+    env = {**os.environ, "PYTHONPATH": os.getcwd()}
+    writers = [subprocess.Popen([*command, name], env=env) for name in ("a", "b", "c")]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    for name in "abc":
+        assert metrics_of(catalog, name)["loss"] == [(step, step / 2) for step in range(100)]
+    assert len(catalog.read("metrics")) == 300
+    assert len(open_table(catalog, "metrics").get_fragments()) < 130
 
 
 def test_batches_that_were_left_out_are_kept_with_the_reason(catalog: Catalog) -> None:

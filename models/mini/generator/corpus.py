@@ -10,11 +10,9 @@ B samples, C channels, F latents, H by W of a latent picture, N audio features o
 import json
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from hashlib import sha256
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +24,12 @@ from models.audio.whisper import LAST, Whisper
 from models.audio.windows import windows_of_latents
 from models.dit.inputs import grey_where_masked
 from models.mini.generator.people import Pair, film
+from models.mini.shards import SHARD, make_missing, missing_shards, shard_file, shards
 from models.mini.vae.measure import load as load_vae
 from models.mini.world_pictures import TRAINING
 from models.vae import FRAMES_PER_LATENT, encode, latents_of, normalised
 from models.weights.digests import digest
 
-SHARD = 25
-"""People in a file."""
 EACH = 4
 """Samples of a person."""
 CODE = 1
@@ -78,23 +75,22 @@ class WorldWindows:
 
     def make(self, workers: int, tell: Callable[[int, int], None]) -> None:
         """Makes the shards that are missing; `tell` is told how many people of all are there."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        todo = [number for number in range(-(-self.plan.people // SHARD)) if not self._file(number).is_file()]
-        done = self.plan.people - SHARD * len(todo)
-        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-            waiting = [pool.submit(make_shard, self.plan, self._file(number), number) for number in todo]
-            for one in as_completed(waiting):
-                one.result()
-                done += SHARD
-                tell(max(done, 0), self.plan.people)
+        make_missing(self.folder, self.plan, make_shard, workers, tell)
 
-    def _file(self, number: int) -> Path:
-        return self.folder / f"people-{self.plan.first + number * SHARD:07d}.safetensors"
+    @property
+    def missing(self) -> list[int]:
+        """Numbers of the shards that are to be made."""
+        return missing_shards(self.folder, self.plan)
+
+    def beginning(self) -> "WorldWindows":
+        """The windows of the first shard alone: for a look at them that reads no other."""
+        return WorldWindows(replace(self.plan, people=min(self.plan.people, SHARD)), self.folder.parent)
 
     @cached_property
     def _all(self) -> Mapping[str, Tensor]:
-        shards = [load_file(self._file(number)) for number in range(-(-self.plan.people // SHARD))]
-        return {key: torch.cat([shard[key] for shard in shards]) for key in shards[0]}
+        files = [shard_file(self.folder, self.plan.first, number) for number in shards(self.plan.people)]
+        loaded = [load_file(file) for file in files]
+        return {key: torch.cat([shard[key] for shard in loaded]) for key in loaded[0]}
 
     def __getstate__(self) -> dict:
         return {key: value for key, value in self.__dict__.items() if key != "_all"}

@@ -1,29 +1,18 @@
 """Makes what the mini SyncNet learns from: crops of talking faces, and the sound that belongs to each frame."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from models.mini.world_clips import Clip, make_clip
-from models.sync.net import FRAMES, Sizes
+from models.sync.net import FRAMES
+from models.sync.net import MINI as SIZES
 from models.sync.syncnet import crops, sound_windows
 
-SIZES = Sizes(
-    side=64,
-    lips=(24, 48, 64, 64, 64, 128),
-    sound=(24, 48, 64, 64, 64, 128),
-    hidden=128,
-    vector=128,
-    wide=0.85,
-    down=0.27,
-)
-"""The lower half of the face only: in clips of 64 pixels the mouth has but a dozen."""
 JITTER = 0.02
 """Error of the five points, over the distance of the eyes: as a landmark network leaves it."""
-ROOM = 4
-"""Pixels to either side by which training crops are moved."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +36,7 @@ class Lesson:
     """One clip to learn from."""
 
     bgr_F3HW: np.ndarray
-    """uint8, with ROOM pixels more to each side than the network takes."""
+    """uint8, with SIZES.room pixels more to each side than the network takes."""
     heard_NCT: np.ndarray
     """Window n begins with frame n."""
 
@@ -62,9 +51,8 @@ def noisy_five(clip: Clip, seed: int) -> np.ndarray:
 def make_lesson(plan: Plan, person: int) -> Lesson:
     """Makes one person's clip, and its crops."""
     clip = make_clip(plan.seed, person, plan.frames, occluded=0.2)
-    side = SIZES.side + 2 * ROOM
-    roomy = replace(SIZES, side=side, wide=SIZES.wide * side / SIZES.side)
-    return Lesson(crops(clip.rgb_FHWC, noisy_five(clip, plan.seed), roomy), sound_windows(clip.sound))
+    made = crops(clip.rgb_FHWC, noisy_five(clip, plan.seed), SIZES.roomy())
+    return Lesson(made, sound_windows(clip.sound))
 
 
 def batch(lessons: list[Lesson], count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -72,7 +60,7 @@ def batch(lessons: list[Lesson], count: int, rng: np.random.Generator) -> tuple[
     seen, heard = [], []
     for lesson in lessons:
         first = int(rng.integers(len(lesson.heard_NCT) - count + 1))
-        x, y = rng.integers(0, 2 * ROOM + 1, 2)
+        x, y = rng.integers(0, 2 * SIZES.room + 1, 2)
         frames = lesson.bgr_F3HW[first : first + count + FRAMES - 1]
         crop_F3HW = frames[:, :, y : y + SIZES.side, x : x + SIZES.side]
         seen.append(crop_F3HW[..., ::-1] if rng.random() < 0.5 else crop_F3HW)

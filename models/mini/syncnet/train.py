@@ -11,23 +11,16 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from models.mini.augment import vary
 from models.mini.shipping import Numbers, described
 from models.mini.syncnet.corpus import SIZES, Plan, batch, make_lesson
 from models.mini.training import seeded, train
 from models.mini.world_pictures import TRAINING
+from models.sync.contrast import contrast
 from models.sync.net import FRAMES, Net
 
 log = logging.getLogger(__name__)
-
-
-def contrast(lips_CND: Tensor, sound_CND: Tensor) -> Tensor:
-    """Returns a loss that wants, of all windows of a clip, one's own to be nearest, seen from either side."""
-    near_CNN = -torch.cdist(lips_CND, sound_CND)
-    own_CN = torch.arange(near_CNN.shape[1]).expand(len(near_CNN), -1)
-    return (cross_entropy(near_CNN.transpose(1, 2), own_CN) + cross_entropy(near_CNN, own_CN)) / 2
 
 
 class TrainingNet(torch.nn.Module):

@@ -53,11 +53,14 @@ def test_the_loss_weighs_face_and_lips_and_leaves_motion_frames_out():
             weight = 1 + 0.3 * face[b, f, y, x].item() + 0.3 * lips[b, f, y, x].item()
             total += sum(weight * (guess[b, c, f, y, x] - v[b, c, f, y, x]).item() ** 2 for c in range(3))
             count += 3
-    found = flow.weighted_loss(guess, v, face, lips, counted)
-    assert found.item() == pytest.approx(total / count, rel=1e-6)
-    everything = flow.weighted_loss(guess, v, face, lips)
-    assert everything.item() == pytest.approx(flow.weighted_loss(guess, v, face, lips, counted | True).item())
-    assert everything.item() != pytest.approx(found.item(), rel=1e-3)
+    error_BF = flow.weighted_errors(guess, v, face, lips)
+    found = flow.mean_of_noised(error_BF, counted)
+    frames = counted.sum(1)  # of the clips' means, weighed by how many frames each has
+    assert ((found * frames).sum() / frames.sum()).item() == pytest.approx(total / count, rel=1e-6)
+    assert flow.mean_of_noised(error_BF, counted | True).mean().item() == pytest.approx(
+        error_BF.mean().item()
+    )
+    assert error_BF.mean().item() != pytest.approx(found.mean().item(), rel=1e-3)
 
 
 @pytest.mark.parametrize(

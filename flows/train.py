@@ -1,0 +1,180 @@
+"""Trainings as Prefect flows: one flow run a training, triggered from the UI, by a schedule, or by a new version.
+
+What the Prefect UI shows: a short form, progress, and at the end the curves, the newest samples and what to do with
+the weights. Cancelling a run writes a checkpoint and frees its CPUs and GPUs; running it again with the same name
+goes on from there.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from prefect import flow, get_run_logger, runtime
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.states import Cancelled, Failed, State
+
+from flows.errors import RecipeError
+from flows.terminal.training import TrainingView
+from flows.training.driver import Training
+from flows.training.recipes import TRAININGS, load_training
+from flows.training.request import TrainRequest
+from flows.training.stopping import stopped_by_signals
+from infra.launch.outcome import Ended, LaunchError
+from infra.profiles import ProfileError, load_profile
+from infra.resources import cpus_here
+from models.weights.references import ModelError
+from storage.errors import StorageError
+from storage.ledger.catalog import Catalog
+from storage.ledger.lock import CatalogBusy
+from storage.trainings.reading import trainings
+
+EVERY_STEPS = 10
+"""Steps from one update of the progress to the next."""
+REFUSALS = (RecipeError, ProfileError, ModelError, StorageError, LaunchError)
+
+
+@flow(name="train-generator", validate_parameters=True)
+def train_generator(
+    catalog: str = "redub-data/catalog",
+    data: str = "",
+    recipe: str = "mini",
+    overrides: tuple[str, ...] = (),
+    profile: str = "laptop",
+    run: str = "",
+) -> Any:
+    """Train the generator on a version of a catalog.
+
+    Args:
+        catalog: Folder or object-store prefix that holds the tables.
+        data: A version (v3), or world:people=400; empty for the newest version.
+        recipe: What to compute: mini, paper, or a .toml file of yours.
+        overrides: Settings to change, such as steps=500 or optimizer.rate=1e-4.
+        profile: Where to compute: laptop, a100x32, h100x8, gpu24g, or your own file.toml#name.
+        run: Its name; one that is known goes on from its newest checkpoint.
+    """
+    return _train("generator", catalog, data, recipe, overrides, profile, run)
+
+
+@flow(name="train-syncnet", validate_parameters=True)
+def train_syncnet(
+    catalog: str = "redub-data/catalog",
+    data: str = "",
+    recipe: str = "mini",
+    overrides: tuple[str, ...] = (),
+    profile: str = "laptop",
+    run: str = "",
+) -> Any:
+    """Train SyncNet on a version of a catalog.
+
+    Args:
+        catalog: Folder or object-store prefix that holds the tables.
+        data: A version (v3), or world:people=400; empty for the newest version.
+        recipe: What to compute: mini, or a .toml file of yours.
+        overrides: Settings to change, such as steps=500 or optimizer.rate=1e-4.
+        profile: Where to compute: laptop, a100x32, h100x8, gpu24g, or your own file.toml#name.
+        run: Its name; one that is known goes on from its newest checkpoint.
+    """
+    return _train("syncnet", catalog, data, recipe, overrides, profile, run)
+
+
+def _train(
+    kind: Literal["generator", "syncnet"], catalog: str, data: str, recipe: str, overrides: Sequence[str], profile: str,
+    run: str,
+) -> State[Any] | dict[str, Any]:  # fmt: skip
+    """What is refused is told in the run's state, in one sentence."""
+    try:
+        request = _request(kind, catalog, data, recipe, overrides, profile, run)
+        with Training(request) as training:
+            ended = _watched(training)
+    except CatalogBusy as busy:
+        return Cancelled(message=f"refused: {busy}")
+    except REFUSALS as refusal:
+        return Failed(message=f"refused: {refusal}")
+    return _state(training, ended)
+
+
+def _request(
+    kind: str, catalog: str, data: str, recipe: str, overrides: Sequence[str], profile: str, run: str
+) -> TrainRequest:
+    """A name that is known is resumed, with the recipe and the data it began with."""
+    where = load_profile(profile)
+    flow_run = str(runtime.flow_run.name or "")
+    known = {one.run: one for one in trainings(Catalog(catalog))}.get(run)
+    if known is None:
+        what = load_training(kind, recipe, overrides)
+        return TrainRequest(kind, catalog, what, recipe, where, data, run, flow_run=flow_run)
+    if known.kind != kind:
+        raise StorageError(f"training {run} is a {known.kind}, not a {kind}; give another name")
+    what = type(next(iter(TRAININGS[kind].values()))).model_validate(known.recipe)
+    return TrainRequest(kind, catalog, what, recipe, where, known.data, run, resumes=True, flow_run=flow_run)
+
+
+def _watched(training: Training) -> Ended:
+    logger, view = get_run_logger(), TrainingView()
+    if training.data.prepare is not None:
+        training.data.prepare(cpus_here(), _unseen)
+    progress: Any = create_progress_artifact(
+        0.0, key=f"training-{key_of(training.name)}", description=f"{training.name}: starting"
+    )
+
+    def tell(event: Mapping[str, Any]) -> None:
+        view.hear(event)
+        if event.get("kind") in ("validation", "warning", "checkpoint"):
+            logger.info("%s", _line(event))
+        if event.get("kind") == "step" and (event["step"] % EVERY_STEPS == 0 or event["step"] == view.steps):
+            text = f"{training.name}: step {event['step']} of {view.steps}, {view.summary(event['step'])}"
+            update_progress_artifact(progress, progress=100 * event["step"] / view.steps, description=text)
+
+    logger.info(
+        "training %s on %s, %d windows", training.name, training.data.name, len(training.data.windows)
+    )
+    with stopped_by_signals(logger.warning) as stop:
+        ended = training.run(tell, stop)
+    create_table_artifact(_rows(training, ended), key=f"training-{key_of(training.name)}-end")
+    create_markdown_artifact(_page(training, ended), key=f"training-{key_of(training.name)}-page")
+    return ended
+
+
+def _unseen(_done: int, _of: int) -> None:
+    """Making people of the world shows nothing here: it takes minutes at most, and the log says so."""
+
+
+def _state(training: Training, ended: Ended) -> State[Any] | dict[str, Any]:
+    if ended.state == "failed":
+        return Failed(message=f"{ended.message}; run it again with the name {training.name} to go on")
+    if ended.state == "stopped":
+        return Cancelled(
+            message=f"stopped after a checkpoint; run it again with the name {training.name} to go on from there"
+        )
+    return {"run": training.name, **(ended.result or {})}
+
+
+def _line(event: Mapping[str, Any]) -> str:
+    if event["kind"] == "validation":
+        return f"step {event['step']}: " + ", ".join(f"{k} {v:.3f}" for k, v in event["metrics"].items())
+    return str(event.get("text", f"step {event.get('step')}: checkpoint written"))
+
+
+def _rows(training: Training, ended: Ended) -> list[dict[str, Any]]:
+    facts = {
+        "training": training.name, "kind": training.request.kind, "state": ended.state, "data": training.data.name,
+        "attempts": ended.attempts, **(ended.result or {}),
+    }  # fmt: skip
+    return [{"": key, " ": str(value)} for key, value in facts.items()]
+
+
+def _page(training: Training, ended: Ended) -> str:
+    return (
+        f"# Training {training.name}\n\n{ended.state}; `run:{training.name}` names its newest weights, in recipes and "
+        f"for `redub models inspect`.\n\n`redub runs show {training.name} -c {training.request.catalog}` shows its "
+        f"checkpoints and metrics, `redub trace run:{training.name}` what it learned from.\n"
+    )
+
+
+def key_of(name: str) -> str:
+    """Prefect's keys hold small letters, digits and dashes."""
+    return "".join(one if one.isascii() and one.isalnum() else "-" for one in name.lower())

@@ -1,0 +1,62 @@
+"""Checks a training that was asked for; nothing is written, and no name is taken.
+
+    findings = check(training)        # all of it, as `--check` prints it
+    refuse_if_wrong(findings)         # raises TrainingRefused
+
+People of the procedural world that are not rendered yet can't be looked at: `check` says so, and whoever renders them
+calls `check_data` then.
+"""
+
+from collections.abc import Sequence
+
+from flows.errors import TrainingRefused
+from flows.training.driver import Training
+from models.mini.generator.corpus import WorldWindows
+from models.weights.licences import licences
+from tasks.training.checking.everything import Subject, before_data, of_data
+from tasks.training.checking.finding import Finding, ok
+
+
+def check(training: Training) -> list[Finding]:
+    """Refusals last."""
+    subject = subject_of(training)
+    found = list(before_data(subject))
+    if to_be_rendered(training):
+        found.append(ok(f"{training.data.name} is not rendered yet; its windows are looked at when it is"))
+    else:
+        found += of_data(subject)
+    return refusals_last(found)
+
+
+def check_data(training: Training) -> list[Finding]:
+    """Windows and a dry step alone."""
+    return refusals_last(list(of_data(subject_of(training))))
+
+
+def to_be_rendered(training: Training) -> bool:
+    windows = training.data.windows
+    return isinstance(windows, WorldWindows) and bool(windows.missing)
+
+
+def subject_of(training: Training) -> Subject:
+    windows = training.data.windows
+    world = isinstance(windows, WorldWindows)
+    return Subject(
+        training.job(),
+        training.request.profile,
+        licences(parent.rpartition(" ")[0] for parent in training.parents),
+        None if world else training.catalog,
+        "" if world else training.data.name,
+        windows.beginning() if isinstance(windows, WorldWindows) else None,
+        begins=not training.request.resumes,
+    )
+
+
+def refusals_last(findings: Sequence[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda one: one.level == "refuse")
+
+
+def refuse_if_wrong(findings: Sequence[Finding]) -> None:
+    wrong = [one.what for one in findings if one.level == "refuse"]
+    if wrong:
+        raise TrainingRefused("the training is refused: " + "\n".join(wrong))

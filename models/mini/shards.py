@@ -1,0 +1,44 @@
+"""Makes what costs seconds a person once, in files of some people each: those that are missing, in many processes."""
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+SHARD = 25
+"""People in a file."""
+
+
+def shards(people: int) -> range:
+    """Numbers of the files that so many people take."""
+    return range(-(-people // SHARD))
+
+
+def shard_file(folder: Path, first: int, number: int) -> Path:
+    """Where the file of that number lies, if the first one begins with person `first`."""
+    return folder / f"people-{first + number * SHARD:07d}.safetensors"
+
+
+def missing_shards(folder: Path, plan: Any) -> list[int]:
+    """Numbers of the files that are not there yet."""
+    return [number for number in shards(plan.people) if not shard_file(folder, plan.first, number).is_file()]
+
+
+def make_missing(
+    folder: Path,
+    plan: Any,
+    make: Callable[[Any, Path, int], None],
+    workers: int,
+    tell: Callable[[int, int], None],
+) -> None:
+    """Calls `make(plan, file, number)` for each file that is not there; `tell` hears how many people of all are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    todo = [(shard_file(folder, plan.first, number), number) for number in missing_shards(folder, plan)]
+    done = plan.people - SHARD * len(todo)
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        waiting = [pool.submit(make, plan, file, number) for file, number in todo]
+        for one in as_completed(waiting):
+            one.result()
+            done += SHARD
+            tell(min(max(done, 0), plan.people), plan.people)

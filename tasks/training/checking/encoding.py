@@ -1,0 +1,40 @@
+"""Encodes a few windows anew: whether the latents that are stored are those of the clips, by this VAE."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from diffusers import AutoencoderKLWan
+
+from tasks.training.checking.finding import Finding, first_of, ok, refuse, warn
+from tasks.training.checking.rounding import HALF, OTHER_DEVICE, distances, farther
+from tasks.training.checking.samples import some_of
+from tasks.training.clip_windows import ClipWindows
+from tasks.training.encoded import encode_windows
+from tasks.training.objective import Batch
+
+LATENTS = ("target_BCFHW", "masked_BCFHW", "reference_BCHW")
+
+
+def as_encoded(
+    windows: ClipWindows, numbers: Sequence[int], batch: Batch, vae: AutoencoderKLWan
+) -> Iterator[Finding]:
+    """`batch` holds the windows of these numbers first."""
+    kept = some_of(batch, range(len(numbers)))
+    made = encode_windows(vae, windows.from_videos().__getitems__(numbers))
+    off_KB = [distances(kept[name].cpu(), made[name].cpu()) for name in LATENTS]
+    off_B = torch.tensor(off_KB).amax(0).tolist()
+    wrong, unlike = (farther(kept["id"], off_B, than) for than in (OTHER_DEVICE, HALF))
+    if wrong:
+        yield refuse(
+            f"stored latents are not those of their clips in {len(wrong)} of {len(numbers)} windows "
+            f"({first_of(wrong)}; off by {max(off_B):.2g}): rebuild the latents stage (`redub rebuild --set "
+            "latents=on`)",
+            wrong,
+        )
+    elif unlike:
+        yield warn(
+            f"stored latents differ from new ones by {max(off_B):.2g}, more than half precision rounds",
+            unlike,
+        )
+    else:
+        yield ok(f"stored latents are those of their clips, to {max(off_B):.1g} ({len(numbers)} windows)")

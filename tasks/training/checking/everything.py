@@ -1,0 +1,247 @@
+"""Puts the checks of a training in order: first what needs no window, then a look at some of them, then a dry step.
+
+    findings = [*before_data(subject), *of_data(subject)]
+
+What can't be opened ends a part of the checks, with a finding that says why.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from infra.profiles import Profile
+from models.audio.whisper import Whisper
+from models.dit.config import DitConfig
+from models.dit.presets import PRESETS, count_parameters, stacked
+from models.vae.opening import load_vae
+from models.weights.errors import ModelError
+from models.weights.references import resolve
+from storage.batches.windows import Windows as StoredWindows
+from storage.batches.windows import open_windows
+from storage.errors import StorageError
+from storage.ledger.catalog import Catalog
+from tasks.training import stored_sound
+from tasks.training.checking import dealing, dry, encoding, hearing, pictures, room, samples, version, weights
+from tasks.training.checking.finding import Finding, refuse, warn
+from tasks.training.checkpoints import CheckpointError
+from tasks.training.clip_windows import ClipWindows
+from tasks.training.job import Job, objective_of
+from tasks.training.objective import Batch, Windows
+from tasks.training.problems import Stop
+from tasks.training.recipe import GeneratorRecipe
+
+FEW = 3
+"""Windows that are encoded and heard anew."""
+LARGE = 300_000_000
+"""Parameters, or bytes of other networks, from which a machine without a GPU would be at it for minutes."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A training that is about to start."""
+
+    job: Job
+    profile: Profile
+    licences: Mapping[str, Mapping[str, Any]]
+    """Of the networks that it loads or begins from (models/weights/licences.py)."""
+    catalog: Catalog | None = None
+    """Of the version that it learns from."""
+    version: str = ""
+    """Empty: other data."""
+    look_at: Windows | None = None
+    """Windows to look at in place of the job's, where these take long to open."""
+    begins: bool = True
+    """False: it goes on from a checkpoint, and its init means nothing any more."""
+
+    @property
+    def windows(self) -> Windows:
+        return self.job.windows if self.look_at is None else self.look_at
+
+    @cached_property
+    def config(self) -> DitConfig | None:
+        """Of the net; None where it is no DiT."""
+        recipe = self.job.recipe
+        return stacked(PRESETS[recipe.preset]) if isinstance(recipe, GeneratorRecipe) else None
+
+
+def before_data(subject: Subject) -> Iterator[Finding]:
+    """What is known without looking at a window."""
+    if unknown := _unknown_preset(subject):
+        yield unknown
+        return
+    try:
+        yield from _settings(subject)
+        if subject.version:
+            yield from _of_rows(subject)
+    except (StorageError, ModelError, OSError) as error:
+        yield refuse(str(error))
+
+
+def _unknown_preset(subject: Subject) -> Finding | None:
+    recipe = subject.job.recipe
+    if not isinstance(recipe, GeneratorRecipe) or recipe.preset in PRESETS:
+        return None
+    return refuse(f"there is no preset {recipe.preset!r} of the net; there are: {', '.join(PRESETS)}")
+
+
+def _settings(subject: Subject) -> Iterator[Finding]:
+    recipe = subject.job.recipe
+    yield from dealing.dealt(recipe.batch, subject.profile)
+    yield from dealing.sharded(recipe.optimizer, subject.profile)
+    yield from dealing.differs(recipe.seed, recipe.batch)
+    yield from version.models(subject.licences)
+    if subject.config is not None:
+        yield from room.disk(subject.job.root, count_parameters(subject.config), recipe.keep)
+        if recipe.init and subject.begins:
+            yield from weights.begins_from(recipe.init, subject.config)
+
+
+def _of_rows(subject: Subject) -> Iterator[Finding]:
+    assert subject.catalog is not None
+    recipe = subject.job.recipe
+    members = version.members(subject.catalog, subject.version)
+    clips = members.of(recipe.split)
+    yield from samples.names(members.rows["item_id"].to_pylist(), "clips")
+    yield from version.lengths(clips, recipe.frames)
+    yield from version.heard_to_the_end(clips)
+    yield from version.speakers(members, recipe.split)
+    yield from version.rights(clips, members.facts)
+
+
+def of_data(subject: Subject) -> Iterator[Finding]:
+    """A look at a dozen windows, and a dry step with two of them."""
+    if _unknown_preset(subject):
+        return
+    try:
+        yield from _seen(subject)
+    except (StorageError, ModelError, CheckpointError, Stop) as error:
+        yield refuse(str(error))
+    except (OSError, ValueError) as error:
+        yield refuse(
+            f"windows of {subject.version or 'the data'} can't be read ({error}): copy its tables back"
+        )
+
+
+def _seen(subject: Subject) -> Iterator[Finding]:
+    if not subject.version:
+        yield from samples.names(subject.windows.ids, "windows")
+    numbers = samples.spread_over(len(subject.windows), samples.DOZEN, subject.job.recipe.seed)
+    batch = subject.windows.__getitems__(numbers)
+    yield from samples.whole(batch, numbers, subject.windows.ids)
+    yield from samples.finite(batch)
+    good = samples.finite_rows(batch)
+    if not good:
+        return
+    finite, few = samples.some_of(batch, good), [numbers[one] for one in good][:FEW]
+    if subject.config is not None and "target_BCFHW" in finite:
+        wrong = list(pictures.sizes(finite, subject.config, subject.job.recipe.frames))
+        yield from wrong or _pictures(finite)
+        if wrong:
+            return
+    if isinstance(subject.windows, ClipWindows):
+        yield from _made_anew(subject, subject.windows, few, finite)
+    yield from _stepped(subject, finite)
+
+
+def _pictures(batch: Batch) -> Iterator[Finding]:
+    for look in (pictures.latents, pictures.sound, pictures.masks, pictures.places):
+        yield from look(batch)
+
+
+# -- encoded and heard anew ---------------------------------------------------------------------------
+
+
+def _made_anew(subject: Subject, windows: ClipWindows, few: list[int], batch: Batch) -> Iterator[Finding]:
+    recipe = subject.job.recipe
+    assert isinstance(recipe, GeneratorRecipe)
+    assert subject.catalog is not None
+    if not windows.not_cached:
+        yield from _encoded(recipe.vae, windows, few, batch)
+    stored = open_windows(
+        subject.catalog,
+        subject.version,
+        recipe.split,
+        recipe.frames,
+        recipe.stride,
+        ("ingest", stored_sound.STAGE),
+    )
+    yield from _heard(stored, few, batch)
+
+
+def _encoded(vae: str, windows: ClipWindows, few: list[int], batch: Batch) -> Iterator[Finding]:
+    if _too_large(vae):
+        yield warn(f"stored latents are not compared: {vae} is too large for this machine, which has no GPU")
+    else:
+        yield from encoding.as_encoded(windows, few, batch, load_vae(vae, _device()))
+
+
+def _heard(stored: StoredWindows, few: list[int], batch: Batch) -> Iterator[Finding]:
+    made = stored.made[stored_sound.STAGE].config
+    heard = hearing.listened(stored, few)
+    yield from hearing.as_long(heard)
+    if _too_large(made["whisper"]):
+        yield warn(
+            f"sound is not heard anew: {made['whisper']} is too large for this machine, which has no GPU"
+        )
+        return
+    whisper = Whisper(made["whisper"], made["layers"], _device())
+    audio_BFNA = batch["audio_BFNA"][: len(few)]
+    yield from hearing.as_heard(heard, audio_BFNA, whisper)
+    yield from hearing.in_step(heard, audio_BFNA.shape[1], whisper)
+
+
+def _too_large(reference: str) -> bool:
+    return not torch.cuda.is_available() and _bytes(resolve(reference)) > LARGE
+
+
+def _bytes(path: Path) -> int:
+    return sum(one.stat().st_size for one in ([path] if path.is_file() else path.rglob("*")) if one.is_file())
+
+
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+# -- memory, and a dry step ---------------------------------------------------------------------------
+
+
+def _stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
+    job, config = subject.job, subject.config
+    if config is not None:
+        yield from _memory(subject, config, batch)
+        if count_parameters(config) > LARGE and not torch.cuda.is_available():
+            size = f"{count_parameters(config) / 1e6:,.0f} M parameters"
+            yield warn(f"no dry step: a net of {size} is too large for this machine, which has no GPU")
+            return
+    recipe = job.recipe.model_copy(update={"compiled": False} if config is not None else {})
+    recipe = recipe if subject.begins else recipe.model_copy(update={"init": ""})
+    pair = samples.some_of(batch, [0, min(1, len(batch["id"]) - 1)])
+    not_cached = getattr(subject.windows, "not_cached", "")
+    try:
+        objective = objective_of(recipe)
+        net = objective.build(subject.windows, torch.device(_device()))
+        yield from dry.step(recipe, objective, net, pair, job.sharding)
+    except (KeyError, RuntimeError, ValueError) as error:
+        why = f"{not_cached}; take a version that has them" if not_cached else "the data don't fit the net"
+        yield refuse(f"a step with two windows fails ({type(error).__name__}: {error}): {why}")
+    else:
+        if not_cached:
+            yield warn(
+                f"each step decodes videos and runs the VAE, which is several times as slow: {not_cached}"
+            )
+
+
+def _memory(subject: Subject, config: DitConfig, batch: Batch) -> Iterator[Finding]:
+    recipe, training = subject.job.recipe, subject.profile.training
+    assert isinstance(recipe, GeneratorRecipe)
+    dtype = torch.bfloat16 if training.dtype == "bf16" else torch.float32
+    frames, height, width = batch["face_BFHW"].shape[1:]
+    side = (recipe.crop or height, recipe.crop or width)
+    micro = training.micro or -(-recipe.batch // training.fewest)
+    each = room.activation_bytes(config, (frames, *side), dtype, recipe.recompute)
+    state = room.state_bytes(count_parameters(config), subject.profile, recipe.average > 0)
+    yield from room.memory(room.Taken(state, micro * each), subject.profile)

@@ -43,11 +43,12 @@ def effort_of(
     batch = windows.__getitems__(list(range(min(COUNTED, len(windows)))))
     moved = {key: one.to(device) if isinstance(one, torch.Tensor) else one for key, one in batch.items()}
     count = len(batch["id"])
-    with aside(net), torch.compiler.set_stance("force_eager"), FlopCounterMode(display=False) as counter:
-        objective.loss(net, moved, [chance(0, 0, place) for place in range(count)])
-    operations = FORWARD_AND_BACKWARD * counter.get_total_flops() * share // count
-    kind = torch.bfloat16 if dtype == "bf16" else torch.float32
-    return Effort(operations, peak_of(device.type, kind, 0 if device.type == "cuda" else SMALL))
+    with aside(net):
+        with torch.compiler.set_stance("force_eager"), FlopCounterMode(display=False) as counter:
+            objective.loss(net, moved, [chance(0, 0, place) for place in range(count)])
+        kind = torch.bfloat16 if dtype == "bf16" else torch.float32
+        peak = peak_of(device.type, kind, 0 if device.type == "cuda" else SMALL)
+    return Effort(FORWARD_AND_BACKWARD * counter.get_total_flops() * share // count, peak)
 
 
 def _most_bytes() -> int:

@@ -14,7 +14,8 @@ def aside(net: nn.Module) -> Iterator[None]:
     """Without gradients, the net in its mode for use; chance, modes and the number of threads are put back after."""
     modes = {module: module.training for module in net.modules()}
     threads, drawn, numbers = torch.get_num_threads(), random.getstate(), np.random.get_state()
-    net.eval()
+    for module in modes:  # DeepSpeed's own eval() forgets itself
+        module.training = False
     try:
         with torch.random.fork_rng(_devices()), torch.no_grad():
             yield

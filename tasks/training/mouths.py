@@ -14,6 +14,9 @@ from models.mini.generator.measure import correlated, leak
 from models.sync.syncnet import SHORTEST, SyncNet
 from tasks.training.seen_windows import SeenWindow
 
+REACHED_BEYOND = 400
+"""Samples: SyncNet's last piece of sound ends a little after the last frame, and there it is silent."""
+
 
 @dataclass(frozen=True)
 class Looks:
@@ -82,7 +85,7 @@ def sync(looks: Looks, seen: Sequence[SeenWindow], made_NFHWC: np.ndarray) -> di
     net = SyncNet(looks.sync_model)
     made, clip = (
         [
-            net.score(rgb, one.five_F52, one.sound).confidence
+            net.score(rgb, one.five_F52, np.pad(one.sound, (0, REACHED_BEYOND))).confidence
             for one, rgb in zip(seen, films, strict=True)
         ]
         for films in (made_NFHWC, [one.rgb_FHWC for one in seen])

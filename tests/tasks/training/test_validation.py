@@ -36,7 +36,7 @@ class Rude:
     weights: dict[int, dict[str, torch.Tensor]] = field(default_factory=dict)
 
     def __call__(self, net: nn.Module, step: int) -> Validation:
-        assert not net.training
+        assert not any(module.training for module in net.modules())
         assert not torch.is_grad_enabled()
         self.weights[step] = {name: one.detach().clone() for name, one in net.named_parameters()}
         torch.rand(3), random.random(), np.random.rand()

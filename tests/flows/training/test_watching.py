@@ -12,12 +12,19 @@ from flows.errors import RecipeError
 from flows.terminal.training import TrainingView
 from flows.training.boards import Boards, Shown, check_boards, flat, open_boards
 from flows.training.curves import draw_curves, keep_curves, panels_of, smoothed, thinned
+from flows.training.data import Data
+from flows.training.validation import find_validator
 from storage.drawing.plot import HIGH, MARGIN, WIDE
 from storage.ledger.catalog import Catalog
 from storage.media.images import decode_image, encode_png
 from storage.store import Store
 from storage.trainings.writing import write_metrics
+from storage.versions.version import load_version
+from tasks.training.recipe import GeneratorRecipe
+from tasks.training.world_validation import WorldValidator
 from tests.storage.trainings import trained
+from tests.tasks.training.toy import ToyWindows
+from tests.toy.inline import run_inline, toy_stages, write_words
 
 STEP = {
     "kind": "step", "step": 4, "loss": 0.5, "norm": 1.0, "rate": 1.0, "left_out": "", "ids": [], "samples": 8,
@@ -174,3 +181,30 @@ def test_the_terminal_says_how_much_of_a_gpu_is_used_and_nothing_of_a_cpu(device
     view.hear({"kind": "begins", "step": 0, "steps": 10, "wrong": [], "device": device})
     view.hear(STEP)
     assert ("25% of the peak, 3 GB" in view.summary(4)) is there
+
+
+def test_a_training_on_the_world_is_looked_at_with_as_many_strangers_as_are_asked_for(tmp_path):
+    recipe, data = GeneratorRecipe(validate_on=3), Data("world:people=4", ToyWindows())
+    validator, why = find_validator(Catalog(str(tmp_path)), data, recipe)
+    assert isinstance(validator, WorldValidator)
+    assert (validator.people, why) == (3, "")
+
+
+def test_a_version_that_holds_nothing_out_is_not_validated_and_that_is_said(tmp_path):
+    ran = run_inline(
+        write_words(tmp_path / "words", a="one line of words"), tmp_path / "catalog", toy_stages()
+    )
+    (split,) = load_version(ran.catalog, "v1")[0].manifest["splits"]
+    recipe = GeneratorRecipe(split=split)
+    validator, why = find_validator(ran.catalog, Data("v1", ToyWindows()), recipe)
+    assert validator is None
+    assert why == "v1 has no clips in split val or test: nothing is validated"
+
+
+def test_why_held_out_clips_give_no_window_is_said(tmp_path):
+    texts = {f"f{i}": f"line {i} of words\nand another {i}" for i in range(24)}
+    ran = run_inline(write_words(tmp_path / "words", **texts), tmp_path / "catalog", toy_stages())
+    validator, why = find_validator(ran.catalog, Data("v1", ToyWindows()), GeneratorRecipe())
+    assert validator is None
+    assert why.startswith("nothing is validated: v1 of")
+    assert "was made without ingest" in why

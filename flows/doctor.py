@@ -18,6 +18,9 @@ from flows.run.graph import stages_of
 from flows.run.request import check_needs
 from flows.terminal.console import console, size
 from flows.trained_weights import pinned
+from infra.cluster import expected_resources
+from infra.launch.assignment import check_room
+from infra.launch.outcome import LaunchError
 from infra.profiles import Profile, load_profile, needs_for
 from infra.resources import cpus_here, gpus_here
 from models.weights.known import find
@@ -59,6 +62,7 @@ def examine(recipe: str, profile: str, catalog: str) -> bool:
 def _findings(recipe: str, profile: Profile, catalog: str) -> Iterator[Finding]:
     yield from _libraries()
     yield from _machine(profile)
+    yield from _training(profile)
     yield from _place(Catalog(catalog))
     what = load_recipe(recipe)
     try:
@@ -141,6 +145,20 @@ def _machine(profile: Profile) -> Iterator[Finding]:
             "" if good else "use --profile laptop, or install the NVIDIA driver (nvidia-smi lists the GPUs)"
         )
         yield Finding(good, f"{gpus} GPUs here, the profile wants {profile.gpus}", remedy)
+
+
+def _training(profile: Profile) -> Iterator[Finding]:
+    """Not of a cluster whose size the profile doesn't say: to ask would be to join it."""
+    if profile.ray_address and None in (profile.cpus, profile.gpus):
+        return
+    wants = profile.training
+    what = f"training: {wants.fewest} x ({wants.cpus:g} CPU, {wants.gpus} GPU)"
+    try:
+        check_room(profile, expected_resources(profile))
+    except LaunchError as error:
+        yield Finding(False, what, str(error))
+    else:
+        yield Finding(True, f"{what}, {wants.dtype}")
 
 
 def _cluster(address: str) -> Finding:

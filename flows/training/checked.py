@@ -12,9 +12,12 @@ from collections.abc import Sequence
 from flows.errors import TrainingRefused
 from flows.training.driver import Training
 from models.mini.generator.corpus import WorldWindows
+from models.mini.syncnet.windows import WorldLips
 from models.weights.licences import licences
 from tasks.training.checking.everything import Subject, before_data, of_data
 from tasks.training.checking.finding import Finding, ok
+
+WORLDS = (WorldWindows, WorldLips)
 
 
 def check(training: Training) -> list[Finding]:
@@ -35,19 +38,19 @@ def check_data(training: Training) -> list[Finding]:
 
 def to_be_rendered(training: Training) -> bool:
     windows = training.data.windows
-    return isinstance(windows, WorldWindows) and bool(windows.missing)
+    return isinstance(windows, WORLDS) and bool(windows.missing)
 
 
 def subject_of(training: Training) -> Subject:
     windows = training.data.windows
-    world = isinstance(windows, WorldWindows)
+    world = isinstance(windows, WORLDS)
     return Subject(
         training.job(),
         training.request.profile,
         licences(parent.rpartition(" ")[0] for parent in training.parents),
         None if world else training.catalog,
         "" if world else training.data.name,
-        windows.beginning() if isinstance(windows, WorldWindows) else None,
+        windows.beginning() if isinstance(windows, WORLDS) else None,
         begins=not training.request.resumes,
     )
 

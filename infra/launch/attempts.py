@@ -12,7 +12,7 @@ from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig, Tr
 from ray.train.torch import TorchConfig, TorchTrainer
 
 from infra.launch.assignment import Assignment
-from infra.launch.mailbox import Mailbox
+from infra.launch.letterbox import Letterbox
 from infra.launch.outcome import Ended, Fault
 from infra.launch.worker import Returned, work
 from infra.profiles import Training
@@ -31,21 +31,21 @@ ROOM_S = 900.0
 LOOK_S = 1.0
 
 
-def until_over(assignment: Assignment, supervisor: Any, mailbox: Mailbox) -> Ended:
+def until_over(assignment: Assignment, supervisor: Any, letterbox: Letterbox) -> Ended:
     os.environ.update(SWITCHES | {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": str(int(assignment.drains))})
     starts = faults = 0
     while True:
         starts += 1
-        answer = _attempt(assignment, supervisor, mailbox)
+        answer = _attempt(assignment, supervisor, letterbox)
         if isinstance(answer, Fault):
             faults += 1
-            if answer.final or faults == assignment.attempts or mailbox.stopping():
+            if answer.final or faults == assignment.attempts or letterbox.stopping():
                 return Ended("failed", starts, answer.line, detail=answer.detail)
-        elif mailbox.stopping() or not answer.stopped:
+        elif letterbox.stopping() or not answer.stopped:
             return _ended(answer, starts)
         event = {"event": "attempt", "attempt": starts + 1, "message": _because(answer)}
-        mailbox.post([cloudpickle.dumps(event)])
-        if not _room(assignment.training, mailbox):
+        letterbox.post([cloudpickle.dumps(event)])
+        if not _room(assignment.training, letterbox):
             return Ended("stopped", starts, "stopped while it waited for room on the cluster")
 
 
@@ -62,35 +62,39 @@ def _ended(returned: Returned, starts: int) -> Ended:
     return Ended("finished", starts, result=returned.result)
 
 
-def _attempt(assignment: Assignment, supervisor: Any, mailbox: Mailbox) -> Returned | Fault:
-    mailbox.faults()
+def _attempt(assignment: Assignment, supervisor: Any, letterbox: Letterbox) -> Returned | Fault:
+    letterbox.faults()
     try:
         packed = _trainer(assignment, supervisor).fit().return_value
     except TrainingFailedError as error:
-        return _cause(error, mailbox.faults())
+        return _cause(error, letterbox.faults())
     returned = cloudpickle.loads(packed)
     assert isinstance(returned, Returned)
     return returned
 
 
-def _trainer(assignment: Assignment, supervisor: Any) -> TorchTrainer:
+def _trainer(assignment: Assignment, supervisor: Any) -> Any:
+    """Ray's types are those of its older interface, hence the dictionaries."""
     training = assignment.training
-    run = RunConfig(
-        storage_path=assignment.folder,
-        failure_config=FailureConfig(max_failures=0),
-        logging_config=LoggingConfig(log_level="WARNING"),
-        worker_runtime_env={"env_vars": assignment.environment},
-    )
-    scaling = ScalingConfig(
-        num_workers=training.workers,
-        use_gpu=training.gpus > 0,
-        resources_per_worker={"CPU": training.cpus, "GPU": training.gpus},
-        elastic_resize_monitor_interval_s=RESIZE_S,
-    )
-    config = {"supervisor": supervisor, "packed": assignment.packed}
-    torch = TorchConfig(backend="nccl" if training.gpus else "gloo")
+    run: dict[str, Any] = {
+        "storage_path": assignment.folder,
+        "failure_config": FailureConfig(max_failures=0),
+        "logging_config": LoggingConfig(log_level="WARNING"),
+        "worker_runtime_env": {"env_vars": assignment.environment},
+    }
+    scaling: dict[str, Any] = {
+        "num_workers": training.workers,
+        "use_gpu": training.gpus > 0,
+        "resources_per_worker": {"CPU": training.cpus, "GPU": training.gpus},
+        "elastic_resize_monitor_interval_s": RESIZE_S,
+    }
+    function: Any = work
     return TorchTrainer(
-        work, train_loop_config=config, torch_config=torch, scaling_config=scaling, run_config=run
+        function,
+        train_loop_config={"supervisor": supervisor, "packed": assignment.packed},
+        torch_config=TorchConfig(backend="nccl" if training.gpus else "gloo"),
+        scaling_config=ScalingConfig(**scaling),
+        run_config=RunConfig(**run),
     )
 
 
@@ -118,10 +122,10 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _room(training: Training, mailbox: Mailbox) -> bool:
+def _room(training: Training, letterbox: Letterbox) -> bool:
     """Wait for a cluster that can hold the fewest workers. False: it was stopped meanwhile."""
     until = time.monotonic() + ROOM_S
-    while not mailbox.stopping():
+    while not letterbox.stopping():
         there = ray.cluster_resources()
         fits = there.get("CPU", 0) >= training.fewest * training.cpus
         if (fits and there.get("GPU", 0) >= training.fewest * training.gpus) or time.monotonic() > until:

@@ -1,4 +1,4 @@
-"""The actor between the driver and the workers: it holds the mailbox and runs Ray Train.
+"""The actor between the driver and the workers: it holds the letterbox and runs Ray Train.
 
 When the driver dies, Ray ends it, and what it has started; a worker that outlives both hears nothing any
 more, which tells it to stop.
@@ -7,7 +7,7 @@ more, which tells it to stop.
 from typing import Any
 
 from infra.launch.assignment import Assignment
-from infra.launch.mailbox import Mailbox
+from infra.launch.letterbox import Letterbox
 from infra.launch.outcome import Ended, Fault
 from infra.quietray import ray
 
@@ -17,7 +17,7 @@ CALLS = 16
 
 class Supervisor:
     def __init__(self) -> None:
-        self._mailbox = Mailbox()
+        self._letterbox = Letterbox()
         self._workers: list[Any] = []
 
     def run(self, assignment: Assignment) -> Ended:
@@ -25,26 +25,26 @@ class Supervisor:
             until_over,
         )  # Ray Train takes seconds to import; the driver needs none
 
-        return until_over(assignment, ray.get_runtime_context().current_actor, self._mailbox)
+        return until_over(assignment, ray.get_runtime_context().current_actor, self._letterbox)
 
     def post(self, events: list[bytes]) -> bool:
-        return self._mailbox.post(events)
+        return self._letterbox.post(events)
 
     def read(self, seen: int) -> list[bytes]:
-        return self._mailbox.read(seen)
+        return self._letterbox.read(seen)
 
     def blame(self, fault: Fault) -> None:
-        self._mailbox.blame(fault)
+        self._letterbox.blame(fault)
 
     def join(self, worker: Any) -> None:
         self._workers.append(worker)
 
     def stop(self) -> None:
-        self._mailbox.stop()
+        self._letterbox.stop()
 
     def end_workers(self) -> None:
         """Without asking them. Ray Train then gives back what they held, and `run` returns."""
-        self._mailbox.stop()
+        self._letterbox.stop()
         for worker in self._workers:
             ray.kill(worker)
 

@@ -160,7 +160,7 @@ class Saver:
         """Starts to write the checkpoint after so many steps; every worker calls it, the first with its metrics."""
         state: dict[str, Tensor] = {}
         weights: dict[str, Tensor] = {}
-        agree(self.net)
+        agree(self.net, self.average)
         for number, (name, tensors) in enumerate(chain(self.sharded.tensors(), kept_buffers(self.net))):
             averaged = self.average.values.get(name, tensors["value"]).cpu().clone()
             weights[name] = averaged

@@ -1,4 +1,4 @@
-"""The function without Ray: in this process and under torchrun; and the mailbox between workers and driver."""
+"""The function without Ray: in this process and under torchrun; and the letterbox between workers and driver."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import sys
 import time
 
 from infra.launch.here import in_process
-from infra.launch.mailbox import Mailbox
+from infra.launch.letterbox import Letterbox
 from infra.launch.outcome import Ended, Fault
 from tests.infra.counting import Count, count, refuse
 
@@ -59,7 +59,7 @@ def test_under_torchrun_events_are_lines_and_sigterm_lets_every_rank_save(tmp_pa
 
 
 def test_an_event_is_kept_until_it_was_seen():
-    box = Mailbox()
+    box = Letterbox()
     assert not box.post([b"0", b"1"])
     assert box.read(0) == [b"0", b"1"]
     box.post([b"2"])
@@ -70,7 +70,7 @@ def test_an_event_is_kept_until_it_was_seen():
 
 
 def test_a_refusal_counts_before_the_faults_that_follow_from_another():
-    box = Mailbox()
+    box = Letterbox()
     for fault in (Fault("first", ""), Fault("second", ""), Fault("refusal", "", final=True)):
         box.blame(fault)
     assert [fault.line for fault in box.faults()] == ["refusal", "first", "second"]

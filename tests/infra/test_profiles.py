@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.profiles import ProfileError, built_in_names, load_profile, needs_for
+from infra.profiles import ProfileError, Training, built_in_names, load_profile, needs_for
 from infra.resources import Needs
 
 
@@ -21,6 +21,13 @@ def write(tmp_path: Path):
 def test_what_is_shipped_can_be_read():
     assert built_in_names() == ["laptop", "a100x32", "h100x8", "gpu24g"]
     assert [load_profile(name).gpus for name in built_in_names()] == [0, 32, 8, 1]
+
+
+def test_a_training_takes_what_the_profile_says_and_is_small_by_default(write):
+    assert load_profile(write("[mine]")).training == Training()
+    training = load_profile(write("[mine]\ntraining = { workers = [2, 4], gpus = 1 }")).training
+    assert (training.workers, training.fewest, training.gpus) == ((2, 4), 2, 1)
+    assert [load_profile(name).training.fewest for name in built_in_names()] == [1, 16, 8, 1]
 
 
 def test_a_profile_overrides_what_a_stage_takes(write):
@@ -49,6 +56,15 @@ def test_one_of_several_profiles_of_a_file(write):
         ("[mine]\nneeds.captions = { batch = 0 }", r"captions.batch is 0, and must be at least 1"),
         ("[mine]\nneeds.captions = { timeout_s = 0 }", r"captions.timeout_s is 0, and must be positive"),
         ("[mine]\nneeds.captions = { gpus = 'all' }", r"field needs: .*captions.gpus is 'all'.*valid number"),
+        (
+            "[mine]\ntraining = { workers = [4, 2] }",
+            r"field training.workers: .*the fewest workers come first",
+        ),
+        (
+            "[mine]\ntraining = { zero = 4 }",
+            r"profile mine, field training.zero: Input should be 0, 1, 2 or 3",
+        ),
+        ("[mine]\ntraining = { gpu = 1 }", r"field training.gpu: there is no such field"),
         ("[mine\ncpus = 4", r"mine.toml can't be read"),
         ("cpus = 4", r"'cpus' stands outside any profile"),
         ("[other]", r"there is no profile 'mine'.*there are other"),

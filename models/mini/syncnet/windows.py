@@ -9,7 +9,7 @@ Samples are windows of `frames` frames, every `stride` of a person's clip. B sam
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +21,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models.mini.shards import SHARD, make_missing, shard_file
+from models.mini.shards import SHARD, make_missing, missing_shards, shard_file
 from models.mini.syncnet.corpus import noisy_five
 from models.mini.world_clips import make_clip
 from models.mini.world_pictures import TRAINING
@@ -69,6 +69,16 @@ class WorldLips:
     def make(self, workers: int, tell: Callable[[int, int], None]) -> None:
         """Makes the files that are missing; `tell` hears how many people of all are there."""
         make_missing(self.folder, self.plan, make_shard, workers, tell)
+
+    @property
+    def missing(self) -> list[int]:
+        """Numbers of the files that are to be made."""
+        return missing_shards(self.folder, self.plan)
+
+    def beginning(self) -> "WorldLips":
+        """The windows of the first file alone: for a look at them that reads no other."""
+        fewer = replace(self.plan, people=min(self.plan.people, SHARD))
+        return WorldLips(fewer, self.frames, self.firsts.step, self.folder.parent)
 
     def __getitems__(self, indices: list[int]) -> dict[str, Any]:
         both = [self._window(*self._place(index)) for index in indices]

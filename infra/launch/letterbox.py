@@ -5,7 +5,7 @@ import threading
 from infra.launch.outcome import Fault
 
 
-class Mailbox:
+class Letterbox:
     """Many threads may call it. An event is kept until the driver says that it has seen it."""
 
     def __init__(self) -> None:

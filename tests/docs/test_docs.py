@@ -62,10 +62,10 @@ def test_commands_of_redub_exist_with_their_options(command: Command) -> None:
 def test_settings_recipes_and_profiles_exist(command: Command) -> None:
     named = list(zip(command.words, command.words[1:], strict=False))
     settings = [value for option, value in named if option == "--set"]
-    trains = command.words[:2] == ["redub", "train"]
-    if trains:
-        load_training(command.words[2], "mini", settings) if settings else None
-    else:
+    trains = command.words[:2] == ("redub", "train")
+    if trains and settings:
+        load_training(command.words[2], "mini", settings)
+    if not trains:
         check_settings(settings)
     for option, value in named:
         if option in ("-r", "--recipe") and not value.endswith(".toml"):

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
+from flows.errors import RecipeError
 from flows.terminal.console import console, duration, number, print_json, table_of_columns, when
 from flows.terminal.run_lineage import checkpoint_words, first_metric
+from flows.training.curves import draw_curves
 from storage.ledger.catalog import Catalog, existing_catalog
 from storage.trainings.comparison import Difference, compare
 from storage.trainings.names import training_lock
@@ -91,6 +94,23 @@ def _show(catalog: Catalog, one: Training, checkpoints: Any, metrics: Any, skipp
         console.print(
             f"\nGo on: redub train resume {one.run} -c {catalog.root}", markup=False, soft_wrap=True
         )
+
+
+def draw_training(root: str, run: str, file: str, quiet: bool) -> None:
+    """Its curves into a .png file."""
+    if not file.lower().endswith(".png"):
+        raise RecipeError(f"--picture writes a PNG: give a name that ends in .png, not {file!r}")
+    drawn = draw_curves(existing_catalog(root), run)
+    if drawn is None:
+        raise RecipeError(f"training {run} has no step yet of which anything is known: nothing can be drawn")
+    try:
+        Path(file).write_bytes(drawn)
+    except OSError as error:
+        raise RecipeError(
+            f"{file} can't be written: {error.strerror or error}; give another --picture"
+        ) from None
+    if not quiet:
+        console.print(f"Curves: {file}", markup=False, soft_wrap=True)
 
 
 def print_difference(root: str, before: str, after: str, as_json: bool) -> None:

@@ -12,7 +12,7 @@ export UV_PROJECT_ENVIRONMENT = .venv
 export RAY_ENABLE_UV_RUN_RUNTIME_ENV = 0
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: demo test check bench bench-gpu chaos mini clean
+.PHONY: demo test check bench bench-gpu chaos mini mini-generator clean
 
 demo: .venv/ready ## install, then one whole rebuild on little videos of its own
 	@$(RUN) redub demo
@@ -39,6 +39,17 @@ chaos: .venv/dev ## kill workers, drivers and Ray at random moments, many times
 mini: .venv/dev ## train the mini models anew, then measure them; hours on one core
 	@for model in $(MINIS); do $(RUN) python -m models.mini.$$model || exit 1; done
 	@$(RUN) redub models report
+
+# Three trainings, each from the one before: windows round the mouth, then whole pictures of more people.
+TRAIN = $(RUN) redub train generator -c redub-data/mini-generator
+mini-generator: .venv/dev ## train the mini generator anew and ship it; an hour or two on one core
+	@$(TRAIN) --name mouths --on world:people=400 --set steps=1200 --set crop=8 --set alpha=6 --set seed=1
+	@$(TRAIN) --name faces --on world:people=750 --set steps=900 --set seed=2 --set optimizer.warmup=30 \
+	  --set init=run:mouths
+	@$(TRAIN) --name people --on world:people=1600 --set steps=1500 --set alpha=10 --set seed=3 \
+	  --set optimizer.warmup=30 --set optimizer.decay=0.5 --set init=run:faces
+	@$(RUN) python -m models.mini.generator \
+	  redub-data/mini-generator/trainings/people/step-00001500/weights.safetensors
 
 clean: ## remove the environment and everything the demo wrote
 	rm -rf .venv redub-data

@@ -17,11 +17,11 @@ from models.dit.net import VideoDit
 class Sampling:
     """How to sample. The defaults suit the mini generator; the paper's nets take more steps."""
 
-    steps: int = 4
+    steps: int = 2
     shift: float = 6.0
     guidance: float = 3.0
     """How far to go beyond what is heard, at high noise."""
-    above: float = 0.8
+    above: float = 0.9
     """Noise level from which guidance is used; below, the net is asked once."""
 
 

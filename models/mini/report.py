@@ -51,6 +51,7 @@ MINIS = (
     Mini("mini:syncnet", "models.mini.syncnet.measure", 40),
     Mini("mini:clip", "models.mini.clip.measure", 100),
     Mini("mini:vae", "models.mini.vae.measure", 24),
+    Mini("mini:generator", "models.mini.generator.measure", 24),
 )
 
 

@@ -152,7 +152,7 @@ def _training(profile: Profile) -> Iterator[Finding]:
     if profile.ray_address and None in (profile.cpus, profile.gpus):
         return
     wants = profile.training
-    what = f"training: {wants.fewest} workers with {wants.cpus:g} CPUs and {wants.gpus} GPUs each"
+    what = f"training: {wants.fewest} x ({wants.cpus:g} CPU, {wants.gpus} GPU)"
     try:
         check_room(profile, expected_resources(profile))
     except LaunchError as error:

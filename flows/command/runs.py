@@ -20,11 +20,20 @@ def runs(context: typer.Context, catalog: CatalogOption = CATALOG, json: JsonOpt
 
 
 @app.command()
-def show(run: Run, catalog: CatalogOption = CATALOG, json: JsonOption = False) -> None:
+def show(
+    run: Run,
+    catalog: CatalogOption = CATALOG,
+    picture: Annotated[
+        str, typer.Option("--picture", help="Draw its curves into this .png file as well.")
+    ] = "",
+    json: JsonOption = False,
+) -> None:
     """One training: settings, checkpoints, last metrics, skipped batches, and how to go on with it."""
-    from flows.terminal.trainings import print_training
+    from flows.terminal.trainings import draw_training, print_training
 
     print_training(catalog, run, json)
+    if picture:
+        draw_training(catalog, run, picture, json)
 
 
 @app.command()

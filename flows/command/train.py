@@ -29,6 +29,11 @@ CheckOption = Annotated[
     bool, typer.Option("--check", help="Only check: data, shapes, sound, room, a dry step.")
 ]
 
+LogOption = Annotated[
+    list[str] | None,
+    typer.Option("--log", help="Also tell tensorboard, mlflow or wandb, where it is installed. Repeatable."),
+]
+
 
 @app.command()
 def generator(
@@ -39,13 +44,14 @@ def generator(
     profile: ProfileOption = "laptop",
     name: NameOption = "",
     check: CheckOption = False,
+    log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
     """Train the generator: it paints the masked face of a clip anew, to fit the sound.
 
     Ctrl-C writes a checkpoint and ends; `redub train resume NAME` goes on with the very same steps.
     """
-    _train("generator", catalog, on, recipe, set_ or [], profile, name, check, json)
+    _train("generator", catalog, on, recipe, set_ or [], profile, name, check, json, log or [])
 
 
 @app.command()
@@ -57,10 +63,11 @@ def syncnet(
     profile: ProfileOption = "laptop",
     name: NameOption = "",
     check: CheckOption = False,
+    log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
     """Train SyncNet: it tells lips and sound that belong together from others."""
-    _train("syncnet", catalog, on, recipe, set_ or [], profile, name, check, json)
+    _train("syncnet", catalog, on, recipe, set_ or [], profile, name, check, json, log or [])
 
 
 @app.command()
@@ -70,12 +77,13 @@ def resume(
     profile: Annotated[
         str, typer.Option("--profile", "-p", help="Where to compute. Default: where it ran.")
     ] = "",
+    log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
     """Go on with a training that was stopped, was killed or failed: exactly, also with another number of workers."""
     from flows.foreground.training import resume_in_foreground
 
-    if not resume_in_foreground(catalog, run, profile, json):
+    if not resume_in_foreground(catalog, run, profile, json, log or []):
         raise typer.Exit(130)
 
 
@@ -89,11 +97,12 @@ def _train(
     name: str,
     check: bool,
     json: bool,
+    log: list[str],
 ) -> None:
     from flows.foreground.training import check_in_foreground, train_in_foreground
 
     if check:
         if not check_in_foreground(kind, catalog, on, recipe, set_, profile, json):
             raise typer.Exit(1)
-    elif not train_in_foreground(kind, catalog, on, recipe, set_, profile, name, json):
+    elif not train_in_foreground(kind, catalog, on, recipe, set_, profile, name, json, log):
         raise typer.Exit(130)

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from rich.markup import escape
 from rich.progress import Progress
 
 from flows.environment import DATA
 from flows.errors import RecipeError, TrainingFailed
 from flows.terminal.checks import print_findings, print_warnings
 from flows.terminal.console import console, number, print_json, problems, waiting
-from flows.terminal.training import TrainingView
+from flows.terminal.live_training import TrainingView
 from flows.training.checked import check, check_data, refuse_if_wrong, to_be_rendered
 from flows.training.driver import Training
 from flows.training.recipes import TRAININGS, load_training
@@ -37,19 +38,25 @@ def train_in_foreground(
     profile: str,
     name: str,
     as_json: bool,
+    log: Sequence[str] = (),
 ) -> bool:
     """False when a person stopped it."""
     what = load_training(kind, recipe, overrides)
-    request = TrainRequest(kind, catalog, what, recipe, load_profile(profile), on, name)
+    request = TrainRequest(kind, catalog, what, recipe, load_profile(profile), on, name, log=tuple(log))
     return _run(request, as_json)
 
 
-def resume_in_foreground(catalog: str, run: str, profile: str, as_json: bool) -> bool:
+def resume_in_foreground(
+    catalog: str, run: str, profile: str, as_json: bool, log: Sequence[str] = ()
+) -> bool:
     """False when a person stopped it."""
     before = training(Catalog(catalog), run)
     what = type(next(iter(TRAININGS[before.kind].values()))).model_validate(before.recipe)
     where = load_profile(profile or before.profile)
-    return _run(TrainRequest(before.kind, catalog, what, "", where, before.data, run, resumes=True), as_json)
+    request = TrainRequest(
+        before.kind, catalog, what, "", where, before.data, run, resumes=True, log=tuple(log)
+    )
+    return _run(request, as_json)
 
 
 def check_in_foreground(
@@ -113,6 +120,8 @@ def _say_what(running: Training) -> None:
         f"{number(recipe.steps)} steps of {recipe.batch}",
         markup=False, soft_wrap=True,
     )  # fmt: skip
+    if running.not_validated:
+        problems.print(f"[yellow]redub:[/] {escape(running.not_validated)}", soft_wrap=True)
 
 
 def _concluded(running: Training, ended: Ended, as_json: bool) -> bool:
@@ -133,4 +142,12 @@ def _concluded(running: Training, ended: Ended, as_json: bool) -> bool:
             f"{running.name}{where}`, name its weights as run:{running.name}.",
             markup=False, soft_wrap=True,
         )  # fmt: skip
+        _say_where(running)
     return ended.state == "finished"
+
+
+def _say_where(running: Training) -> None:
+    seen = running.seen()
+    for what, place in (("Curves", seen.curves), ("Newest samples", seen.newest_samples)):
+        if place:
+            console.print(f"{what}: {place}", markup=False, soft_wrap=True)

@@ -1,6 +1,6 @@
 """Prints what made a training: its recipe, its data with sources and licences, its parents, and its checkpoints."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich.markup import escape
@@ -65,7 +65,6 @@ def metrics_words(metrics: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
-def first_metric(checkpoints: Sequence[Checkpoint]) -> str:
+def first_metric(best: Checkpoint | None) -> str:
     """What the best checkpoint was chosen by."""
-    best = next((one for one in checkpoints if one.best), None)
     return metrics_words(dict(list(best.metrics.items())[:1])) if best else ""

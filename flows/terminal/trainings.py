@@ -1,18 +1,23 @@
 """`redub runs`: prints the trainings of a catalog, one in full, two beside each other; deletes the files of one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
+from rich.table import Table
 
+from flows.errors import RecipeError
 from flows.terminal.console import console, duration, number, print_json, table_of_columns, when
 from flows.terminal.run_lineage import checkpoint_words, first_metric
+from flows.training.curves import draw_curves
 from storage.ledger.catalog import Catalog, existing_catalog
 from storage.trainings.comparison import Difference, compare
 from storage.trainings.names import training_lock
 from storage.trainings.reading import (
     Training,
+    best_of,
     checkpoints_of,
     last_metrics,
     skipped_of,
@@ -24,31 +29,34 @@ from storage.trainings.records import FAILED, STOPPED
 from storage.trainings.writing import drop_training
 
 SHOWN_IDS = 3
-WIDEST = 26
+WIDEST = 18
 """Of a name in the table, before it is folded."""
 
 
 def print_trainings(root: str, as_json: bool) -> None:
     catalog = existing_catalog(root)
     found, steps = trainings(catalog), steps_reached(catalog)
-    best = {one.run: first_metric(checkpoints_of(catalog, one.run)) for one in found}
+    best = {one.run: best_of(catalog, one.run) for one in found}
     if as_json:
         print_json([asdict(one) | {"step": steps.get(one.run), "best": best[one.run]} for one in found])
-        return
-    if not found:
+    elif found:
+        console.print(_table(found, steps, best))
+    else:
         console.print(f"No training in {catalog.root} yet.", markup=False, soft_wrap=True)
-        return
-    left = ("run", "kind", "data", "state")
-    table = table_of_columns(
-        *((n, "left") for n in left), ("step", "right"), ("best", "left"), ("started", "left")
-    )
+
+
+def _table(found: Sequence[Training], steps: Mapping[str, int], best: Mapping[str, Any]) -> Table:
+    left, right = (("run", "what", "state"), ("best", "started"))
+    table = table_of_columns(*((n, "left") for n in left), ("step", "right"), *((n, "left") for n in right))
     table.columns[0].min_width = min(WIDEST, max(len(one.run) for one in found))
+    table.columns[-1].min_width = len("12-31 23:59")
     for column in table.columns:
         column.overflow = "fold"  # a name is typed: it must be there whole
     for one in found:
-        words = (one.run, one.kind, one.data, one.state)
-        table.add_row(*map(escape, words), number(steps.get(one.run)), best[one.run], when(one.started)[5:16])
-    console.print(table)
+        words = (one.run, f"{one.kind} on {one.data}", one.state)
+        chosen = first_metric(best[one.run])
+        table.add_row(*map(escape, words), number(steps.get(one.run)), chosen, when(one.started)[5:16])
+    return table
 
 
 def print_training(root: str, run: str, as_json: bool) -> None:
@@ -86,6 +94,23 @@ def _show(catalog: Catalog, one: Training, checkpoints: Any, metrics: Any, skipp
         console.print(
             f"\nGo on: redub train resume {one.run} -c {catalog.root}", markup=False, soft_wrap=True
         )
+
+
+def draw_training(root: str, run: str, file: str, quiet: bool) -> None:
+    """Its curves into a .png file."""
+    if not file.lower().endswith(".png"):
+        raise RecipeError(f"--picture writes a PNG: give a name that ends in .png, not {file!r}")
+    drawn = draw_curves(existing_catalog(root), run)
+    if drawn is None:
+        raise RecipeError(f"training {run} has no step yet of which anything is known: nothing can be drawn")
+    try:
+        Path(file).write_bytes(drawn)
+    except OSError as error:
+        raise RecipeError(
+            f"{file} can't be written: {error.strerror or error}; give another --picture"
+        ) from None
+    if not quiet:
+        console.print(f"Curves: {file}", markup=False, soft_wrap=True)
 
 
 def print_difference(root: str, before: str, after: str, as_json: bool) -> None:

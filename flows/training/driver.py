@@ -11,10 +11,13 @@ from typing import Any
 
 from flows.run.git import git_commit
 from flows.trained_weights import parent_of, pinned
+from flows.training.boards import Shown, check_boards, open_boards
+from flows.training.curves import Seen, keep_curves
 from flows.training.data import Data, find_data
 from flows.training.recorder import Recorder
 from flows.training.request import TrainRequest
 from flows.training.torchrun import check_named, rank_here, world_here
+from flows.training.validation import find_validator
 from infra.launch.driver import launch
 from infra.launch.here import Stop, in_process
 from infra.launch.outcome import Ended
@@ -39,6 +42,7 @@ class Training:
 
     def __init__(self, request: TrainRequest):
         check_named(request.run)
+        check_boards(request.log)
         self.request = request
         self.first = not rank_here()
         """Whether this process writes rows: under torchrun there is one of several."""
@@ -46,6 +50,7 @@ class Training:
         self.name = check_name(request.run) if request.run else made_name(request.kind)
         self.recipe = pinned(self.catalog, request.recipe)
         self.data: Data = find_data(self.catalog, request.data, self.recipe)
+        self.validator, self.not_validated = find_validator(self.catalog, self.data, self.recipe)
         self._open = ExitStack()
 
     def __enter__(self) -> "Training":
@@ -75,6 +80,7 @@ class Training:
             sharding=Sharding(zero=training.zero, dtype=training.dtype),
             micro=training.micro,
             loaders=training.loaders,
+            validator=self.validator,
         )
 
     def run(self, tell: Tell, stop: Stop) -> Ended:
@@ -85,8 +91,11 @@ class Training:
         attempt = start_training(self.catalog, self._setup(), self.request.resumes)
         recorder = self._recorder(attempt)
         try:
-            recorder.catch_up([one.note for one in map(job.place.read, job.place.there()) if one])
-            ended = self._launched(job, self._both(recorder, tell), stop)
+            notes = [one.note for one in map(job.place.read, job.place.there()) if one]
+            recorder.catch_up(notes)
+            shown = self._shown(max((note["step"] for note in notes), default=0))
+            with open_boards(self.request.log, shown, lambda text: tell(_warning(text))) as boards:
+                ended = self._launched(job, _all_of(recorder.hear, boards.hear, tell), stop)
         except BaseException as error:
             recorder.flush()
             finish_training(self.catalog, attempt, FAILED, f"{type(error).__name__}: {error}")
@@ -95,6 +104,10 @@ class Training:
         event = {"finished": FINISHED, "stopped": STOPPED, "failed": FAILED}[ended.state]
         finish_training(self.catalog, attempt, event, ended.message)
         return ended
+
+    def seen(self) -> Seen:
+        """Draws its curves into its folder; says where they and the newest samples are."""
+        return keep_curves(self.catalog, self.name)
 
     def _launched(self, job: Job, tell: Tell, stop: Stop) -> Ended:
         if rank_here() is not None:
@@ -105,12 +118,11 @@ class Training:
     def _world(self) -> int:
         return self.request.profile.training.fewest if rank_here() is None else world_here()
 
-    def _both(self, recorder: Recorder, tell: Tell) -> Tell:
-        def hear(event: dict[str, Any]) -> None:
-            recorder.hear(event)
-            tell(event)
-
-        return hear
+    def _shown(self, done: int) -> Shown:
+        """TensorBoard writes files of this machine."""
+        uri = run_uri(self.catalog, self.name)
+        folder = f"redub-logs/{self.name}" if "://" in uri else uri
+        return Shown(self.name, folder, self.recipe.model_dump(mode="json"), done, self.catalog.store)
 
     def _recorder(self, attempt: Attempt) -> Recorder:
         count, devices = len(self.data.windows), self._world * max(self.request.profile.training.gpus, 1)
@@ -142,3 +154,15 @@ class Training:
             "run": self.name,
             "preset": self.recipe.preset if isinstance(self.recipe, GeneratorRecipe) else "",
         }
+
+
+def _all_of(*hear: Tell) -> Tell:
+    def tell(event: dict[str, Any]) -> None:
+        for one in hear:
+            one(event)
+
+    return tell
+
+
+def _warning(text: str) -> dict[str, Any]:
+    return {"kind": "warning", "text": text}

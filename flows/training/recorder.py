@@ -15,6 +15,12 @@ EVERY_S = 20.0
 NOT_MEASURED = ("kind", "step", "left_out", "ids", "attempt", "samples", "at")
 
 
+def numbers_of(event: Mapping[str, Any]) -> dict[str, float]:
+    """What a step has told of itself, and its pace."""
+    values = {key: float(value) for key, value in event.items() if key not in NOT_MEASURED}
+    return values | {"samples_per_s": event["samples"] / max(event["seconds"], 1e-9)}
+
+
 class Recorder:
     """Of one attempt. What a killed driver didn't write, the next one does (`catch_up`)."""
 
@@ -31,6 +37,7 @@ class Recorder:
             self._step(event)
         elif event.get("kind") == "validation":
             self._metrics.setdefault(event["step"], {}).update(event["metrics"])
+            self.seconds += event["seconds"]
         elif event.get("kind") == "checkpoint":
             self.flush()
             self.checkpoint(event)
@@ -64,14 +71,12 @@ class Recorder:
         rows = checkpoints_of(self.catalog, self.attempt.run)
         known = {one.step for one in rows}
         self.seconds = max((one.seconds for one in rows), default=0.0)
-        for note in notes:
+        for note in sorted(notes, key=lambda one: one["step"]):
             if note["step"] not in known:
                 self.checkpoint(note)
 
     def _step(self, event: Mapping[str, Any]) -> None:
         self.seconds += event["seconds"]
-        values = {key: float(value) for key, value in event.items() if key not in NOT_MEASURED}
-        values |= {"samples_per_s": event["samples"] / max(event["seconds"], 1e-9)}
-        self._metrics[event["step"]] = values
+        self._metrics[event["step"]] = numbers_of(event)
         if event["left_out"]:
             write_skipped(self.catalog, self.attempt, event["step"], event["ids"], event["left_out"])

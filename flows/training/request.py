@@ -21,3 +21,5 @@ class TrainRequest:
     """Its name; '' makes one."""
     resumes: bool = False
     flow_run: str = ""
+    log: tuple[str, ...] = ()
+    """Who else is told of it: tensorboard, mlflow, wandb."""

@@ -157,9 +157,9 @@ class _Alive(TorchDispatchMode):
         self.now -= size
 
 
-def peak_of(device: str, dtype: torch.dtype) -> float:
-    """Measures operations a second in the product of two large matrices."""
-    side = 8192 if device == "cuda" else 2048
+def peak_of(device: str, dtype: torch.dtype, side: int = 0) -> float:
+    """Measures operations a second in the product of two large matrices, or of two with so many rows."""
+    side = side or (8192 if device == "cuda" else 2048)
     one, other = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     return 2 * side**3 / quickest(lambda: one @ other, device, 5)
 

@@ -48,7 +48,7 @@ PUBLISHED = (
     Known(
         "whisper",
         "hf://openai/whisper-large-v2@ae4642769ce2ad8fc292556ccea8e901f1530655",
-        "features of speech",
+        "hearing: features",
         "Apache-2.0",
         True,
         6_173 * MB,

@@ -4,6 +4,7 @@ One request a column and batch: Lance plans it, joins what lies side by side, an
 blobs take five to ten times as long.
 """
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ class VersionBlobs:
     def __init__(self, catalog: Catalog, tag: str) -> None:
         self._catalog, self._tag = catalog, tag
         self._tables: dict[str, Any] = {}
+        self._process = os.getpid()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return VersionBlobs, (self._catalog, self._tag)
@@ -40,6 +42,11 @@ class VersionBlobs:
         return [self._there(data, stage, column) for _, _, data in read]
 
     def _table(self, stage: str) -> Any:
+        if self._process != os.getpid():
+            raise StorageError(
+                "Lance does not survive a fork, and would hang without a word: give the DataLoader "
+                "multiprocessing_context='spawn'"
+            )
         if stage not in self._tables:
             table = open_table(self._catalog, stage, self._tag)
             if table is None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from infra import sharding
+from tasks.training.average import Average
 
 
 def buffers(net: nn.Module) -> dict[str, Tensor]:
@@ -42,7 +43,13 @@ def put_back(net: nn.Module, saved: Mapping[str, Tensor]) -> None:
         own[name].copy_(one)
 
 
-def agree(net: nn.Module) -> None:
-    """Gives every worker the mean over all of them; every worker calls it."""
+def agree(net: nn.Module, average: Average) -> None:
+    """Gives every worker the mean over all of them, of what is now and of its average; every worker calls it."""
     if sharding.world() > 1:
-        put_back(net, {name: sharding.mean_over_ranks(one) for name, one in statistics(net).items()})
+        now = statistics(net)
+        put_back(net, _over_ranks(now))
+        average.load(_over_ranks({name: average.values[name] for name in now if name in average.values}))
+
+
+def _over_ranks(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: sharding.mean_over_ranks(one) for name, one in values.items()}

@@ -10,7 +10,7 @@ same VAE and windows, no video is read. It pickles: a worker opens the tables fo
 B samples, F frames or latent frames, H by W pixels or latents, N features a latent frame of A numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -25,7 +25,7 @@ from storage.batches.windows import FPS, open_windows
 from storage.ledger.catalog import Catalog, existing_catalog
 from tasks.facemask import inpaint_mask, visible_mask
 from tasks.masks import unpack
-from tasks.training import stored_latents, stored_sound
+from tasks.training import seen_windows, stored_latents, stored_sound
 from tasks.training.latent_weights import latent_weights
 
 NEEDED = ("ingest", "occluders", "facemask", stored_sound.STAGE)
@@ -89,6 +89,31 @@ class ClipWindows:
             return batch | stored_latents.latents(self.stored, places, others)
         inpaint_BFHW = torch.from_numpy(inpaint_mask(face_BFHW, occluded_BFHW))
         return batch | {"inpaint_BFHW": inpaint_BFHW} | self._pictures(places, others)
+
+    def seen(self, samples: Sequence[int]) -> list[seen_windows.SeenWindow]:
+        """Returns windows as a person sees and hears them."""
+        places = [self.stored.places[sample] for sample in samples]
+        face_BFHW, lips_BFHW, occluded_BFHW = (self._masks(*one, places) for one in MASKS)
+        sounds = seen_windows.sounds(self.stored, places, self._frames)
+        each = zip(
+            [self.ids[sample] for sample in samples],
+            self._pictures(places, places)["video_BFHWC"].numpy(),
+            visible_mask(face_BFHW, occluded_BFHW),
+            visible_mask(lips_BFHW, occluded_BFHW),
+            sounds,
+            *zip(*map(self._track, places), strict=True),
+            strict=True,
+        )
+        return [seen_windows.SeenWindow(*one) for one in each]
+
+    def config(self, stage: str) -> Mapping[str, Any]:
+        """Returns how the version's rows of a stage were computed."""
+        return self.stored.made[stage].config
+
+    def _track(self, place: Place) -> tuple[np.ndarray, ...]:
+        (track,) = seen_windows.tracks(self.stored, [place])
+        span = slice(place.first, place.first + self._frames)
+        return track.points_TK2[span], track.five_T52[span], track.opening_T[span]
 
     def _masks(self, stage: str, column: str, places: Sequence[Place]) -> np.ndarray:
         packed = self.stored.blobs.whole(stage, column, self.stored.rows(stage, places))

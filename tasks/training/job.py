@@ -8,7 +8,7 @@ from infra.zero import Sharding
 from storage.store import Store
 from tasks.training.checkpoints import Place
 from tasks.training.generator import Generator
-from tasks.training.objective import Objective, Windows
+from tasks.training.objective import Objective, Validator, Windows
 from tasks.training.recipe import GeneratorRecipe, SyncNetRecipe, TrainRecipe
 from tasks.training.syncnet import SyncNetObjective
 
@@ -40,6 +40,8 @@ class Job:
     """Samples a worker takes at once; 0: all of its share of the batch."""
     loaders: int = 0
     """Processes beside each worker that make its batches."""
+    validator: Validator | None = None
+    """What looks at it every `validate_every` steps and at the end."""
 
     @property
     def place(self) -> Place:

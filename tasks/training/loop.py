@@ -18,9 +18,11 @@ from torch import Tensor, nn
 from infra import sharding
 from infra.sharding import Sharded
 from tasks.training.average import Average
+from tasks.training.best import Best
 from tasks.training.buffers import agree, buffers, copied, kept_buffers, put_back, statistics
 from tasks.training.chance import chance
 from tasks.training.checkpoints import Checkpoint, Writer, kept, state_of
+from tasks.training.effort import effort_of
 from tasks.training.feeding import Feeder, parts
 from tasks.training.guarding import Guard
 from tasks.training.job import Channel, Job, objective_of
@@ -28,7 +30,9 @@ from tasks.training.measures import Measures
 from tasks.training.objective import Objective
 from tasks.training.optimizers import make_optimizer, pace
 from tasks.training.order import Order
+from tasks.training.pacing import Pacing
 from tasks.training.problems import Stop
+from tasks.training.validating import Validating
 
 AVERAGE = "average"
 
@@ -42,16 +46,25 @@ def train(job: Job, channel: Channel) -> dict[str, Any]:
         share = _share(job, world)
         objective = objective_of(recipe)
         net = objective.build(job.windows, device)
+        effort = effort_of(objective, net, job.windows, share, device, job.sharding.dtype)
         sharded = sharding.shard(
             net, partial(make_optimizer, recipe.optimizer), job.sharding, share // (job.micro or share)
         )
         average = Average(recipe.average, {**_values(sharded, job), **statistics(net)})
         found, wrong = job.place.newest()
         done, guard = _resumed(job, sharded, net, average, found)
-        channel.tell({"kind": "begins", "step": done, "steps": recipe.steps, "world": world, "wrong": wrong})
+        channel.tell(
+            {"kind": "begins", "step": done, "steps": recipe.steps, "world": world, "wrong": wrong,
+             "device": device.type}
+        )  # fmt: skip
         order = Order([recipe.frames] * len(job.windows), recipe.batch, recipe.seed)
         feeder = Feeder(job.windows, order, range(done, recipe.steps), rank, world, job.loaders, device)
-        saver = Saver(job, sharded, net, objective, average, guard, channel, Writer(job.place, rank, world))
+        best = Best(job.place, done, job.validator.higher_is_better if job.validator else True)
+        saver = Saver(
+            job, sharded, net, objective, average, guard, channel, Writer(job.place, rank, world), best
+        )
+        pacing = Pacing(rank, world)
+        validating = Validating(job, net, sharded, objective, average, channel)
         step, stopped = done, False
         for step, batch in enumerate(feeder, done):
             started = time.perf_counter()
@@ -65,6 +78,7 @@ def train(job: Job, channel: Channel) -> dict[str, Any]:
                 )
                 sharded.backward(loss.value)
                 measures.add(loss)
+            busy = time.perf_counter() - started + feeder.waited_s
             stepped = sharded.step(recipe.optimizer.longest, guard.most)
             if stepped.taken:
                 average.update(step, {**_values(sharded, job), **statistics(net)})
@@ -72,20 +86,25 @@ def train(job: Job, channel: Channel) -> dict[str, Any]:
                 put_back(net, before)
             seen = measures.over_ranks(channel.stopping())
             why = guard.saw(step, stepped.norm, stepped.taken, batch["id"])
+            seconds = time.perf_counter() - started + feeder.waited_s
             channel.tell(
                 {
                     "kind": "step", "step": step + 1, **seen.means, "norm": stepped.norm, "left_out": why,
                     "rate": pace(step, recipe.steps, recipe.optimizer), "samples": recipe.batch,
                     "ids": batch["id"] if why else [],
-                    "seconds": time.perf_counter() - started + feeder.waited_s, "waited": feeder.waited_s,
+                    "seconds": seconds, "waited": feeder.waited_s, **effort.of(seconds),
                 }
             )  # fmt: skip
             if said := objective.notice(step + 1, seen.means):
                 channel.tell({"kind": "warning", "step": step + 1, "text": said})
+            for text in pacing.saw(busy, feeder.waited_s, seconds):
+                channel.tell({"kind": "warning", "text": text})
             stopped = seen.anybody_stops
             last = step + 1 == recipe.steps
-            if last or stopped or (step + 1) % recipe.save_every == 0:
-                saver.save(step + 1)
+            looked = validating.due(step + 1) and (last or not stopped)
+            metrics = validating(step + 1) if looked else {}
+            if last or stopped or looked or (step + 1) % recipe.save_every == 0:
+                saver.save(step + 1, metrics)
             if stopped:
                 break
         saver.close()
@@ -132,27 +151,30 @@ class Saver:
 
     def __init__(
         self, job: Job, sharded: Sharded, net: nn.Module, objective: Objective, average: Average, guard: Guard,
-        channel: Channel, writer: Writer,
+        channel: Channel, writer: Writer, best: Best,
     ):  # fmt: skip
         self.job, self.sharded, self.net, self.objective, self.average = job, sharded, net, objective, average
-        self.guard, self.channel, self.writer = guard, channel, writer
+        self.guard, self.channel, self.writer, self.best = guard, channel, writer, best
 
-    def save(self, step: int) -> None:
-        """Starts to write the checkpoint after so many steps; every worker calls it."""
+    def save(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Starts to write the checkpoint after so many steps; every worker calls it, the first with its metrics."""
         state: dict[str, Tensor] = {}
         weights: dict[str, Tensor] = {}
-        agree(self.net)
+        agree(self.net, self.average)
         for number, (name, tensors) in enumerate(chain(self.sharded.tensors(), kept_buffers(self.net))):
             averaged = self.average.values.get(name, tensors["value"]).cpu().clone()
             weights[name] = averaged
             if number % self.writer.world == self.writer.rank:
                 whole = {**tensors, AVERAGE: averaged} if self.average.decay else tensors
                 state |= {f"{name}|{key}": one.contiguous() for key, one in whole.items()}
+        self.writer.wait()  # the one before may be the best one yet
         note = {
             "samples": step * self.job.recipe.batch,
             "norms": list(self.guard.norms),
             "recipe": self.job.recipe.model_dump(mode="json"),
             "at": time.time(),
+            "metrics": dict(metrics),
+            "best": self.best.beats(metrics),
         }
         about = {**self.job.about, "step": str(step), **self.objective.about()}
         self.writer.write(step, state, self._exported(weights), about, note, self._written)
@@ -172,8 +194,9 @@ class Saver:
         self.channel.tell(
             {"kind": "checkpoint", "step": checkpoint.step, "folder": checkpoint.folder, **checkpoint.note}
         )
+        self.best.take(checkpoint.note)
         there = self.job.place.there()
-        for step in set(there) - kept(there, self.job.recipe.keep, None):
+        for step in set(there) - kept(there, self.job.recipe.keep, self.best.step):
             self.job.place.remove(step)
             self.channel.tell({"kind": "dropped", "step": step})
 

@@ -1,4 +1,4 @@
-"""What a kind of training has to say for itself: its network, and the loss of a batch.
+"""What a kind of training has to say for itself: its network, the loss of a batch, and what is looked at.
 
 The loop (tasks/training/loop.py) knows nothing else of it.
 """
@@ -53,3 +53,24 @@ class Objective(Protocol):
     def notice(self, step: int, means: Mapping[str, float]) -> str:
         """Returns what a person should be warned of after so many steps, seeing the last one's means; else ''."""
         ...
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What was found."""
+
+    metrics: Mapping[str, float]
+    """The first is the one that the best checkpoint is chosen by."""
+    pictures: Mapping[str, bytes]
+    """File name -> PNG, JPEG or MP4."""
+
+
+class Validator(Protocol):
+    """Looks at a network. It travels to the workers, so it opens what it needs when it is first called."""
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Of the first metric."""
+        ...
+
+    def __call__(self, net: nn.Module, step: int, /) -> Validation: ...

@@ -68,7 +68,9 @@ class TrainRecipe(Settings):
     keep: int = Field(default=3, ge=1)
     """Checkpoints that are kept besides the best."""
     validate_every: int = Field(default=0, ge=0)
-    """Steps from one validation to the next; 0: only at the end."""
+    """Steps from one validation to the next; 0: only at the end. A validated step has a checkpoint."""
+    validate_on: int = Field(default=8, ge=1, le=1000)
+    """So many windows (or people of the world): a validation takes as long as they are many."""
 
 
 class GeneratorRecipe(TrainRecipe):

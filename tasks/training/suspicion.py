@@ -2,8 +2,8 @@
 
 Each step gives the share of shifts at which sound in sync was nearer than the same sound moved; at chance its mean is
 a half. Steps see other samples, so their shares are as good as independent, and Student's t of the last half of the
-tenth says how sure it is that the mean is more. A net that learns is ten standard errors above; one that does not
-is taken for one that does in less than one case of a hundred.
+tenth says how sure it is that the mean is more. A net that learns is many standard errors above by then; one that
+does not is taken for one that does in less than one case of a hundred.
 """
 
 from collections import deque

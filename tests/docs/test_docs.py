@@ -11,6 +11,7 @@ import typer
 from flows.command.main import app
 from flows.recipe_files import load_recipe, load_world
 from flows.recipes import Recipe
+from flows.training.recipes import load_training
 from infra.profiles import built_in_names, load_profile
 from models.dit.presets import PRESETS
 from tests.docs.pages import (
@@ -60,10 +61,15 @@ def test_commands_of_redub_exist_with_their_options(command: Command) -> None:
 @pytest.mark.parametrize("command", of("redub"), ids=str)
 def test_settings_recipes_and_profiles_exist(command: Command) -> None:
     named = list(zip(command.words, command.words[1:], strict=False))
-    check_settings([value for option, value in named if option == "--set"])
+    settings = [value for option, value in named if option == "--set"]
+    trains = command.words[:2] == ("redub", "train")
+    if trains and settings:
+        load_training(command.words[2], "mini", settings)
+    if not trains:
+        check_settings(settings)
     for option, value in named:
         if option in ("-r", "--recipe") and not value.endswith(".toml"):
-            load_recipe(value)
+            load_training(command.words[2], value) if trains else load_recipe(value)
         if option in ("-p", "--profile") and ".toml" not in value:
             load_profile(value)
 

@@ -70,11 +70,12 @@ def test_the_table_says_how_each_training_stands(ran: Ran, run_command: Callable
     start_training(ran.catalog, setup("sync", kind="syncnet"))
     said = run_command("runs", "-c", root)
     rows = {line.split()[0]: line.split() for line in said.splitlines()}
-    assert rows["gen-a"][:7] == ["gen-a", "generator", "v1", "finished", "300", "val_loss", "0.5"]
-    assert rows["sync"][:4] == ["sync", "syncnet", "world:people=8", "killed"]
+    assert rows["gen-a"][:7] == ["gen-a", "generator", "on", "v1", "finished", "300", "val_loss"]
+    assert rows["sync"][:5] == ["sync", "syncnet", "on", "world:people=8", "killed"]
     assert all(len(line) <= 80 for line in said.splitlines()), said
     found = json.loads(run_command("runs", "-c", root, "--json"))
     assert [(one["run"], one["step"]) for one in found] == [("sync", None), ("gen-a", 300)]
+    assert (found[0]["best"], found[1]["best"]["step"]) == (None, 200)
 
 
 def test_one_training_in_full_and_how_to_go_on_with_it(ran: Ran, run_command: Callable[..., str]) -> None:

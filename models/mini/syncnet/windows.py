@@ -9,7 +9,6 @@ Samples are windows of `frames` frames, every `stride` of a person's clip. B sam
 import json
 import os
 from collections.abc import Callable
-from copy import copy
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from hashlib import sha256
@@ -77,10 +76,9 @@ class WorldLips:
         return missing_shards(self.folder, self.plan)
 
     def beginning(self) -> "WorldLips":
-        """The windows of the first file alone."""
-        same = copy(self)
-        same.plan = replace(self.plan, people=min(self.plan.people, SHARD))
-        return same
+        """The windows of the first file alone: for a look at them that reads no other."""
+        fewer = replace(self.plan, people=min(self.plan.people, SHARD))
+        return WorldLips(fewer, self.frames, self.firsts.step, self.folder.parent)
 
     def __getitems__(self, indices: list[int]) -> dict[str, Any]:
         both = [self._window(*self._place(index)) for index in indices]

@@ -156,6 +156,14 @@ def test_spawned_workers_give_the_same_batches(kind: str, request: pytest.Fixtur
             assert all(torch.equal(mine[name], theirs[name]) for name in mine if name != "id")
 
 
+def test_a_forked_worker_is_told_to_be_spawned(pixels: ClipWindows) -> None:
+    loader = DataLoader(
+        pixels, 2, num_workers=1, collate_fn=default_convert, multiprocessing_context="fork", timeout=60
+    )
+    with pytest.raises(StorageError, match="multiprocessing_context='spawn'"):
+        next(iter(loader))
+
+
 def test_other_windows_than_those_kept_are_read_as_pixels(rebuilt: Rebuilt) -> None:
     tag = rebuilt.latents.version.tag
     assert not ClipWindows(rebuilt.root, tag, "train", stride=24).not_cached, "every other window is there"

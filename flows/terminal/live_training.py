@@ -5,13 +5,16 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
-from flows.terminal.console import console, duration, problems
+from flows.terminal.console import console, duration, problems, size
 
 LINE_EVERY_S = 10.0
 RECENT = 20
 """Steps over which what is shown is averaged."""
+TOLD = 5
+"""Numbers of a validation, the most telling first."""
 
 
 class TrainingView:
@@ -19,6 +22,7 @@ class TrainingView:
 
     def __init__(self) -> None:
         self.steps = 0
+        self.device = "cpu"
         self._recent: deque[Mapping[str, Any]] = deque(maxlen=RECENT)
         self._said = time.monotonic()
         self._progress = Progress(
@@ -45,11 +49,10 @@ class TrainingView:
         elif kind == "checkpoint":
             self.say(f"step {event['step']}: checkpoint written")
         elif kind == "validation":
-            self.say(
-                f"step {event['step']}: " + ", ".join(f"{k} {v:.3f}" for k, v in event["metrics"].items())
-            )
+            told = list(event["metrics"].items())[:TOLD]
+            self.say(f"step {event['step']}: " + ", ".join(f"{name} {value:.3f}" for name, value in told))
         elif kind == "warning":
-            problems.print(f"[yellow]redub:[/] {event['text']}", soft_wrap=True)
+            problems.print(f"[yellow]redub:[/] {escape(event['text'])}", soft_wrap=True)
         elif event.get("event") == "attempt" and event.get("attempt", 1) > 1:
             self.say(f"started again (attempt {event['attempt']}), from the newest checkpoint")
 
@@ -58,7 +61,7 @@ class TrainingView:
         console.print(text, soft_wrap=True, markup=False)
 
     def _begin(self, event: Mapping[str, Any]) -> None:
-        self.steps = event["steps"]
+        self.steps, self.device = event["steps"], event.get("device", "cpu")
         for wrong in event["wrong"]:
             problems.print(
                 f"[yellow]redub:[/] {wrong}; going on from the checkpoint before it", soft_wrap=True
@@ -95,4 +98,11 @@ class TrainingView:
         return (
             f"loss {mean['loss']:.4f}  gradient {mean['norm']:.2f}  {pace:.1f} samples/s  "
             f"{duration(left)} left" + (f"  {waited:.0%} waiting for data" if waited > 0.02 else "")
-        )
+        ) + self._use()
+
+    def _use(self) -> str:
+        """Of a GPU how much of its peak is used, and its memory: on a CPU neither says what to do."""
+        if self.device == "cpu":
+            return ""
+        share = sum(one["mfu"] for one in self._recent) / len(self._recent)
+        return f"  {share:.0%} of the peak, {size(self._recent[-1]['memory'])}"

@@ -1,0 +1,41 @@
+"""Chooses what a training is looked at with: people of the world for those on the world, else clips held out."""
+
+from typing import Any
+
+from flows.training.data import Data
+from storage.errors import StorageError
+from storage.ledger.catalog import Catalog
+from storage.versions.version import load_version
+from tasks.training.clip_validation import ClipValidator
+from tasks.training.clip_windows import ClipWindows
+from tasks.training.mouths import Looks
+from tasks.training.objective import Validator
+from tasks.training.recipe import GeneratorRecipe, TrainRecipe
+from tasks.training.world_validation import WorldValidator
+
+SPLITS = ("val", "test")
+"""The first that has clips is looked at."""
+
+
+def find_validator(catalog: Catalog, data: Data, recipe: TrainRecipe) -> tuple[Validator | None, str]:
+    """Returns the validator, or none and why."""
+    if not isinstance(recipe, GeneratorRecipe):
+        return None, ""
+    if data.name.startswith("world:"):
+        return WorldValidator(recipe.validate_on, recipe.vae, recipe.whisper), ""
+    manifest: Any = load_version(catalog, data.name)[0].manifest
+    held_out = [split for split in SPLITS if manifest["splits"].get(split) and split != recipe.split]
+    if not held_out:
+        return None, f"{data.name} has no clips in split {' or '.join(SPLITS)}: nothing is validated"
+    try:
+        windows = ClipWindows(catalog, data.name, held_out[0], recipe.frames, recipe.stride, recipe.vae)
+    except StorageError as error:
+        return None, f"nothing is validated: {error}"
+    return ClipValidator(windows, recipe.vae, recipe.validate_on, _looks(windows)), ""
+
+
+def _looks(windows: ClipWindows) -> Looks:
+    """The networks that saw the version's faces. The mini SyncNet knows only faces of the procedural world."""
+    saw = windows.config("ingest")
+    sync = "mini:syncnet" if saw["face"] == "mini" else ""
+    return Looks(saw["face"], saw["face_model"], saw["identity_model"], sync)

@@ -137,14 +137,16 @@ def _seen(subject: Subject) -> Iterator[Finding]:
     good = samples.finite_rows(batch)
     if not good:
         return
-    finite, few = samples.some_of(batch, good), [numbers[one] for one in good][:FEW]
+    finite = samples.some_of(batch, good)
     if subject.config is not None and "target_BCFHW" in finite:
         wrong = list(pictures.sizes(finite, subject.config, subject.job.recipe.frames))
         yield from wrong or _pictures(finite)
         if wrong:
             return
     if isinstance(subject.windows, ClipWindows) and subject.config is not None:
-        yield from _made_anew(subject, subject.windows, few, finite)
+        few = [good[place] for place in samples.spread_over(len(good), FEW, subject.job.recipe.seed)]
+        numbers = [numbers[one] for one in few]
+        yield from _made_anew(subject, subject.windows, numbers, samples.some_of(batch, few))
     yield from _stepped(subject, finite)
 
 
@@ -186,7 +188,7 @@ def _heard(stored: StoredWindows, few: list[int], batch: Batch) -> Iterator[Find
         )
         return
     whisper = Whisper(made["whisper"], made["layers"], _device())
-    audio_BFNA = batch["audio_BFNA"][: len(few)]
+    audio_BFNA = batch["audio_BFNA"]
     yield from hearing.as_heard(heard, audio_BFNA, whisper)
     yield from hearing.in_step(heard, audio_BFNA.shape[1], whisper)
 

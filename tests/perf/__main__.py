@@ -18,7 +18,7 @@ from rich.table import Table
 from flows import environment
 from tests.perf.line import Line
 
-PARTS = ("chain", "plan", "media", "ingest", "render", "captions", "occluders", "facemask", "dit", "start")
+PARTS = ("chain", "plan", "media", "ingest", "render", "captions", "occluders", "facemask", "dit", "training", "start")
 WIDTH = 100
 
 console = Console(highlight=False, width=WIDTH)

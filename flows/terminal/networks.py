@@ -14,7 +14,6 @@ from models.dit.cost import SHAPES, Cost, counted, peak_of, timed
 from models.weights.about import about
 from models.weights.references import ModelError
 
-
 SAID = {"licence": "licence", "trained_on": "trained on", "run": "training", "step": "step"}
 """What is printed of what weights say of themselves, and the words for it."""
 

@@ -121,7 +121,9 @@ def _own_fit(path: Path, config: DitConfig | None, shapes: dict[str, Shape]) -> 
         return nearest(shapes)
     named = f"a net of {config.layers} layers of {config.dim} numbers"
     name = next((name for name, known in _known().items() if known == config), named)
-    if max(config.layers, config.audio.layers) > len(shapes):  # such a net would take long to make, and be no other
+    if max(config.layers, config.audio.layers) > len(
+        shapes
+    ):  # such a net would take long to make, and be no other
         raise ModelError(f"{path} says that it is {name}, and has {len(shapes)} tensors; copy it again")
     fit = compared(name, config, shapes)
     if not fit.whole:
@@ -235,7 +237,9 @@ def load_what_fits(net: VideoDit, reference: str | Path) -> Fit:
         raise ModelError(f"{path} fits no block of this net: {fit.said()}; give weights of a net of its size")
     said = described([path, *files])
     if said and said.heads != net.config.heads:
-        raise ModelError(f"{path} learnt with {said.heads} heads, and this net has {net.config.heads}; give others")
+        raise ModelError(
+            f"{path} learnt with {said.heads} heads, and this net has {net.config.heads}; give others"
+        )
     net.load_state_dict(fitting, strict=False)
     return fit
 

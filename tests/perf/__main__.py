@@ -18,7 +18,19 @@ from rich.table import Table
 from flows import environment
 from tests.perf.line import Line
 
-PARTS = ("chain", "plan", "media", "ingest", "render", "captions", "occluders", "facemask", "dit", "training", "start")
+PARTS = (
+    "chain",
+    "plan",
+    "media",
+    "ingest",
+    "render",
+    "captions",
+    "occluders",
+    "facemask",
+    "dit",
+    "training",
+    "start",
+)
 WIDTH = 100
 
 console = Console(highlight=False, width=WIDTH)

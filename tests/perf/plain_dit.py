@@ -61,7 +61,9 @@ def _preconditioned(net: VideoDit, sequence: DitInput) -> tuple[Tensor, Tensor |
         variance = (1 - t_B1111) ** 2 * s_1C111**2 + t_B1111**2
         noised = x_BC1HW[:, -channels:]
         seen = noised * (((1 - t_B1111) ** 2 + t_B1111**2) / variance) ** 0.5
-        shown.append(torch.cat([x_BC1HW[:, :-channels] / s_1C111, seen], 1) if net.config.stacked > 1 else seen)
+        shown.append(
+            torch.cat([x_BC1HW[:, :-channels] / s_1C111, seen], 1) if net.config.stacked > 1 else seen
+        )
         skipped.append((t_B1111 - (1 - t_B1111) * s_1C111**2) / variance * noised)
         scales.append(s_1C111 / variance**0.5)
     first = sequence.frames[0]
@@ -113,9 +115,7 @@ def _turned(x: Tensor, turns_Tc: Tensor) -> Tensor:
 
 def _turns(head: int, reference: int, target: int, rows: int, columns: int, shift: int) -> Tensor:
     down, right = (shift, shift) if shift else (rows, columns)
-    places = [
-        (f, i + down, j + right) for f in range(reference) for i in range(rows) for j in range(columns)
-    ]
+    places = [(f, i + down, j + right) for f in range(reference) for i in range(rows) for j in range(columns)]
     places += [(f, i, j) for f in range(target) for i in range(rows) for j in range(columns)]
     where = torch.tensor(places, dtype=torch.float64)
     angles = [

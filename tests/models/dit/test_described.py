@@ -37,7 +37,9 @@ def written(path, net, said=None):
     return path
 
 
-@pytest.mark.parametrize("config", [OWN, stacked(OWN), stacked(PRESETS["mini"]), replace(PRESETS["mini"], heads=2)])
+@pytest.mark.parametrize(
+    "config", [OWN, stacked(OWN), stacked(PRESETS["mini"]), replace(PRESETS["mini"], heads=2)]
+)
 def test_a_net_that_is_no_preset_is_loaded_as_what_it_says_it_is(tmp_path, config):
     net = net_of(config)
     path = written(tmp_path / "w.safetensors", net)
@@ -66,7 +68,10 @@ def test_a_folder_says_it_in_about_json(tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"layers": 3}, r"says that it is a net of 3 layers of 24 numbers, and is not: 27 missing \(blocks.2."),
+        (
+            {"layers": 3},
+            r"says that it is a net of 3 layers of 24 numbers, and is not: 27 missing \(blocks.2.",
+        ),
         ({"dim": 28}, r"and is not: \d+ of another shape"),
         ({"layers": 10**12}, "has 84 tensors; copy it again"),
         ({"colour": 1}, "this version knows no 'colour'; update redub"),
@@ -91,9 +96,11 @@ def test_a_config_that_differs_where_no_tensor_tells_is_refused(tmp_path):
     path = written(tmp_path / "w.safetensors", net_of(OWN))
     assert load(path, OWN).config == OWN
     other = replace(OWN, heads=4, reference_shift=0)
-    with pytest.raises(ModelError, match="learnt with heads 2, not 4, reference_shift 4, not 0"):
+    with pytest.raises(ModelError, match=r"learnt with heads 2, not 4, reference_shift 4, not 0"):
         load(path, other)
-    with pytest.raises(ModelError, match="a net of 2 layers of 24 numbers, not the given config: .*; load it as"):
+    with pytest.raises(
+        ModelError, match=r"a net of 2 layers of 24 numbers, not the given config: .*; load it as"
+    ):
         load(path, replace(OWN, layers=3))
 
 

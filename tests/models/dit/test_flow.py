@@ -57,7 +57,9 @@ def test_the_loss_weighs_face_and_lips_and_leaves_motion_frames_out():
     found = flow.mean_of_noised(error_BF, counted)
     frames = counted.sum(1)  # of the clips' means, weighed by how many frames each has
     assert ((found * frames).sum() / frames.sum()).item() == pytest.approx(total / count, rel=1e-6)
-    assert flow.mean_of_noised(error_BF, counted | True).mean().item() == pytest.approx(error_BF.mean().item())
+    assert flow.mean_of_noised(error_BF, counted | True).mean().item() == pytest.approx(
+        error_BF.mean().item()
+    )
     assert error_BF.mean().item() != pytest.approx(found.mean().item(), rel=1e-3)
 
 

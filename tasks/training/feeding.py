@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -26,10 +27,9 @@ class Feeder:
     ):
         self.waited_s = 0.0
         self.device = device
-        mine = [order.batch(step)[rank::world] for step in steps]
         self._loader: DataLoader[Batch] = DataLoader(
             windows,  # type: ignore[arg-type]
-            batch_sampler=mine,
+            batch_sampler=_Mine(order, steps, rank, world),
             num_workers=loaders,
             collate_fn=_as_it_is,  # type: ignore[arg-type]
             multiprocessing_context="spawn" if loaders else None,
@@ -47,6 +47,23 @@ class Feeder:
                 return
             self.waited_s = time.perf_counter() - started
             yield {key: _moved(value, self.device) for key, value in batch.items()}
+
+
+@dataclass(frozen=True)
+class _Mine:
+    """What one worker sees of each step, dealt as it comes: a long training would wait for all of it at its start."""
+
+    order: Order
+    steps: range
+    rank: int
+    world: int
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in self.steps:
+            yield self.order.batch(step)[self.rank :: self.world]
+
+    def __len__(self) -> int:
+        return len(self.steps)
 
 
 def parts(batch: Batch, size: int) -> Iterator[Batch]:

@@ -1,19 +1,23 @@
-"""What takes a GPU to be worth measuring: a training step of `1b`, and a dub by `wan2.2-5b-xdub`, beside plain code.
+"""What takes a GPU to be worth measuring: a step of the generator's training, and a dub, beside plain code.
 
     python -m tests.perf.gpu            # or `make bench-gpu`; without a GPU it says so and measures nothing
     python -m tests.perf.gpu --small    # the same on any machine with nets of a few thousand numbers: does it run?
 
-Shares are of a large bf16 matrix product measured in the same run. Weights are random: they cost what real ones cost.
+The generator is `1b`, the dub is by `wan2.2-5b-xdub`. Shares are of a large bf16 matrix product measured in the same
+run. Weights are random: they cost what real ones cost.
 """
 
 import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from infra import sharding
+from infra.zero import Sharding
 from models.dit import flow
 from models.dit.config import AudioConfig, DitConfig
 from models.dit.cost import SHAPES, Shape, counted_of, example, peak_of, quickest
@@ -21,6 +25,10 @@ from models.dit.inputs import DitInput, Motion, editor_input, generator_input, g
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, stacked
 from models.dit.speedup import Replayed, compiled, fused, in_float8, use_flash_attention_3
+from tasks.training.chance import chance
+from tasks.training.generator import Generator
+from tasks.training.optimizers import make_optimizer
+from tasks.training.recipe import GeneratorRecipe, Optimizer
 from tests.perf import plain_dit
 from tests.perf.__main__ import console, table
 from tests.perf.line import Line
@@ -35,24 +43,30 @@ class Size:
     device: str
     dtype: torch.dtype
     batch: int
-    """Clips of a training step."""
+    """Clips of a training step; halved until they fit."""
     steps: int
     """Of sampling."""
     presets: dict[str, DitConfig]
     shapes: dict[str, Shape]
+    training: Shape
+    """A clip of a training step."""
+    beside: Shape
+    """A clip that plain code can learn from: it keeps all of attention."""
     compiles: bool = True
     """Minutes on a CPU."""
 
 
 def size(small: bool) -> Size:
     if not small:
-        return Size("cuda", torch.bfloat16, 4, flow.STEPS, PRESETS, SHAPES)
+        long, short = Shape(20, 64, "77 frames of 512x512"), Shape(3, 64, "9 frames of 512x512")
+        return Size("cuda", torch.bfloat16, 8, flow.STEPS, PRESETS, SHAPES, long, short)
     tiny = {"dim": 48, "layers": 1, "heads": 2, "ffn": 64, "text": 8, "text_tokens": 4}
     presets = {
         name: replace(PRESETS[name], **tiny, audio=AudioConfig(features=8, window=4))
         for name in ("1b", "wan2.2-5b-xdub")
     }
-    return Size("cpu", torch.float32, 2, 2, presets, dict.fromkeys(presets, Shape(3, 4, "9 frames")))
+    shape = Shape(3, 4, "9 frames")
+    return Size("cpu", torch.float32, 2, 2, presets, dict.fromkeys(presets, shape), shape, shape)
 
 
 def lines(here: Size) -> list[Line]:
@@ -67,32 +81,93 @@ def lines(here: Size) -> list[Line]:
 
 
 def _training(here: Size, peak: float) -> list[Line]:
-    """The generator's: noise, forward, backward, AdamW, in bf16 all through."""
-    config, shape = stacked(here.presets["1b"]), here.shapes["1b"]
-    net = _net(config, here)
-    adam = torch.optim.AdamW(net.parameters(), 1e-5, fused=here.device == "cuda")
-    clip, audio, text = _inputs(config, shape, here)
-    times, noise = torch.full((here.batch,), 0.5, device=here.device), torch.randn_like(clip)
-    noised, masks = flow.noised(clip, noise, times.to(clip)), torch.ones_like(clip[:, 0], dtype=torch.float32)
-    shown = generator_input(noised, clip, clip[:, :, 0], times, audio, text, Motion(clip[:, :, :2]))
+    """The generator's recipe, as the loop takes a step: chance, noise, forward, backward, AdamW in fp32."""
+    config, shape = stacked(here.presets["1b"]), here.training
+    batch, ours = _fitting(here, lambda batch: _step_seconds(here, shape, batch, here.compiles))
+    fewer, eager = _fitting(here, lambda batch: _step_seconds(here, shape, batch, False))
+    beside = _step_seconds(here, here.beside, 1, here.compiles)
+    plain = _step_seconds(here, here.beside, 1, False, plain_dit.forward)
+    done = 3 * counted_of(config, _shown(config, shape, here)) * batch  # backward is two passes more
+    return [
+        Line("1b, training step", ours, " s", note=f"{batch} clips of {shape.said}"),
+        Line(
+            "  share of the peak", done / ours / peak, at_least=TARGET, note="what is recomputed not counted"
+        ),
+        Line("  plain over it", plain / beside, "x", at_least=AHEAD, note=f"a clip of {here.beside.said}"),
+        Line("  not compiled over it", eager / fewer / (ours / batch), "x", note="a clip"),
+    ]
 
-    def seconds(predict: Net) -> float:
+
+def _fitting(here: Size, seconds: Callable[[int], float]) -> tuple[int, float]:
+    """The largest batch that a GPU holds, of the first one's halves, and its seconds."""
+    batch = here.batch
+    while True:
+        try:
+            return batch, seconds(batch)
+        except torch.OutOfMemoryError:
+            if batch == 1:
+                raise
+        batch //= 2
+        torch.cuda.empty_cache()
+
+
+def _step_seconds(
+    here: Size, shape: Shape, count: int, compiles: bool, forward: Callable[..., Tensor] | None = None
+) -> float:
+    """Through the product's own loss, optimizer and precision; `forward` stands in for the network's own."""
+    adam = Optimizer(kind="adamw", rate=1e-5)
+    recipe = GeneratorRecipe(
+        preset="1b", batch=count, frames=4 * shape.frames - 3, optimizer=adam, compiled=compiles, recompute=not forward
+    )  # fmt: skip
+    objective = Generator(recipe)
+    objective.config = stacked(here.presets["1b"])
+    windows = _Windows(objective.config, shape)
+    sharding.begin()
+    try:
+        kind = Sharding(dtype="bf16" if here.dtype == torch.bfloat16 else "fp32")
+        net = objective.build(windows, torch.device(here.device))
+        if forward:
+            net.forward = partial(forward, net)
+        sharded = sharding.shard(net, partial(make_optimizer, adam), kind)
+        batch = {key: one.to(here.device) for key, one in windows.__getitems__(list(range(count))).items()}
+
         def step() -> None:
-            flow.weighted_errors(predict(shown), flow.velocity(clip, noise), masks, masks).mean().backward()
-            adam.step()
-            adam.zero_grad()
+            chances = [chance(0, 0, place) for place in range(count)]
+            sharded.backward(objective.loss(sharded.module, batch, chances).value)
+            sharded.step(adam.longest)
 
         return quickest(step, here.device, 3)
+    finally:
+        sharding.end()
 
-    theirs, eager = seconds(lambda sequence: plain_dit.forward(net, sequence)), seconds(net)
-    ours = seconds(compiled(net) if here.compiles else net)
-    done = 3 * counted_of(config, _one(shown)) * here.batch  # backward is two passes more
-    return [
-        Line("1b, training step, compiled", ours, " s", note=f"{here.batch} clips of {shape.said}"),
-        Line("  share of the peak", done / ours / peak, at_least=TARGET),
-        Line("  plain over it", theirs / ours, "x", at_least=AHEAD),
-        Line("  not compiled over it", eager / ours, "x"),
-    ]
+
+class _Windows:
+    """Latents of random numbers, with text."""
+
+    def __init__(self, config: DitConfig, shape: Shape):
+        self.config, self.shape = config, shape
+        self.ids = ["random"]
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
+        count, shape, audio = len(indices), self.shape, self.config.audio
+        video = (count, self.config.channels, shape.frames, shape.side, shape.side)
+        ones = torch.ones(count, *video[2:])
+        return {
+            "target_BCFHW": torch.randn(video), "masked_BCFHW": torch.randn(video),
+            "reference_BCHW": torch.randn(count, video[1], *video[3:]), "face_BFHW": ones, "lips_BFHW": ones,
+            "audio_BFNA": torch.randn(count, shape.frames, audio.window, audio.features),
+            "text_BLX": torch.randn(count, 1, self.config.text),
+        }  # fmt: skip
+
+
+def _shown(config: DitConfig, shape: Shape, here: Size) -> DitInput:
+    """What the generator is shown of one clip in training: what operations are counted of."""
+    clip, audio, text = _inputs(config, shape, replace(here, batch=1, device="cpu"))
+    times = torch.full((1,), 0.5)
+    return generator_input(clip, clip, clip[:, :, 0], times, audio, text, Motion(clip[:, :, :2]))
 
 
 def _dub(here: Size, peak: float) -> list[Line]:

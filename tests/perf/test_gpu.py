@@ -14,4 +14,4 @@ def test_the_gpu_benchmark_runs_on_tiny_nets():
     finally:
         torch.set_num_threads(threads)
     assert min(found.values()) > 0
-    assert {"1b, training step, compiled", "wan2.2-5b-xdub, a dub", "plain over it"} <= set(found)
+    assert {"1b, training step", "wan2.2-5b-xdub, a dub", "plain over it"} <= set(found)

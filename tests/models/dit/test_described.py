@@ -96,7 +96,7 @@ def test_a_config_that_differs_where_no_tensor_tells_is_refused(tmp_path):
     path = written(tmp_path / "w.safetensors", net_of(OWN))
     assert load(path, OWN).config == OWN
     other = replace(OWN, heads=4, reference_shift=0)
-    with pytest.raises(ModelError, match="learnt with heads 2, not 4, reference_shift 4, not 0"):
+    with pytest.raises(ModelError, match=r"learnt with heads 2, not 4, reference_shift 4, not 0"):
         load(path, other)
     with pytest.raises(
         ModelError, match=r"a net of 2 layers of 24 numbers, not the given config: .*; load it as"

@@ -5,7 +5,7 @@ the weights. Cancelling a run writes a checkpoint and frees its CPUs and GPUs; r
 goes on from there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from prefect import flow, get_run_logger, runtime
@@ -18,7 +18,7 @@ from prefect.artifacts import (
 from prefect.states import Cancelled, Failed, State
 
 from flows.errors import RecipeError
-from flows.terminal.training import TrainingView
+from flows.terminal.live_training import TrainingView
 from flows.training.driver import Training
 from flows.training.recipes import TRAININGS, load_training
 from flows.training.request import TrainRequest
@@ -127,16 +127,30 @@ def _watched(training: Training) -> Ended:
             logger.info("%s", _line(event))
         if event.get("kind") == "step" and (event["step"] % EVERY_STEPS == 0 or event["step"] == view.steps):
             text = f"{training.name}: step {event['step']} of {view.steps}, {view.summary(event['step'])}"
-            update_progress_artifact(progress, progress=100 * event["step"] / view.steps, description=text)
+            _reported(
+                update_progress_artifact,
+                progress,
+                progress=100 * event["step"] / view.steps,
+                description=text,
+            )
 
     logger.info(
         "training %s on %s, %d windows", training.name, training.data.name, len(training.data.windows)
     )
     with stopped_by_signals(logger.warning) as stop:
         ended = training.run(tell, stop)
-    create_table_artifact(_rows(training, ended), key=f"training-{key_of(training.name)}-end")
-    create_markdown_artifact(_page(training, ended), key=f"training-{key_of(training.name)}-page")
+    name = key_of(training.name)
+    _reported(create_table_artifact, _rows(training, ended), key=f"training-{name}-end")
+    _reported(create_markdown_artifact, _page(training, ended), key=f"training-{name}-page")
     return ended
+
+
+def _reported(report: Callable[..., Any], *what: Any, **more: Any) -> None:
+    """A server that is away for a while costs a picture of the training, never the training."""
+    try:
+        report(*what, **more)
+    except Exception as error:  # noqa: BLE001 - whatever keeps a report from a server is no fault of the training's
+        get_run_logger().warning("the Prefect server did not take a report: %s", error)
 
 
 def _unseen(_done: int, _of: int) -> None:

@@ -66,7 +66,8 @@ def inspect(
 ) -> None:
     """Which network the weights of a video DiT are for; if they fit none, the first tensors that do not.
 
-    Reads the headers alone, whatever the size. Exits 1 when they are no expert and fit no preset whole.
+    Reads the headers alone, whatever the size. Exits 1 when they are no expert, do not say which net they are for, and
+    fit no preset whole.
     """
     from flows.terminal.networks import print_checkpoint
 

@@ -12,7 +12,7 @@ from flows.environment import DATA
 from flows.errors import RecipeError, TrainingFailed
 from flows.terminal.checks import print_findings, print_warnings
 from flows.terminal.console import console, number, print_json, problems, waiting
-from flows.terminal.training import TrainingView
+from flows.terminal.live_training import TrainingView
 from flows.training.checked import check, check_data, refuse_if_wrong, to_be_rendered
 from flows.training.driver import Training
 from flows.training.recipes import TRAININGS, load_training

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,17 +14,21 @@ from models.dit.cost import SHAPES, Cost, counted, peak_of, timed
 from models.weights.about import about
 from models.weights.references import ModelError
 
+SAID = {"licence": "licence", "trained_on": "trained on", "run": "training", "step": "step"}
+"""What is printed of what weights say of themselves, and the words for it."""
+
 
 def print_checkpoint(checkpoint: str) -> bool:
-    """Whether it is an expert, or fits a preset whole."""
+    """Whether it is an expert, or fits a preset whole, or the net that it says it is for."""
     found = inspect(checkpoint)
     files = [found.path] if found.path.is_file() else sorted(found.path.glob("*.safetensors"))
     stored = sum(file.stat().st_size for file in files)
     console.print(
         f"{found.path}: {number(found.tensors)} tensors, {_billions(found.parameters)}, {size(stored)}"
     )
-    if told := about(found.path).get(EXPERT):
-        expert = json.loads(told)
+    told = _told(found.path, files)
+    if EXPERT in told:
+        expert = json.loads(told[EXPERT])
         net = expert["net"]
         console.print(
             f"[green]It is the LoRA expert {expert['name']!r}[/], rank {expert['rank']}, for a net of {net['layers']} "
@@ -32,11 +37,18 @@ def print_checkpoint(checkpoint: str) -> bool:
         return True
     if found.fit.whole:
         console.print(f"[green]It is {found.fit.name}[/], every tensor of it.")
+        for line in (f"{words}: {told[key]}" for key, words in SAID.items() if told.get(key)):
+            console.print(line, markup=False, soft_wrap=True)
         return True
     console.print(
         f"[red]It fits no preset.[/] Nearest is {found.fit.name}: {found.fit.said()}", soft_wrap=True
     )
     return False
+
+
+def _told(path: Path, files: list[Path]) -> dict[str, Any]:
+    """What a file or folder says of itself; of a folder without a word, its first file that does."""
+    return next((said for said in map(about, [path, *files]) if said), {})
 
 
 def print_costs(names: Sequence[str], device: str) -> None:

@@ -17,7 +17,8 @@ from models.weights.licences import licences
 from tasks.training.checking.everything import Subject, before_data, of_data
 from tasks.training.checking.finding import Finding, ok
 
-WORLDS = (WorldWindows, WorldLips)
+RENDERED = (WorldWindows, WorldLips)
+"""People of the procedural world, made where they are missing."""
 
 
 def check(training: Training) -> list[Finding]:
@@ -38,19 +39,19 @@ def check_data(training: Training) -> list[Finding]:
 
 def to_be_rendered(training: Training) -> bool:
     windows = training.data.windows
-    return isinstance(windows, WORLDS) and bool(windows.missing)
+    return isinstance(windows, RENDERED) and bool(windows.missing)
 
 
 def subject_of(training: Training) -> Subject:
     windows = training.data.windows
-    world = isinstance(windows, WORLDS)
+    rendered = windows.beginning() if isinstance(windows, RENDERED) else None
     return Subject(
         training.job(),
         training.request.profile,
         licences(parent.rpartition(" ")[0] for parent in training.parents),
-        None if world else training.catalog,
-        "" if world else training.data.name,
-        windows.beginning() if isinstance(windows, WORLDS) else None,
+        training.catalog if rendered is None else None,
+        training.data.name if rendered is None else "",
+        rendered,
         begins=not training.request.resumes,
     )
 

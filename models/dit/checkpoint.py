@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from models.dit.config import DitConfig
+from models.dit.described import described, unlike
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, on_meta, stacked
 from models.weights.references import ModelError, resolve
@@ -63,16 +64,16 @@ class Contents:
     tensors: int
     parameters: int
     fit: Fit
-    """With the nearest preset."""
+    """With the net that it says it is for; where it says none, with the nearest preset."""
 
 
 def inspect(reference: str | Path) -> Contents:
-    """Reads the headers of a checkpoint, and finds the preset that is nearest to it."""
+    """Reads the headers of a checkpoint: the net it says it is for, or else the preset that is nearest to it."""
     path = resolve(str(reference))
-    shapes = _shapes_of_files(_files(path))
-    return Contents(
-        path, len(shapes), sum(torch.Size(shape).numel() for shape in shapes.values()), nearest(shapes)
-    )
+    files = _files(path)
+    shapes = _shapes_of_files(files)
+    parameters = sum(torch.Size(shape).numel() for shape in shapes.values())
+    return Contents(path, len(shapes), parameters, _own_fit(path, described([path, *files]), shapes))
 
 
 def load(
@@ -82,7 +83,7 @@ def load(
     dtype: torch.dtype = torch.float32,
     fresh: Collection[str] = (),
 ) -> VideoDit:
-    """Loads a net for use or further training. Without a config, the checkpoint has to be one of the presets.
+    """Loads a net for use or further training. Without a config, the checkpoint has to say its own, or be a preset.
 
     Tensors whose name holds one of `fresh` may be missing, and start as in a new net: ("audio", "norm4") takes
     a published Wan, which cannot hear yet.
@@ -90,10 +91,14 @@ def load(
     path = resolve(str(reference))
     files = _files(path)
     shapes = _shapes_of_files(files)
-    fit = nearest(shapes) if config is None else compared("the given config", config, shapes)
+    said = described([path, *files])
+    own = _own_fit(path, said, shapes)
+    fit = own if config is None else compared("the given config", config, shapes)
     lacking = [name for name in fit.missing if not any(part in name for part in fresh)]
     if lacking or fit.unexpected or fit.reshaped:
-        raise ModelError(_refusal(path, fit, nearest(shapes)))
+        raise ModelError(_refusal(path, fit, own))
+    if said and (other := unlike(said, fit.config)):
+        raise ModelError(f"{path} learnt with {other}, as in the given config; load it as what it is")
     net = on_meta(fit.config)
     net.load_state_dict(dict(_tensors(files, device, dtype)), strict=False, assign=True)
     _make(net, device, dtype)
@@ -102,9 +107,30 @@ def load(
 
 def nearest(shapes: dict[str, Shape]) -> Fit:
     """Finds the preset that most of the tensors belong to; of two, the one that lacks less."""
-    known = {**PRESETS, **{f"{name} (stacked=2)": stacked(config) for name, config in PRESETS.items()}}
-    fits = [compared(name, config, shapes) for name, config in known.items()]
+    fits = [compared(name, config, shapes) for name, config in _known().items()]
     return max(fits, key=lambda fit: (fit.shared, -len(fit.missing)))
+
+
+def _known() -> dict[str, DitConfig]:
+    return {**PRESETS, **{f"{name} (stacked=2)": stacked(config) for name, config in PRESETS.items()}}
+
+
+def _own_fit(path: Path, config: DitConfig | None, shapes: dict[str, Shape]) -> Fit:
+    """How a checkpoint fits the net it says it is for, which has to be all of it, or the nearest preset."""
+    if config is None:
+        return nearest(shapes)
+    named = f"a net of {config.layers} layers of {config.dim} numbers"
+    name = next((name for name, known in _known().items() if known == config), named)
+    if max(config.layers, config.audio.layers) > len(
+        shapes
+    ):  # such a net would take long to make, and be no other
+        raise ModelError(f"{path} says that it is {name}, and has {len(shapes)} tensors; copy it again")
+    fit = compared(name, config, shapes)
+    if not fit.whole:
+        raise ModelError(
+            f"{path} says that it is {name}, and is not: {fit.said()}; copy it again, or mend what it says"
+        )
+    return fit
 
 
 def compared(
@@ -200,15 +226,20 @@ def load_what_fits(net: VideoDit, reference: str | Path) -> Fit:
     """Loads into a net, in place, the tensors of a checkpoint that it has; the others stay as they are.
 
     So an editor starts from a generator. Of an input that is two latents over one another, the noised one's half is
-    taken. Refused where nothing of the blocks fits: the weights are another network's.
+    taken. Refused where no matrix of a block fits: the weights are another network's.
     """
     path = resolve(str(reference))
     files, own = _files(path), net.state_dict()
     given = {key: _narrowed(key, value, own) for key, value in _tensors(files, "cpu", torch.float32)}
     fit = compared("the net", net.config, {key: tuple(value.shape) for key, value in given.items()})
     fitting = {key: value for key, value in given.items() if key in own and own[key].shape == value.shape}
-    if not any(key.startswith("blocks.") for key in fitting):
+    if not any(key.startswith("blocks.") and value.ndim > 1 for key, value in fitting.items()):
         raise ModelError(f"{path} fits no block of this net: {fit.said()}; give weights of a net of its size")
+    said = described([path, *files])
+    if said and said.heads != net.config.heads:
+        raise ModelError(
+            f"{path} learnt with {said.heads} heads, and this net has {net.config.heads}; give others"
+        )
     net.load_state_dict(fitting, strict=False)
     return fit
 

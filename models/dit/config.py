@@ -18,6 +18,14 @@ class AudioConfig:
     width: int = 1536
     heads: int = 24
 
+    def __post_init__(self) -> None:
+        _check_sizes(self, ("features", "window", "width", "heads"))
+        if self.layers and (self.width % self.heads or self.window > LONGEST):
+            raise ValueError(
+                f"{self.heads} heads of {self.width} numbers that embed windows of {self.window}: a head has to have "
+                f"a whole number of them, and {LONGEST} features have places"
+            )
+
 
 @dataclass(frozen=True)
 class DitConfig:
@@ -51,6 +59,7 @@ class DitConfig:
     """Times are rounded to bfloat16 before the sinusoid, whatever the net runs in: so the weights learnt them."""
 
     def __post_init__(self) -> None:
+        _check_sizes(self, ("dim", "layers", "heads", "ffn", "channels", "stacked", "patch", "frequencies"))
         if self.dim % self.heads or (self.dim // self.heads) % 2 or self.dim // self.heads < 6:
             raise ValueError(
                 f"{self.heads} heads of {self.dim} numbers: a head has to have an even number, from 6"
@@ -60,6 +69,12 @@ class DitConfig:
     def rows(self) -> int:
         """How many rows modulate a block: shift, scale and gate of 3D attention, of the FFN, and then of 2D attention."""
         return 9 if self.spatial else 6
+
+
+def _check_sizes(config: AudioConfig | DitConfig, names: tuple[str, ...]) -> None:
+    for name in names:
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name} is {getattr(config, name)}, and has to be 1 or more")
 
 
 def check_shapes(sequence: DitInput, config: DitConfig) -> None:

@@ -120,10 +120,13 @@ def grey_where_masked(video_BCFHW: Tensor, inpaint_BFHW: Tensor) -> Tensor:
 
 def noised_frames(sequence: DitInput) -> Tensor:
     """Returns for motion and target, (B, F), whether the net had noise to remove there, and the loss counts."""
-    _, motion, target = sequence.frames
-    return (sequence.times_B3[:, 1:] > 0).repeat_interleave(
-        torch.tensor([motion, target], device=sequence.times_B3.device), 1
-    )
+    return of_each_frame(sequence.times_B3[:, 1:] > 0, sequence.frames[1:])
+
+
+def of_each_frame(values_BS: Tensor, frames: Sequence[int]) -> Tensor:
+    """Returns what stretches of so many frames share, for each of their frames, (B, F); no GPU is waited for."""
+    parts = zip(values_BS.unbind(1), frames, strict=True)
+    return torch.cat([value_B[:, None].expand(-1, count) for value_B, count in parts], 1)
 
 
 def _with_motion(noised_BCFHW: Tensor, motion: Motion | None) -> Tensor:

@@ -11,7 +11,7 @@ B clips, C channels, F latent frames, H by W latents.
 import torch
 from torch import Tensor
 
-from models.dit.inputs import DitInput
+from models.dit.inputs import DitInput, of_each_frame
 
 
 def scaled_inputs(sequence: DitInput, scale_C: Tensor) -> Tensor:
@@ -37,9 +37,9 @@ def velocity_from(sequence: DitInput, predicted_BCFHW: Tensor, scale_C: Tensor) 
 
 
 def times_of_frames(sequence: DitInput) -> Tensor:
-    """Returns the noise level of each latent frame, (B, F), in 32 bits."""
-    counts = torch.tensor(sequence.frames, device=sequence.times_B3.device)
-    return sequence.times_B3.float().repeat_interleave(counts, 1)
+    """Returns the noise level of each latent frame, (B, F), in 32 bits at least."""
+    times_B3 = sequence.times_B3.to(torch.promote_types(sequence.times_B3.dtype, torch.float32))
+    return of_each_frame(times_B3, sequence.frames)
 
 
 def _variance(t: Tensor, s: Tensor) -> Tensor:

@@ -79,7 +79,10 @@ def _check_finite(x_BCTHW: Tensor, what: str) -> None:
 
 
 def normalised(vae: AutoencoderKLWan, z_BCTHW: Tensor) -> Tensor:
-    """Returns latents as a DiT works on them: mean 0 and deviation 1 in each channel."""
+    """Returns latents as a DiT works on them: less the mean, over the deviation that the VAE's config names.
+
+    Wan's VAEs name one for each channel; mini:vae one for all (models/mini/vae/train.py says why).
+    """
     mean_C, std_C = (z_BCTHW.new_tensor(v) for v in (vae.config.latents_mean, vae.config.latents_std))
     return (z_BCTHW - mean_C.view(-1, 1, 1, 1)) / std_C.view(-1, 1, 1, 1)
 

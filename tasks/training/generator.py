@@ -4,11 +4,12 @@ B samples, C channels, F latent frames, H by W latents, N audio features of A nu
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from functools import partial
+from functools import cached_property, partial
 
 import torch
+from diffusers import AutoencoderKLWan
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -18,7 +19,9 @@ from models.dit.inputs import Motion, generator_input, noised_frames
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, stacked
 from models.dit.speedup import compiled
+from models.vae.opening import load_vae
 from tasks.training.chance import happens, normal
+from tasks.training.encoded import PIXELS, encode_windows
 from tasks.training.objective import Batch, Loss, Windows
 from tasks.training.problems import Stop
 from tasks.training.recipe import GeneratorRecipe
@@ -35,13 +38,20 @@ class Generator:
     def __init__(self, recipe: GeneratorRecipe):
         self.recipe = recipe
         self.config = stacked(PRESETS[recipe.preset])
+        self.device = torch.device("cpu")
+
+    @cached_property
+    def _vae(self) -> AutoencoderKLWan:
+        """For windows whose latents are not kept; loaded when the first comes."""
+        return load_vae(self.recipe.vae, str(self.device)).requires_grad_(False)
 
     def build(self, windows: Windows, device: torch.device) -> nn.Module:
         """Returns a net as it is at first: random, or with the weights of `init`."""
         torch.manual_seed(self.recipe.seed)
+        self.device = device
         net = VideoDit(self.config)
         if self.config.preconditioned:
-            net.channel_scale.copy_(channel_deviations(windows))
+            net.channel_scale.copy_(channel_deviations(windows, self.with_latents))
         if self.recipe.init:
             load_what_fits(net, self.recipe.init)
         if self.recipe.recompute:
@@ -52,7 +62,7 @@ class Generator:
 
     def loss(self, net: nn.Module, batch: Batch, chances: list[torch.Generator]) -> Loss:
         """Returns the weighted flow-matching loss (METHOD 4), motion frames left out."""
-        recipe = self.recipe
+        recipe, batch = self.recipe, self.with_latents(batch)
         t_B, left_out_B, motion_B, shift_B2 = self._drawn(chances)
         batch = cropped(batch, recipe.crop, shift_B2)
         target = batch["target_BCFHW"]
@@ -77,6 +87,10 @@ class Generator:
         )  # fmt: skip
         each_B = flow.mean_of_noised(error_BF, noised_frames(sequence))
         return Loss(each_B.mean(), by_noise(each_B.detach(), t_B))
+
+    def with_latents(self, batch: Batch) -> Batch:
+        """Returns a batch of pixels as latents; one that has latents as it is."""
+        return encode_windows(self._vae, batch) if PIXELS[0] in batch else batch
 
     def about(self) -> dict[str, str]:
         """Returns the net's config, with which anybody can build it."""
@@ -129,10 +143,13 @@ def _corners(lips_BFHW: Tensor, size: int, shift_B2: Tensor) -> list[list[int]]:
     return ((middle_B2 / 2).round() * 2).clamp(min=torch.zeros(2), max=most).long().tolist()
 
 
-def channel_deviations(windows: Windows) -> Tensor:
+def channel_deviations(
+    windows: Windows, with_latents: Callable[[Batch], Batch] = lambda batch: batch
+) -> Tensor:
     """Returns the deviation of each channel of the latents, from windows spread over all there are."""
     step = max(1, len(windows) // MEASURED_ON)
-    z_BCFHW = windows.__getitems__(list(range(0, len(windows), step))[:MEASURED_ON])["target_BCFHW"]
+    some = list(range(0, len(windows), step))[:MEASURED_ON]
+    z_BCFHW = with_latents(windows.__getitems__(some))["target_BCFHW"].cpu()
     z_BCFHW = z_BCFHW[z_BCFHW.flatten(1).isfinite().all(1)]  # the loop leaves the others out, and names them
     if not len(z_BCFHW):
         raise Stop("none of the windows has finite latents: look at the clips, and at what encoded them")

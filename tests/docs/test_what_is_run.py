@@ -1,17 +1,21 @@
-"""What documents show is run: the Python of two pages, and commands that only look, on a small catalog."""
+"""What documents show is run: the Python of three pages, and commands that only look, on a small catalog."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.torch import save_file
 
 from flows.recipes import RECIPES
 from flows.run.graph import nodes_of, stages_of
 from flows.terminal.versions import show_funnel
+from models.dit.net import VideoDit
+from models.dit.presets import PRESETS
 from storage.ledger.rows import Blob
 from storage.media.encode import encode_video
 from tasks.stage import Annotate, Rejected
@@ -21,7 +25,9 @@ from tests.storage.trainings import trained
 from tests.toy.inline import Ran, run_inline, toy_stages
 from tests.toy.stages import Lines
 
-READING, STAGE_PAGE = (ROOT / "docs" / f"{name}.md" for name in ("reading-a-dataset", "add-a-stage"))
+READING, STAGE_PAGE, NETWORK = (
+    ROOT / "docs" / f"{name}.md" for name in ("reading-a-dataset", "add-a-stage", "the-network")
+)
 NAMED = {"bad_frozen.mp4": "world14-000", "interview.mp4": "NAME", "bad_playlist.m3u8": "Ana"}
 """Files that commands on the pages name, and who is seen in them."""
 TRAINED = ("gen-a", "gen-b")
@@ -107,6 +113,17 @@ def test_the_stage_on_the_page_works() -> None:
     speakers = stages.pop("speakers")
     (node,) = (n for n in nodes_of(stages | {"pace": pace, "speakers": speakers}) if n.name == "pace")
     assert node.reads == ("quality", "ingest")
+
+
+def test_weights_are_loaded_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = replace(PRESETS["mini"], layers=1, dim=48)  # no preset
+    about = {"dit": json.dumps(asdict(config))}
+    save_file(VideoDit(config).state_dict(), tmp_path / "weights.safetensors", {"about": json.dumps(about)})
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    (code,) = blocks(NETWORK, "python")
+    exec(code, names)
+    assert names["net"].config == config
 
 
 def looking() -> list[Command]:

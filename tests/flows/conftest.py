@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from flows.command.main import main
-from flows.server import prefect_process, wait_healthy
+from flows.server import POOL, deploy, prefect_process, wait_healthy
+from tests.flows.prefect_api import Api
 
 
 @pytest.fixture
@@ -41,3 +42,11 @@ def prefect_env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     with prefect_process(["server", "start", "--port", str(port)], env) as server:
         wait_healthy(f"{base}/health", server)
         yield env
+
+
+@pytest.fixture(scope="session")
+def api(prefect_env: dict[str, str]) -> Iterator[Api]:
+    """A server with the deployments of prefect.yaml, and a worker for them."""
+    deploy(prefect_env)
+    with prefect_process(["worker", "start", "--pool", POOL, "--type", "process"], prefect_env):
+        yield Api(prefect_env["PREFECT_API_URL"], prefect_env)

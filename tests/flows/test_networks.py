@@ -1,5 +1,8 @@
 """`redub models inspect` and `redub models bench`, as a person meets them."""
 
+import json
+from dataclasses import asdict, replace
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -26,7 +29,7 @@ def weights():
 def test_a_preset_is_known_by_its_tensors(here, weights, tmp_path):
     save_file(weights, tmp_path / "net.safetensors")
     said = here("models", "inspect", "net.safetensors")
-    assert "175 tensors, 3.93 M, 8 MB" in said
+    assert "138 tensors, 1.42 M, 3 MB" in said
     assert "It is mini, every tensor of it." in said
 
 
@@ -42,13 +45,27 @@ def test_what_does_not_fit_is_named(here, weights, tmp_path):
     assert "it is truncated" in " ".join(here("models", "inspect", "net.safetensors", check=False).split())
 
 
+def test_what_a_training_exported_says_what_it_is_and_where_it_is_from(here, tmp_path):
+    config = replace(MINI, layers=2, stacked=2)
+    about = {"licence": "CC0-1.0", "trained_on": "world:[12]", "run": "gen-a", "step": "120"}
+    header = {"about": json.dumps({**about, "dit": json.dumps(asdict(config))})}
+    save_file(VideoDit(config).state_dict(), tmp_path / "w.safetensors", header)
+    said = here("models", "inspect", "w.safetensors")
+    assert "It is a net of 2 layers of 128 numbers, every tensor of it." in said
+    assert "licence: CC0-1.0\ntrained on: world:[12]\ntraining: gen-a\nstep: 120\n" in said
+    header = {"about": json.dumps({**about, "dit": json.dumps(asdict(replace(config, layers=3)))})}
+    save_file(VideoDit(config).state_dict(), tmp_path / "w.safetensors", header)
+    refused = " ".join(here("models", "inspect", "w.safetensors", check=False).split())
+    assert "says that it is a net of 3 layers of 128 numbers, and is not: 27 missing (blocks.2." in refused
+
+
 def test_an_expert_is_known_for_one(here, tmp_path):
     net = VideoDit(MINI)
     attach(net, "lip", rank=4)
     save(net, "lip", tmp_path / "lip.safetensors")
     said = " ".join(here("models", "inspect", "lip.safetensors").split())
     assert (
-        "It is the LoRA expert 'lip', rank 4, for a net of 6 blocks of 192 numbers: redub dub --expert"
+        "It is the LoRA expert 'lip', rank 4, for a net of 4 blocks of 128 numbers: redub dub --expert"
         in said
     )
 
@@ -58,8 +75,8 @@ def test_the_cost_of_a_preset_is_measured_here(here):
     rows = {line.split()[0]: line.split() for line in said.splitlines() if line.strip()}
     share, memory = rows["mini"][-3], float(rows["mini"][-2])
     assert share.endswith("%")
-    # 15.7 MB of weights; at its widest, the FFN's 4 x 192 numbers of 896 tokens, and once more after the activation.
-    assert 15.7 + 2 * 2.7 < memory < 15.7 + 4 * 2.7
+    # 5.7 MB of weights; at its widest, the FFN's 4 x 128 numbers of 896 tokens, and once more after the activation.
+    assert 5.7 + 2 * 1.8 < memory < 5.7 + 4 * 1.8
     assert "1b" not in rows, "it was not asked for"
     assert "there are: mini, 1b" in " ".join(here("models", "bench", "5b", check=False).split())
 

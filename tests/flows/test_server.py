@@ -4,10 +4,7 @@ import importlib
 import json
 import os
 import struct
-import time
 import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,57 +14,14 @@ import yaml
 from flows.demo.corpus import SHORT, make_corpus
 from flows.recipes import RECIPES
 from flows.run.graph import nodes_of, stages_of
-from flows.server import POOL, ROOT, deploy, prefect_command, prefect_process
+from flows.server import ROOT, prefect_command
 from storage.ledger.catalog import Catalog
 from storage.versions.version import load_version, tags
+from tests.flows.prefect_api import Api, ray_processes, until
 
 pytestmark = pytest.mark.timeout(400)
 MANY = 80
 """Sources of the run that is interrupted: enough for half a minute of work."""
-
-
-class Api:
-    """The calls that the Prefect UI makes."""
-
-    def __init__(self, base: str, env: dict[str, str]) -> None:
-        self.base, self.env = base, env
-
-    def __call__(self, path: str, body: Any = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.base}{path}", data, {"Content-Type": "application/json"})
-        for _ in range(10):
-            try:
-                with urllib.request.urlopen(request, timeout=30) as answer:
-                    return json.loads(answer.read() or "null")
-            except urllib.error.HTTPError as error:
-                if error.code != 503:  # the server's SQLite is busy: its clients ask again
-                    raise
-                time.sleep(1)
-        raise TimeoutError(f"{path}: the server stayed busy")
-
-    def trigger(self, deployment: str, flow: str = "rebuild", **parameters: Any) -> str:
-        found = self(f"/deployments/name/{flow}/{deployment}")
-        return self(f"/deployments/{found['id']}/create_flow_run", {"parameters": parameters})["id"]
-
-    def state(self, run: str) -> tuple[str, str]:
-        state = self(f"/flow_runs/{run}")["state"]
-        return state["type"], state["message"] or ""
-
-    def wait(self, run: str, *wanted: str, seconds: float = 120) -> tuple[str, str]:
-        return _until(
-            lambda: s if (s := self.state(run))[0] in wanted else None, seconds, lambda: self.state(run)
-        )
-
-    def artifacts(self, run: str) -> dict[str, Any]:
-        found = self("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
-        return {a["key"]: a for a in found}
-
-
-@pytest.fixture(scope="module")
-def api(prefect_env: dict[str, str]) -> Iterator[Api]:
-    deploy(prefect_env)
-    with prefect_process(["worker", "start", "--pool", POOL, "--type", "process"], prefect_env):
-        yield Api(prefect_env["PREFECT_API_URL"], prefect_env)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +91,7 @@ def test_cancel_stops_ray_and_the_next_run_goes_on(api: Api, corpus: Path, tmp_p
     where = {"sources": str(tmp_path / "videos"), "catalog": str(tmp_path / "catalog")}
     catalog = Catalog(where["catalog"])
     first = api.trigger("on-demand", **where)
-    _until(lambda: _rows(catalog) > 5, 120, lambda: (api.state(first), _rows(catalog)))
+    until(lambda: _rows(catalog) > 5, 120, lambda: (api.state(first), _rows(catalog)))
 
     second = api.trigger("on-demand", **where)
     assert api.wait(second, "CANCELLED", "COMPLETED", seconds=60)[0] == "CANCELLED", (
@@ -150,7 +104,7 @@ def test_cancel_stops_ray_and_the_next_run_goes_on(api: Api, corpus: Path, tmp_p
 
     api(f"/flow_runs/{first}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
     assert api.wait(first, "CANCELLED", "COMPLETED", "CRASHED", seconds=90)[0] == "CANCELLED"
-    _until(lambda: not _ray_processes(tmp_path), 30, lambda: _ray_processes(tmp_path))
+    until(lambda: not ray_processes(tmp_path), 30, lambda: ray_processes(tmp_path))
     kept = _rows(catalog)
     assert 0 < kept < MANY
 
@@ -188,26 +142,3 @@ def _rows(catalog: Catalog) -> int:
 
 def _first_run(catalog: Catalog) -> str:
     return catalog.runs()[-1]["run"]
-
-
-def _ray_processes(tmp_path: Path) -> list[str]:
-    """Ray's processes that descend from this test's worker: they have its Prefect home."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (entry / "cmdline").read_text().replace("\0", " ")
-            environ = (entry / "environ").read_text(errors="replace")
-        except OSError:
-            continue
-        if ("ray::" in command or "raylet" in command) and str(tmp_path.parent) in environ:
-            found.append(command[:80])
-    return found
-
-
-def _until(check: Callable[[], Any], seconds: float, tell: Callable[[], Any]) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := check():
-            return value
-        time.sleep(0.5)
-    pytest.fail(f"not within {seconds} s: {tell()}")

@@ -15,7 +15,8 @@ from models.dit.rope import BASE, split
 
 def forward(net: VideoDit, sequence: DitInput) -> Tensor:
     config, reference = net.config, sequence.frames[0]
-    x_BDFHW = net.patch_embedding(sequence.latents_BCFHW)
+    shown_BCFHW, skipped_BCFHW, scale_BCF11 = _preconditioned(net, sequence)
+    x_BDFHW = net.patch_embedding(shown_BCFHW)
     frames, rows, columns = x_BDFHW.shape[2:]
     x_BTD, frame = x_BDFHW.flatten(2).transpose(1, 2), rows * columns
     times_BT = sequence.times_B3.repeat_interleave(
@@ -35,15 +36,38 @@ def forward(net: VideoDit, sequence: DitInput) -> Tensor:
     if text_BLD is not None:
         text_BLD = net.text_embedding(pad(text_BLD, (0, 0, 0, config.text_tokens - text_BLD.shape[1])))
     grid = (reference, frames - reference, rows, columns)
-    turns_Tc = _turns(config.dim // config.heads, *grid).to(x_BTD.device)
+    turns_Tc = _turns(config.dim // config.heads, *grid, config.reference_shift).to(x_BTD.device)
     for block in net.blocks:
         assert isinstance(block, Block)
         x_BTD = _block(block, x_BTD, rows_BTRD, audio_BFND, text_BLD, grid, turns_Tc)
     x_BTD, clock_BTD = x_BTD[:, reference * frame :], clock_BTD[:, reference * frame :]
     shift, scale = (net.head.modulation[:, None] + clock_BTD[:, :, None]).unbind(2)
-    return net.unpatched(
+    made_BCFHW = net.unpatched(
         net.head.head(_normed(x_BTD) * (1 + scale) + shift), frames - reference, rows, columns
     )
+    return skipped_BCFHW + scale_BCF11 * made_BCFHW
+
+
+def _preconditioned(net: VideoDit, sequence: DitInput) -> tuple[Tensor, Tensor | float, Tensor | float]:
+    """What the net is shown, what is added to its answer, and what that is multiplied by; a frame at a time."""
+    if not net.config.preconditioned:
+        return sequence.latents_BCFHW, 0.0, 1.0
+    s_1C111, channels = net.channel_scale[None, :, None, None, None], len(net.channel_scale)
+    shown, skipped, scales = [], [], []
+    starts = [stretch for stretch, count in enumerate(sequence.frames) for _ in range(count)]
+    for frame, stretch in enumerate(starts):
+        t_B1111 = sequence.times_B3[:, stretch, None, None, None, None]
+        x_BC1HW = sequence.latents_BCFHW[:, :, frame : frame + 1]
+        variance = (1 - t_B1111) ** 2 * s_1C111**2 + t_B1111**2
+        noised = x_BC1HW[:, -channels:]
+        seen = noised * (((1 - t_B1111) ** 2 + t_B1111**2) / variance) ** 0.5
+        shown.append(
+            torch.cat([x_BC1HW[:, :-channels] / s_1C111, seen], 1) if net.config.stacked > 1 else seen
+        )
+        skipped.append((t_B1111 - (1 - t_B1111) * s_1C111**2) / variance * noised)
+        scales.append(s_1C111 / variance**0.5)
+    first = sequence.frames[0]
+    return torch.cat(shown, 2), torch.cat(skipped[first:], 2), torch.cat(scales[first:], 2)
 
 
 def _block(
@@ -89,10 +113,9 @@ def _turned(x: Tensor, turns_Tc: Tensor) -> Tensor:
     return torch.view_as_real(turned).flatten(-2).to(x.dtype)
 
 
-def _turns(head: int, reference: int, target: int, rows: int, columns: int) -> Tensor:
-    places = [
-        (f, i + rows, j + columns) for f in range(reference) for i in range(rows) for j in range(columns)
-    ]
+def _turns(head: int, reference: int, target: int, rows: int, columns: int, shift: int) -> Tensor:
+    down, right = (shift, shift) if shift else (rows, columns)
+    places = [(f, i + down, j + right) for f in range(reference) for i in range(rows) for j in range(columns)]
     places += [(f, i, j) for f in range(target) for i in range(rows) for j in range(columns)]
     where = torch.tensor(places, dtype=torch.float64)
     angles = [

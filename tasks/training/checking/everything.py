@@ -32,7 +32,7 @@ from tasks.training.clip_windows import ClipWindows
 from tasks.training.job import Job, objective_of
 from tasks.training.objective import Batch, Windows
 from tasks.training.problems import Stop
-from tasks.training.recipe import GeneratorRecipe
+from tasks.training.recipe import GeneratorRecipe, TrainRecipe
 
 FEW = 3
 """Windows that are encoded and heard anew."""
@@ -107,7 +107,8 @@ def _of_rows(subject: Subject) -> Iterator[Finding]:
     clips = members.of(recipe.split)
     yield from samples.names(members.rows["item_id"].to_pylist(), "clips")
     yield from version.lengths(clips, recipe.frames)
-    yield from version.heard_to_the_end(clips)
+    if subject.config is not None:  # SyncNet listens for itself
+        yield from version.heard_to_the_end(clips)
     yield from version.speakers(members, recipe.split)
     yield from version.rights(clips, members.facts)
 
@@ -142,7 +143,7 @@ def _seen(subject: Subject) -> Iterator[Finding]:
         yield from wrong or _pictures(finite)
         if wrong:
             return
-    if isinstance(subject.windows, ClipWindows):
+    if isinstance(subject.windows, ClipWindows) and subject.config is not None:
         yield from _made_anew(subject, subject.windows, few, finite)
     yield from _stepped(subject, finite)
 
@@ -161,13 +162,9 @@ def _made_anew(subject: Subject, windows: ClipWindows, few: list[int], batch: Ba
     assert subject.catalog is not None
     if not windows.not_cached:
         yield from _encoded(recipe.vae, windows, few, batch)
+    needed = ("ingest", stored_sound.STAGE)
     stored = open_windows(
-        subject.catalog,
-        subject.version,
-        recipe.split,
-        recipe.frames,
-        recipe.stride,
-        ("ingest", stored_sound.STAGE),
+        subject.catalog, subject.version, recipe.split, recipe.frames, recipe.stride, needed
     )
     yield from _heard(stored, few, batch)
 
@@ -217,22 +214,35 @@ def _stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
             size = f"{count_parameters(config) / 1e6:,.0f} M parameters"
             yield warn(f"no dry step: a net of {size} is too large for this machine, which has no GPU")
             return
-    recipe = job.recipe.model_copy(update={"compiled": False} if config is not None else {})
-    recipe = recipe if subject.begins else recipe.model_copy(update={"init": ""})
     pair = samples.some_of(batch, [0, min(1, len(batch["id"]) - 1)])
-    not_cached = getattr(subject.windows, "not_cached", "")
+    recipe = _quick(subject)
     try:
         objective = objective_of(recipe)
         net = objective.build(subject.windows, torch.device(_device()))
+        if config is None:
+            yield from room.disk(job.root, sum(one.numel() for one in net.parameters()), recipe.keep)
         yield from dry.step(recipe, objective, net, pair, job.sharding)
     except (KeyError, RuntimeError, ValueError) as error:
-        why = f"{not_cached}; take a version that has them" if not_cached else "the data don't fit the net"
+        why = _not_cached(subject) or "the data don't fit the net"
         yield refuse(f"a step with two windows fails ({type(error).__name__}: {error}): {why}")
     else:
-        if not_cached:
-            yield warn(
-                f"each step decodes videos and runs the VAE, which is several times as slow: {not_cached}"
-            )
+        if why := _not_cached(subject):
+            yield warn(f"each step decodes videos and runs the VAE, which is several times as slow: {why}")
+
+
+def _quick(subject: Subject) -> TrainRecipe:
+    """The recipe without what takes a minute, and without weights that were refused already."""
+    recipe, config = subject.job.recipe, subject.config
+    if config is None:
+        return recipe
+    begins = recipe.init and subject.begins and weights.fits_a_block(recipe.init, config)
+    return recipe.model_copy(update={"compiled": False, "init": recipe.init if begins else ""})
+
+
+def _not_cached(subject: Subject) -> str:
+    why, recipe = getattr(subject.windows, "not_cached", ""), subject.job.recipe
+    settings = f"--set latents.frames={recipe.frames} --set latents.stride={recipe.stride}"
+    return f"{why}; `redub rebuild {settings}` makes latents for it" if why else ""
 
 
 def _memory(subject: Subject, config: DitConfig, batch: Batch) -> Iterator[Finding]:

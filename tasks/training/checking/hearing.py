@@ -116,29 +116,32 @@ def _window(heard_PLD: np.ndarray, first: int, audio_FNA: Tensor) -> Tensor:
 
 def in_step(heard: Sequence[Heard], latents: int, whisper: Whisper) -> Iterator[Finding]:
     """Whether a click at a frame changes the window of that frame most."""
-    late: dict[str, float] = {}
-    for one in heard:
-        shown = one.first + FRAMES_PER_LATENT * (latents // 2) - 1  # in the middle of the window
-        changed_T = _change(one, shown, latents, whisper)
-        expected = np.flatnonzero((frames_of_latents(one.first, latents) == shown).any(1))
-        if changed_T.argmax() not in expected:
-            late[one.id] = float(changed_T.argmax() - expected[0])
+    off = {one.id: _latents_off(one, latents, whisper) for one in heard}
+    late = {name: most for name, most in off.items() if most}
     if late:
         yield refuse(
-            f"a click at a frame is heard {max(late.values(), key=abs):+.0f} latent frames off in "
-            f"{len(late)} of {len(heard)} clips ({first_of(list(late))}), so lips would be learnt out of step: this "
-            "Whisper gives no 50 features a second, or sound is late in the clips; look with `redub sheet ingest`",
+            f"a click at a frame is heard {max(late.values(), key=abs):+d} latent frames off in {len(late)} of "
+            f"{len(heard)} clips ({first_of(list(late))}), so lips would be learnt out of step: take a Whisper that "
+            "gives 50 features a second, from the sound's beginning on",
             list(late),
         )
     else:
         yield ok(f"a click at a frame is heard in the window of that frame ({len(heard)} clips)")
 
 
-def _change(one: Heard, frame: int, latents: int, whisper: Whisper) -> np.ndarray:
-    """(T) how far the features of each latent frame's own four frames move by a click."""
-    moved_PLD = np.abs(whisper.features(clicked(one.fitted, frame)) - whisper.features(one.fitted))
-    moved_P = moved_PLD.reshape(len(moved_PLD), -1).sum(1)
-    return moved_P[windows_of_latents(one.first, latents, len(moved_P), 0)].sum(1)
+def _latents_off(one: Heard, latents: int, whisper: Whisper) -> int:
+    """By how many latent frames a click is heard too late. It lies at the first, then at the last frame of the
+    latent frame in the middle of the window: so one frame off is noticed, to either side."""
+    middle = latents // 2
+    shown_4 = frames_of_latents(one.first, latents)[middle]
+    before_PLD = whisper.features(one.fitted)
+    near_TN = windows_of_latents(one.first, latents, len(before_PLD), 0)
+    off = []
+    for frame in (shown_4[0], shown_4[-1]):
+        moved_PLD = np.abs(whisper.features(clicked(one.fitted, frame)) - before_PLD)
+        moved_P = moved_PLD.reshape(len(moved_PLD), -1).sum(1)
+        off.append(int(moved_P[near_TN].sum(1).argmax()) - middle)
+    return max(off, key=abs)
 
 
 def clicked(sound: np.ndarray, frame: int) -> np.ndarray:

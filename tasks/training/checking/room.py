@@ -90,7 +90,7 @@ def activation_bytes(
         return one
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one):
-        net(_example(config, shape, dtype))
+        net(example(config, shape, dtype, "meta"))
     whole = sum(one.untyped_storage().nbytes() for one in held.values())
     return _recomputed(whole, config, shape, dtype) if recompute else whole
 
@@ -108,9 +108,11 @@ def _recomputed(whole: int, config: DitConfig, shape: tuple[int, int, int], dtyp
     return whole // config.layers + config.layers * tokens * config.dim * dtype.itemsize
 
 
-def _example(config: DitConfig, shape: tuple[int, int, int], dtype: torch.dtype) -> DitInput:
+def example(config: DitConfig, shape: tuple[int, int, int], dtype: torch.dtype, device: str) -> DitInput:
+    """An input of the generator of this size, of zeros, or of nothing on the meta device."""
+
     def empty(*sizes: int) -> Tensor:
-        return torch.empty(1, *sizes, device="meta", dtype=dtype)
+        return torch.zeros(1, *sizes, device=device, dtype=dtype)
 
     frames, height, width = shape
     latents = empty(config.channels * config.stacked, frames + 1, height, width)

@@ -12,16 +12,20 @@ def begins_from(reference: str, config: DitConfig) -> Iterator[Finding]:
     """Refuses weights of which no block fits, and says which parts of others start anew."""
     fit = fit_of(reference, config)
     lacking = [*fit.reshaped, *(f"{name} (missing)" for name in fit.missing)]
-    lost = {name.partition(" ")[0] for name in lacking}
-    blocks = [name for name in on_meta(config).state_dict() if name.startswith("blocks.")]
-    if lost.issuperset(blocks):
-        yield refuse(
-            f"init {reference} fits no block of the net: {first_of(lacking)}; of the presets, it is nearest to "
-            f"{inspect(reference).fit.name}: take that one, or other weights"
-        )
-    elif lost:
+    if not fits_a_block(reference, config):
+        near = inspect(reference).fit
+        what = f"of the presets, it is nearest to {near.name}: take that one, or" if near.shared else "give"
+        yield refuse(f"init {reference} fits no block of the net: {first_of(lacking)}; {what} other weights")
+    elif lacking:
         yield warn(
-            f"of the net, {len(lost)} tensors are not in init {reference} and start anew: {first_of(lacking)}"
+            f"of the net, {len(lacking)} tensors are not in init {reference} and start anew: {first_of(lacking)}"
         )
     else:
         yield ok(f"init {reference} fits the net, {fit.shared} tensors")
+
+
+def fits_a_block(reference: str, config: DitConfig) -> bool:
+    """Whether there is anything in it that a training could begin from."""
+    fit = fit_of(reference, config)
+    lost = {*fit.missing, *(said.partition(" ")[0] for said in fit.reshaped)}
+    return any(name.startswith("blocks.") and name not in lost for name in on_meta(config).state_dict())

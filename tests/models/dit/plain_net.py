@@ -24,7 +24,8 @@ class Plain:
         rows, columns = (side // 2 for side in self.latents.shape[2:])
         self.places = list(product(range(self.latents.shape[1]), range(rows), range(columns)))
         stretch = [0] * reference + [1] * motion + [2] * target
-        self.times = [sequence.times_B3[clip, stretch[frame]].item() for frame, _, _ in self.places]
+        self.frame_times = [sequence.times_B3[clip, one].item() for one in stretch]
+        self.times = [self.frame_times[frame] for frame, _, _ in self.places]
         self.rows, self.columns = rows, columns
 
     def linear(self, name, x, bias=True):
@@ -37,7 +38,8 @@ class Plain:
     def turn(self, place, numbers):
         """One head of one token."""
         frame, row, column = place
-        where = (frame, row + self.rows, column + self.columns)
+        shift = self.config.reference_shift
+        where = (frame, row + (shift or self.rows), column + (shift or self.columns))
         if frame >= self.reference:
             where = (frame - self.reference, row, column)
         side = 2 * (len(numbers) // 6)
@@ -129,11 +131,37 @@ class Plain:
         )
         return self.linear("text_embedding.2", gelu_tanh(self.linear("text_embedding.0", padded)))
 
+    def shown(self):
+        """Number by number: what is clean over its deviation, what is noised as if its deviation had been 1."""
+        if not self.config.preconditioned:
+            return self.latents
+        shown, channels = self.latents.copy(), self.config.channels
+        clean = len(shown) - channels
+        for channel, s in enumerate(self.weights["channel_scale"]):
+            for frame in range(shown.shape[1]):
+                t = self.frame_times[frame]
+                like_one = sqrt(((1 - t) ** 2 + t**2) / ((1 - t) ** 2 * s**2 + t**2))
+                shown[clean + channel, frame] *= like_one
+                if clean:
+                    shown[channel, frame] /= s
+        return shown
+
+    def velocity(self, out):
+        """Karras et al. 2022, equation 7, for v = eps - z0."""
+        if not self.config.preconditioned:
+            return out
+        for channel, s in enumerate(self.weights["channel_scale"]):
+            for frame in range(self.target):
+                t = self.frame_times[self.reference + frame]
+                variance = (1 - t) ** 2 * s**2 + t**2
+                z = self.latents[channel - self.config.channels, self.reference + frame]
+                guess = (t - (1 - t) * s**2) / variance * z
+                out[channel, frame] = guess + s / sqrt(variance) * out[channel, frame]
+        return out
+
     def forward(self):
-        kernel = self.weights["patch_embedding.weight"].reshape(self.config.dim, -1)
-        patches = [
-            self.latents[:, f, 2 * r : 2 * r + 2, 2 * c : 2 * c + 2].ravel() for f, r, c in self.places
-        ]
+        kernel, latents = self.weights["patch_embedding.weight"].reshape(self.config.dim, -1), self.shown()
+        patches = [latents[:, f, 2 * r : 2 * r + 2, 2 * c : 2 * c + 2].ravel() for f, r, c in self.places]
         x = np.array(patches) @ kernel.T + self.weights["patch_embedding.bias"]
         times, tables = zip(*(self.time_rows(time) for time in self.times), strict=True)
         self.sound = None if self.audio is None else self.heard()
@@ -146,7 +174,7 @@ class Plain:
                 patch = self.linear("head.head", self.layer_norm(token) * (1 + scale) + shift)
                 for (y, z), pixel in zip(product(range(2), repeat=2), patch.reshape(4, -1), strict=True):
                     out[:, frame - self.reference, 2 * row + y, 2 * column + z] = pixel
-        return out
+        return self.velocity(out)
 
 
 def mixed(q, k, v):

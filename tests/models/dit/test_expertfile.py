@@ -60,7 +60,7 @@ def test_a_file_is_small_and_the_net_can_still_be_saved(tmp_path):
     assert all(torch.equal(base[key], before[key]) for key in before)
     save_file(base, tmp_path / "net.safetensors")
     small, large = ((tmp_path / f"{name}.safetensors").stat().st_size for name in ("lip", "net"))
-    assert 4 * 8 * 29_952 < small < large / 10
+    assert 4 * 8 * 13_312 < small < large / 10
     again = load_net(tmp_path / "net.safetensors")
     assert attached(again) == ()
     sequence = example("mini", "cpu", torch.float32)

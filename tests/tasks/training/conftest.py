@@ -8,6 +8,8 @@ import pytest
 from flows.demo.corpus import SEED, make_corpus
 from flows.recipe_files import load_recipe
 from flows.run.graph import stages_of
+from models.dit.presets import PRESETS
+from tests.tasks.training.toy import TINY
 from tests.toy.inline import Ran, run_inline
 
 TAKES = {"width": 128, "height": 96, "min_seconds": 2.2, "max_seconds": 4.0, "occluded": 0.5, "close": 1.0}
@@ -42,3 +44,9 @@ def catalog(rebuilt: Rebuilt) -> str:
 @pytest.fixture(scope="session")
 def videos(rebuilt: Rebuilt) -> Path:
     return Path(rebuilt.root).parent / "videos"
+
+
+@pytest.fixture(autouse=True)
+def _tiny_is_a_preset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as a test runs; processes that it forks have it too."""
+    monkeypatch.setitem(PRESETS, "tiny", TINY)

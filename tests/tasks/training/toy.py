@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from models.dit.config import AudioConfig, DitConfig
-from models.dit.presets import PRESETS
 from tasks.training.job import Job
 from tasks.training.loop import train
 from tasks.training.recipe import GeneratorRecipe, Optimizer
@@ -19,7 +18,6 @@ TINY = DitConfig(
     dim=32, layers=1, heads=2, ffn=64, channels=4, audio=AudioConfig(features=6, window=4, layers=1, width=8, heads=1),
     text=0, preconditioned=True, reference_shift=4,
 )  # fmt: skip
-PRESETS.setdefault("tiny", TINY)
 FRAMES, LATENTS, SIDE = 9, 3, 4
 
 

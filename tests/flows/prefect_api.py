@@ -1,0 +1,71 @@
+"""The calls that the Prefect UI makes, and what of a run's processes is still there."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+class Api:
+    """The calls that the Prefect UI makes."""
+
+    def __init__(self, base: str, env: dict[str, str]) -> None:
+        self.base, self.env = base, env
+
+    def __call__(self, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.base}{path}", data, {"Content-Type": "application/json"})
+        for _ in range(10):
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    return json.loads(answer.read() or "null")
+            except urllib.error.HTTPError as error:
+                if error.code != 503:  # the server's SQLite is busy: its clients ask again
+                    raise
+                time.sleep(1)
+        raise TimeoutError(f"{path}: the server stayed busy")
+
+    def trigger(self, deployment: str, flow: str = "rebuild", **parameters: Any) -> str:
+        found = self(f"/deployments/name/{flow}/{deployment}")
+        return self(f"/deployments/{found['id']}/create_flow_run", {"parameters": parameters})["id"]
+
+    def state(self, run: str) -> tuple[str, str]:
+        state = self(f"/flow_runs/{run}")["state"]
+        return state["type"], state["message"] or ""
+
+    def wait(self, run: str, *wanted: str, seconds: float = 120) -> tuple[str, str]:
+        return until(
+            lambda: s if (s := self.state(run))[0] in wanted else None, seconds, lambda: self.state(run)
+        )
+
+    def artifacts(self, run: str) -> dict[str, Any]:
+        found = self("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
+        return {a["key"]: a for a in found}
+
+
+def ray_processes(tmp_path: Path) -> list[str]:
+    """Ray's processes that descend from this test's worker: they have its Prefect home."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_text().replace("\0", " ")
+            environ = (entry / "environ").read_text(errors="replace")
+        except OSError:
+            continue
+        if ("ray::" in command or "raylet" in command) and str(tmp_path.parent) in environ:
+            found.append(command[:80])
+    return found
+
+
+def until(check: Callable[[], Any], seconds: float, tell: Callable[[], Any]) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := check():
+            return value
+        time.sleep(0.5)
+    pytest.fail(f"not within {seconds} s: {tell()}")

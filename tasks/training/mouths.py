@@ -14,6 +14,8 @@ from models.mini.generator.measure import correlated, leak
 from models.sync.syncnet import SHORTEST, SyncNet
 from tasks.training.seen_windows import SeenWindow
 
+FEWEST = 25
+"""Frames below which nothing is said of mouths."""
 REACHED_BEYOND = 400
 """Samples: SyncNet's last piece of sound ends a little after the last frame, and there it is silent."""
 
@@ -35,21 +37,25 @@ def mouth_metrics(
     made_NFHWC: np.ndarray,
     swapped_NFHWC: np.ndarray | None,
 ) -> dict[str, float]:
-    """How the opening follows the clip's own mouth, and with another's sound that one's; and how far its own still."""
-    own_NF = np.stack([one.opening_F for one in seen])
-    read_NF = openings(looks, seen, made_NFHWC)
-    metrics = {"opening_r": _correlation(read_NF, own_NF)}
+    """How the opening follows the clip's own mouth, and with another's sound that one's; and how far its own still.
+
+    Of frames on which the lips are to be seen.
+    """
+    own_NF = np.stack([np.where(one.lips_FHW.any((1, 2)), one.opening_F, np.nan) for one in seen])
+    metrics = _followed("opening_r", openings(looks, seen, made_NFHWC), own_NF)
     if swapped_NFHWC is not None:
         read_NF, wanted_NF = openings(looks, seen, swapped_NFHWC), own_NF[list(others)]
-        there_NF = np.isfinite(read_NF)
-        metrics["opening_r_other_sound"] = _correlation(read_NF, wanted_NF)
-        metrics["leak"] = leak(read_NF[there_NF], wanted_NF[there_NF], own_NF[there_NF])
+        metrics |= _followed("opening_r_other_sound", read_NF, wanted_NF)
+        there_NF = np.isfinite(read_NF + wanted_NF + own_NF)
+        if there_NF.sum() >= FEWEST:
+            metrics["leak"] = leak(read_NF[there_NF], wanted_NF[there_NF], own_NF[there_NF])
     return metrics
 
 
-def _correlation(one_NF: np.ndarray, other_NF: np.ndarray) -> float:
-    there_NF = np.isfinite(one_NF)
-    return correlated(one_NF[there_NF], other_NF[there_NF]) if there_NF.any() else 0.0
+def _followed(name: str, read_NF: np.ndarray, wanted_NF: np.ndarray) -> dict[str, float]:
+    there_NF = np.isfinite(read_NF + wanted_NF)
+    enough = there_NF.sum() >= FEWEST
+    return {name: correlated(read_NF[there_NF], wanted_NF[there_NF])} if enough else {}
 
 
 def openings(looks: Looks, seen: Sequence[SeenWindow], rgb_NFHWC: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 import typer
 
 from flows.command.main import app
+from flows.errors import RecipeError
 from flows.recipe_files import load_recipe, load_world
 from flows.recipes import Recipe
-from flows.training.recipes import load_training
+from flows.training.recipes import TRAININGS, load_training
 from infra.profiles import built_in_names, load_profile
 from models.dit.presets import PRESETS
 from tests.docs.pages import (
@@ -79,6 +81,15 @@ def check_settings(settings: list[str]) -> None:
     load_recipe("mini", [s for s in settings if not s.startswith("render.")])
 
 
+def check_settings_of_any(settings: list[str]) -> None:
+    """A training has them, or else a rebuild."""
+    for kind in TRAININGS:
+        with suppress(RecipeError):
+            load_training(kind, "mini", settings)
+            return
+    check_settings(settings)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_options_that_are_named_alone_exist(page: Path) -> None:
     """In running text it isn't said of which command: some command has to have it."""
@@ -88,7 +99,7 @@ def test_options_that_are_named_alone_exist(page: Path) -> None:
     for words in (shlex.split(span) for span in spans(page) if span.startswith("--")):
         assert words[0] in known | OTHERS, words
         if words[0] == "--set":
-            check_settings(words[1:])
+            check_settings_of_any(words[1:])
 
 
 def leaves(command: Any) -> list[Any]:

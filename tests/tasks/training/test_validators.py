@@ -3,6 +3,7 @@
 import io
 import pickle
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -122,6 +123,13 @@ def test_a_perfect_film_scores_above_one_with_other_lips(seen):
     found = sync(Looks(), seen, perfect)
     assert found["sync_c"] == found["sync_c_of_the_clips"]
     assert sync(Looks(), seen, other)["sync_c"] < found["sync_c"]
+
+
+def test_nothing_is_said_of_mouths_that_something_hides(seen):
+    hidden = [replace(one, lips_FHW=np.zeros_like(one.lips_FHW)) for one in seen]
+    perfect = np.stack([one.rgb_FHWC for one in seen])
+    assert mouth_metrics(Looks(), hidden, [1, 2, 0], perfect, perfect) == {}
+    assert against_truth(hidden, perfect, perfect) == {}
 
 
 def test_windows_are_spread_over_all_and_each_gets_the_sound_of_another_clip():

@@ -31,7 +31,9 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("weights", type=Path)
-    parser.add_argument("--out", type=Path, default=MINI / "generator.safetensors", help="default: %(default)s")
+    parser.add_argument(
+        "--out", type=Path, default=MINI / "generator.safetensors", help="default: %(default)s"
+    )
     asked = parser.parse_args()
     show_progress()
     torch.set_num_threads(1)
@@ -40,7 +42,13 @@ def main() -> None:
     save(weights, said, asked.out)
     numbers = measured_over_seeds(str(asked.out))
     save(weights, {**said, "what": "redub's mini generator", "measured": numbers}, asked.out)
-    log.info("%d strangers from seed %d on, %d noises: %s", PEOPLE, FIRST, len(SEEDS), json.dumps(numbers, indent=1))
+    log.info(
+        "%d strangers from seed %d on, %d noises: %s",
+        PEOPLE,
+        FIRST,
+        len(SEEDS),
+        json.dumps(numbers, indent=1),
+    )
 
 
 def save(weights: dict[str, Tensor], said: dict[str, Any], out: Path) -> None:

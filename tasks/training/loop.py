@@ -43,6 +43,7 @@ def train(job: Job, channel: Channel) -> dict[str, Any]:
     sharding.begin()
     try:
         rank, world, device = sharding.rank(), sharding.world(), sharding.device()
+        channel = channel if rank == 0 else Unheard(channel)
         share = _share(job, world)
         objective = objective_of(recipe)
         net = objective.build(job.windows, device)
@@ -111,6 +112,16 @@ def train(job: Job, channel: Channel) -> dict[str, Any]:
         return {"step": min(step + 1, recipe.steps), "stopped": stopped and step + 1 < recipe.steps}
     finally:
         sharding.end()
+
+
+class Unheard:
+    """The channel of all workers but the first, who tells what is true of them all."""
+
+    def __init__(self, channel: Channel):
+        self.stopping = channel.stopping
+
+    def tell(self, event: dict[str, Any]) -> None:
+        """Says nothing."""
 
 
 def _share(job: Job, world: int) -> int:

@@ -18,21 +18,13 @@ from tests.infra.counting import Count, count_together
 GONE_AFTER = 30
 """Steps, of the hundred that it takes."""
 
-SOON = {
-    "health_check_initial_delay_ms": 0,
-    "health_check_period_ms": 1000,
-    "health_check_failure_threshold": 3,
-}
-"""Ray notices after three seconds that a node is gone, not after half a minute."""
-
 
 class Losing:
     """Prints, and has the second node go at a step."""
 
     def __init__(self, how: str) -> None:
         self.how = how
-        head = {"num_cpus": 1, "_system_config": SOON}
-        self.cluster = Cluster(initialize_head=True, head_node_args=head)
+        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
         self.second = self.cluster.add_node(num_cpus=1)
 
     def __call__(self, event: dict[str, Any]) -> None:

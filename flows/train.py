@@ -5,7 +5,9 @@ the weights. Cancelling a run writes a checkpoint and frees its CPUs and GPUs; r
 goes on from there.
 """
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from prefect import flow, get_run_logger, runtime
@@ -17,8 +19,9 @@ from prefect.artifacts import (
 )
 from prefect.states import Cancelled, Failed, State
 
-from flows.errors import RecipeError
+from flows.errors import RecipeError, TrainingRefused
 from flows.terminal.live_training import TrainingView
+from flows.training.checked import check, check_data, refuse_if_wrong, to_be_rendered
 from flows.training.driver import Training
 from flows.training.recipes import TRAININGS, load_training
 from flows.training.request import TrainRequest
@@ -34,7 +37,10 @@ from storage.trainings.reading import trainings
 
 EVERY_STEPS = 10
 """Steps from one update of the progress to the next."""
-REFUSALS = (RecipeError, ProfileError, ModelError, StorageError, LaunchError)
+KINDS = {".png": "png", ".jpg": "jpeg"}
+LARGEST = 400_000
+"""Bytes of a picture that a page holds."""
+REFUSALS = (RecipeError, TrainingRefused, ProfileError, ModelError, StorageError, LaunchError)
 
 
 @flow(name="train-generator", validate_parameters=True)
@@ -114,17 +120,18 @@ def _request(
 
 
 def _watched(training: Training) -> Ended:
-    logger, view = get_run_logger(), TrainingView()
-    if training.data.prepare is not None:
-        training.data.prepare(cpus_here(), _unseen)
+    logger, view, name = get_run_logger(), TrainingView(), key_of(training.name)
+    _made_ready(training)
     progress: Any = create_progress_artifact(
-        0.0, key=f"training-{key_of(training.name)}", description=f"{training.name}: starting"
+        0.0, key=f"training-{name}", description=f"{training.name}: starting"
     )
 
     def tell(event: Mapping[str, Any]) -> None:
         view.hear(event)
         if event.get("kind") in ("validation", "warning", "checkpoint"):
             logger.info("%s", _line(event))
+        if event.get("kind") == "validation":
+            _reported(create_markdown_artifact, _samples(training, event), key=f"training-{name}-samples")
         if event.get("kind") == "step" and (event["step"] % EVERY_STEPS == 0 or event["step"] == view.steps):
             text = f"{training.name}: step {event['step']} of {view.steps}, {view.summary(event['step'])}"
             _reported(
@@ -139,7 +146,6 @@ def _watched(training: Training) -> Ended:
     )
     with stopped_by_signals(logger.warning) as stop:
         ended = training.run(tell, stop)
-    name = key_of(training.name)
     _reported(create_table_artifact, _rows(training, ended), key=f"training-{name}-end")
     _reported(create_markdown_artifact, _page(training, ended), key=f"training-{name}-page")
     return ended
@@ -153,8 +159,19 @@ def _reported(report: Callable[..., Any], *what: Any, **more: Any) -> None:
         get_run_logger().warning("the Prefect server did not take a report: %s", error)
 
 
-def _unseen(_done: int, _of: int) -> None:
-    """Making people of the world shows nothing here: it takes minutes at most, and the log says so."""
+def _made_ready(training: Training) -> None:
+    """Checks what was asked for, and renders people of the world where they are missing; raises what is refused."""
+    unseen = to_be_rendered(training)
+    findings = check(training)
+    refuse_if_wrong(findings)
+    if training.data.prepare is not None:
+        training.data.prepare(cpus_here(), lambda _done, _of: None)
+    if unseen:
+        findings += check_data(training)
+        refuse_if_wrong(findings)
+    for one in findings:
+        if one.level == "warn":
+            get_run_logger().warning("%s", one.what)
 
 
 def _state(training: Training, ended: Ended) -> State[Any] | dict[str, Any]:
@@ -185,8 +202,28 @@ def _page(training: Training, ended: Ended) -> str:
     return (
         f"# Training {training.name}\n\n{ended.state}; `run:{training.name}` names its newest weights, in recipes and "
         f"for `redub models inspect`.\n\n`redub runs show {training.name} -c {training.request.catalog}` shows its "
-        f"checkpoints and metrics, `redub trace run:{training.name}` what it learned from.\n"
+        f"checkpoints and metrics, `redub trace run:{training.name}` what it learned from.\n\n"
+        + _pictures(training, {"curves": training.seen().curves})
     )
+
+
+def _samples(training: Training, event: Mapping[str, Any]) -> str:
+    numbers = "\n".join(f"| {name} | {value:.3f} |" for name, value in event["metrics"].items())
+    pictures = _pictures(training, event.get("pictures", {}))
+    return f"# {training.name} after step {event['step']}\n\n| | |\n|---|---|\n{numbers}\n\n{pictures}"
+
+
+def _pictures(training: Training, places: Mapping[str, str]) -> str:
+    """Pictures are in the page itself, since the UI can't reach the catalog; what is large, or moves, is named."""
+    lines = []
+    for name, place in places.items():
+        kind = KINDS.get(Path(place).suffix)
+        fs, path = training.catalog.store.filesystem(place)
+        if kind and place and fs.exists(path) and fs.size(path) < LARGEST:
+            lines.append(f"![{name}](data:image/{kind};base64,{b64encode(fs.cat_file(path)).decode()})")
+        elif place:
+            lines.append(f"{name}: `{place}`")
+    return "\n\n".join(lines)
 
 
 def key_of(name: str) -> str:

@@ -151,7 +151,7 @@ def compared(
 
 
 def _refusal(path: Path, fit: Fit, near: Fit) -> str:
-    if not near.shared and not fit.shared:
+    if not any(one.shared or one.reshaped for one in (near, fit)):
         return f"{path} is no video DiT: it has none of its tensors; give {', '.join(PRESETS)}, or a net of this project"
     if near.whole:
         return f"{path} is {near.name}, not {fit.name}: {fit.said()}; load it as what it is"

@@ -1,11 +1,13 @@
 """What the loop promises of its steps: who sees what, what is left out, and when it stops."""
 
 import os
+import time
 
 import pytest
 import torch
 
 from tasks.training.chance import chance, happens, normal
+from tasks.training.feeding import Feeder
 from tasks.training.guarding import ENOUGH, Guard
 from tasks.training.loop import train
 from tasks.training.order import Order
@@ -19,6 +21,14 @@ def test_every_sample_comes_once_an_epoch_in_another_order_each():
     seen = [one for step in range(5) for one in order.batch(step)]
     assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
     assert seen[:10] != seen[10:]
+
+
+def test_a_training_of_a_million_steps_has_its_first_batch_at_once():
+    order, began = Order([9] * 12, batch=4, seed=0), time.monotonic()
+    feeder = Feeder(ToyWindows(), order, range(3, 1_000_000), 1, 2, 0, torch.device("cpu"))
+    first = next(iter(feeder))
+    assert first["id"] == [f"toy@{number}" for number in order.batch(3)[1::2]]
+    assert time.monotonic() - began < 2
 
 
 def test_any_step_can_be_asked_for_alone_and_another_seed_is_another_order():

@@ -12,10 +12,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from infra.cluster import start
 from infra.launch.assignment import Assignment, check_room, environment, pack
 from infra.launch.here import Stop, asked
 from infra.launch.outcome import Ended, Function
+from infra.launch.signals import started
 from infra.launch.supervisor import supervisor
 from infra.profiles import Profile
 from infra.quietray import cloudpickle, ray, ray_errors
@@ -44,7 +44,7 @@ def launch(
     `tell` gets each event once, in order, in this thread; what it raises ends the workers. Ctrl-C is a wish
     to stop, a second one ends them at once."""
     packed = pack(function, payload)
-    with start(profile) as resources:
+    with started(profile) as resources:
         check_room(profile, resources)
         most = profile.training.attempts if attempts is None else attempts
         with _notes() as folder:

@@ -6,6 +6,7 @@ from pathlib import Path
 from flows.demo.corpus import SEED, finish_corpus, name_of
 from flows.demo.takes import render_takes, write_manifest
 from flows.foreground.checked import rebuild_checked
+from flows.foreground.training import train_in_foreground
 from flows.looking.stage_sheet import Written, stage_sheet
 from flows.recipe_files import load_world
 from flows.terminal.console import console
@@ -16,8 +17,16 @@ NEXT = (
     ("redub sheet verdict --only rejected", "what was thrown out, and why"),
     ("redub status", "what is in the catalog"),
     ("redub trace bad_frozen.mp4", "what made an item, or why it was rejected"),
+    ("redub runs", "trainings, and how each went"),
     ("redub quarantine list", "what failed, and how to try again"),
 )
+
+
+A_LITTLE = (
+    "init=mini:generator", "steps=12", "batch=4", "save_every=12", "validate_on=4",
+    "optimizer.rate=2e-4", "optimizer.matrix_rate=4e-4", "optimizer.warmup=4",
+)  # fmt: skip
+"""A training of a minute or so: the shipped generator, on the version that was just made."""
 
 
 def run_demo(
@@ -34,8 +43,11 @@ def run_demo(
     finish_corpus(videos, lines)
     if rebuild_checked(str(videos), catalog, recipe, overrides, profile) is None:
         return False
-    say_what_next(catalog, *pictures(Catalog(catalog), folder))
-    return True
+    clips, masks = pictures(Catalog(catalog), folder)
+    console.print("\nTraining the shipped generator a little, on this version ...")
+    trained = train_in_foreground("generator", catalog, "", "mini", A_LITTLE, profile, "", as_json=False)
+    say_what_next(catalog, clips, masks)
+    return trained
 
 
 def pictures(catalog: Catalog, folder: Path) -> tuple[Written, Written]:

@@ -29,6 +29,7 @@ TRAININGS: dict[str, dict[str, TrainRecipe]] = {
             lips_weight=0.3,
             optimizer=FINE,
             average=0.9999,
+            average_every=10,
             save_every=500,
             recompute=True,
             compiled=True,

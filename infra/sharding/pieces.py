@@ -92,6 +92,10 @@ class Pieces:
             return Stepped(math.inf, False)
         return Stepped(float(self._engine.get_global_grad_norm()), True)
 
+    def values(self) -> dict[str, Tensor]:
+        every = [parameter for parameters, _ in self._groups() for parameter in parameters]
+        return {self._names[one]: safe_get_full_fp32_param(one) for one in every}
+
     def tensors(self) -> Iterator[tuple[str, dict[str, Tensor]]]:
         self._link_states()
         for parameters, flat in self._groups():

@@ -35,6 +35,9 @@ class Sharded(Protocol):
     def step(self, longest: float, most: float = inf) -> Stepped:
         """Clips to the norm `longest`, applies and clears the gradients; longer than `most`, only clears. Collective."""
 
+    def values(self) -> dict[str, Tensor]:
+        """The trained parameters in fp32, whole, where they are: to be read only. Collective above ZeRO 0, and dear."""
+
     def tensors(self) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Per trained parameter, "value" in fp32 and the optimizer's tensors, whole, as copies on the CPU.
 

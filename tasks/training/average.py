@@ -10,8 +10,8 @@ from torch import Tensor, nn
 class Average:
     """Averages the trained parameters of a network, and its running statistics, in 32 bits, where they are."""
 
-    def __init__(self, decay: float, values: Mapping[str, Tensor]):
-        self.decay = decay
+    def __init__(self, decay: float, values: Mapping[str, Tensor], every: int = 1):
+        self.decay, self.every = decay, every
         self.values = (
             {name: value.detach().float().clone() for name, value in values.items()} if decay else {}
         )
@@ -23,9 +23,14 @@ class Average:
         for name, mean in self.values.items():
             mean.lerp_(values[name].float(), 1 - kept)
 
+    def due(self, step: int) -> bool:
+        """Whether step number `step` (from 0) is one after which values are taken."""
+        return bool(self.decay) and (step + 1) % self.every == 0
+
     def kept(self, step: int) -> float:
         """Returns the share of the past that step number `step` keeps."""
-        return min(self.decay, (1 + step) / (10 + step))
+        taken = step // self.every
+        return min(self.decay**self.every, (1 + taken) / (10 + taken))
 
     def load(self, values: Mapping[str, Tensor]) -> None:
         """Puts back what a checkpoint holds."""

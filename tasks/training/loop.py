@@ -51,7 +51,7 @@ def train(job: Job, channel: Channel) -> dict[str, Any]:
         sharded = sharding.shard(
             net, partial(make_optimizer, recipe.optimizer), job.sharding, share // (job.micro or share)
         )
-        average = Average(recipe.average, {**_values(sharded, job), **statistics(net)})
+        average = Average(recipe.average, {**sharded.values(), **statistics(net)}, recipe.average_every)
         found, wrong = job.place.newest()
         done, guard = _resumed(job, sharded, net, average, found)
         channel.tell(
@@ -81,10 +81,10 @@ def train(job: Job, channel: Channel) -> dict[str, Any]:
                 measures.add(loss)
             busy = time.perf_counter() - started + feeder.waited_s
             stepped = sharded.step(recipe.optimizer.longest, guard.most)
-            if stepped.taken:
-                average.update(step, {**_values(sharded, job), **statistics(net)})
-            else:
+            if not stepped.taken:
                 put_back(net, before)
+            elif average.due(step):
+                average.update(step, {**sharded.values(), **statistics(net)})
             seen = measures.over_ranks(channel.stopping())
             why = guard.saw(step, stepped.norm, stepped.taken, batch["id"])
             seconds = time.perf_counter() - started + feeder.waited_s
@@ -134,13 +134,6 @@ def _share(job: Job, world: int) -> int:
             + "; change batch, or the profile's workers"
         )
     return share
-
-
-def _values(sharded: Sharded, job: Job) -> Mapping[str, Tensor]:
-    """The trained parameters in 32 bits: the network's own where they are that."""
-    if job.sharding.zero == 0 and job.sharding.dtype == "fp32":
-        return {name: one for name, one in sharded.module.named_parameters() if one.requires_grad}
-    return {name: tensors["value"] for name, tensors in sharded.tensors()}
 
 
 def _resumed(

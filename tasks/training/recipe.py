@@ -61,6 +61,8 @@ class TrainRecipe(Settings):
     """Of the dataset version."""
     average: Share = 0.99
     """Decay of the moving average of the weights, which is what a checkpoint exports; 0 keeps none."""
+    average_every: int = Field(default=1, ge=1)
+    """Steps from one look at the weights to the next, for that average; above ZeRO 0 each gathers them."""
     optimizer: Optimizer = Optimizer()
     guards: Guards = Guards()
     save_every: int = Field(default=100, ge=1)

@@ -10,6 +10,8 @@ import torch
 from infra.sharding import Sharding, ShardingError, begin, end, shard, world
 from tests.infra.sharded import HALF, LEVELS, adamw, sharded_net, small_net, together
 
+pytestmark = pytest.mark.timeout(900)  # six processes on a busy machine
+
 
 def free_port() -> int:
     with socket.socket() as one:

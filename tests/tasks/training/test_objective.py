@@ -111,6 +111,12 @@ def test_the_average_forgets_its_beginning_and_then_keeps_its_decay():
     assert float(average.values["a"]) == pytest.approx(0.81)
 
 
+def test_an_average_that_looks_every_tenth_step_forgets_as_fast():
+    seldom = Average(0.99, {"a": torch.zeros(())}, every=10)
+    assert [step for step in range(30) if seldom.due(step)] == [9, 19, 29]
+    assert seldom.kept(10_000) == pytest.approx(0.99**10)
+
+
 def test_averages_are_lent_to_a_net_and_taken_back():
     net = torch.nn.Linear(1, 1, bias=False)
     own = net.weight.item()

@@ -2,7 +2,11 @@
 
 from typing import Any
 
+from flows.environment import DATA
 from flows.training.data import Data
+from models.mini.shards import SHARD
+from models.mini.syncnet.windows import WorldLips, WorldPlan
+from models.sync.net import PRESETS
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.versions.version import load_version
@@ -10,8 +14,10 @@ from tasks.training.clip_validation import ClipValidator
 from tasks.training.clip_windows import ClipWindows
 from tasks.training.mouths import Looks
 from tasks.training.objective import Validator
-from tasks.training.recipe import GeneratorRecipe, TrainRecipe
-from tasks.training.world_validation import WorldValidator
+from tasks.training.recipe import GeneratorRecipe, SyncNetRecipe, TrainRecipe
+from tasks.training.sync_validation import SyncValidator
+from tasks.training.sync_windows import SyncWindows
+from tasks.training.world_validation import FIRST, WorldValidator
 
 SPLITS = ("val", "test")
 """The first that has clips is looked at."""
@@ -19,19 +25,32 @@ SPLITS = ("val", "test")
 
 def find_validator(catalog: Catalog, data: Data, recipe: TrainRecipe) -> tuple[Validator | None, str]:
     """Returns the validator, or none and why."""
-    if not isinstance(recipe, GeneratorRecipe):
-        return None, ""
-    if data.name.startswith("world:"):
+    if isinstance(recipe, SyncNetRecipe) and data.name.startswith("world:"):
+        return _strangers(recipe), ""
+    if isinstance(recipe, GeneratorRecipe) and data.name.startswith("world:"):
         return WorldValidator(recipe.validate_on, recipe.vae, recipe.whisper), ""
     manifest: Any = load_version(catalog, data.name)[0].manifest
     held_out = [split for split in SPLITS if manifest["splits"].get(split) and split != recipe.split]
     if not held_out:
         return None, f"{data.name} has no clips in split {' or '.join(SPLITS)}: nothing is validated"
     try:
+        if isinstance(recipe, SyncNetRecipe):
+            sizes = PRESETS[recipe.preset]
+            lips = SyncWindows(catalog, data.name, held_out[0], recipe.frames, recipe.stride, sizes)
+            return SyncValidator(lips, sizes, recipe.validate_on), ""
+        assert isinstance(recipe, GeneratorRecipe)
         windows = ClipWindows(catalog, data.name, held_out[0], recipe.frames, recipe.stride, recipe.vae)
     except StorageError as error:
         return None, f"nothing is validated: {error}"
     return ClipValidator(windows, recipe.vae, recipe.validate_on, _looks(windows)), ""
+
+
+def _strangers(recipe: SyncNetRecipe) -> SyncValidator:
+    sizes = PRESETS[recipe.preset]
+    plan = WorldPlan(people=SHARD, first=FIRST, sizes=sizes)
+    return SyncValidator(
+        WorldLips(plan, recipe.frames, recipe.stride, DATA / "windows"), sizes, recipe.validate_on
+    )
 
 
 def _looks(windows: ClipWindows) -> Looks:

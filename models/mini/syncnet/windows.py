@@ -70,6 +70,12 @@ class WorldLips:
         """Makes the files that are missing; `tell` hears how many people of all are there."""
         make_missing(self.folder, self.plan, make_shard, workers, tell)
 
+    def make_here(self) -> None:
+        """Makes the files that are missing in this process: for a handful of people."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for number in self.missing:
+            make_shard(self.plan, shard_file(self.folder, self.plan.first, number), number)
+
     @property
     def missing(self) -> list[int]:
         """Numbers of the files that are to be made."""

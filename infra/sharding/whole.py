@@ -50,7 +50,8 @@ class Whole:
         if taken:
             self.optimizer.step()
             self._from_masters()
-        self._clear_gradients()
+        for master in self._masters:
+            master.grad = None
         return Stepped(norm if finite else math.inf, taken)
 
     def values(self) -> dict[str, Tensor]:
@@ -75,14 +76,6 @@ class Whole:
         """Parameters with their masters, where these are not the same."""
         both = zip(self._parameters, self._masters, strict=True)
         return [(parameter, master) for parameter, master in both if parameter is not master]
-
-    def _clear_gradients(self) -> None:
-        """A GPU is short of memory. A CPU gives it back to the system, and to ask again takes 3 % of a step."""
-        for master in self._masters:
-            if master.is_cuda:
-                master.grad = None
-            elif master.grad is not None:
-                master.grad.zero_()
 
     @torch.no_grad()
     def _from_masters(self) -> None:

@@ -5,6 +5,7 @@ the weights. Cancelling a run writes a checkpoint and frees its CPUs and GPUs; r
 goes on from there.
 """
 
+import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -40,6 +41,8 @@ EVERY_STEPS = 10
 KINDS = {".png": "png", ".jpg": "jpeg"}
 LARGEST = 400_000
 """Bytes of a picture that a page holds."""
+QUIET_S = 60.0
+"""So long nothing is reported to a server that was away."""
 REFUSALS = (RecipeError, TrainingRefused, ProfileError, ModelError, StorageError, LaunchError)
 
 
@@ -120,7 +123,7 @@ def _request(
 
 
 def _watched(training: Training) -> Ended:
-    logger, view, name = get_run_logger(), TrainingView(), key_of(training.name)
+    logger, view, name, reported = get_run_logger(), TrainingView(), key_of(training.name), Reports()
     _made_ready(training)
     progress: Any = create_progress_artifact(
         0.0, key=f"training-{name}", description=f"{training.name}: starting"
@@ -131,10 +134,10 @@ def _watched(training: Training) -> Ended:
         if event.get("kind") in ("validation", "warning", "checkpoint"):
             logger.info("%s", _line(event))
         if event.get("kind") == "validation":
-            _reported(create_markdown_artifact, _samples(training, event), key=f"training-{name}-samples")
+            reported(create_markdown_artifact, _samples(training, event), key=f"training-{name}-samples")
         if event.get("kind") == "step" and (event["step"] % EVERY_STEPS == 0 or event["step"] == view.steps):
             text = f"{training.name}: step {event['step']} of {view.steps}, {view.summary(event['step'])}"
-            _reported(
+            reported(
                 update_progress_artifact,
                 progress,
                 progress=100 * event["step"] / view.steps,
@@ -146,17 +149,26 @@ def _watched(training: Training) -> Ended:
     )
     with stopped_by_signals(logger.warning) as stop:
         ended = training.run(tell, stop)
-    _reported(create_table_artifact, _rows(training, ended), key=f"training-{name}-end")
-    _reported(create_markdown_artifact, _page(training, ended), key=f"training-{name}-page")
+    reported(create_table_artifact, _rows(training, ended), key=f"training-{name}-end")
+    reported(create_markdown_artifact, _page(training, ended), key=f"training-{name}-page")
     return ended
 
 
-def _reported(report: Callable[..., Any], *what: Any, **more: Any) -> None:
-    """A server that is away for a while costs a picture of the training, never the training."""
-    try:
-        report(*what, **more)
-    except Exception as error:  # noqa: BLE001 - whatever keeps a report from a server is no fault of the training's
-        get_run_logger().warning("the Prefect server did not take a report: %s", error)
+class Reports:
+    """Reports to the Prefect server. One that is away for a while costs a picture of the training, never the training."""
+
+    def __init__(self) -> None:
+        self._quiet_until = 0.0
+
+    def __call__(self, report: Callable[..., Any], *what: Any, **more: Any) -> None:
+        """Reports, unless the server was away a moment ago: its client asks again for a minute, and steps would wait."""
+        if time.monotonic() < self._quiet_until:
+            return
+        try:
+            report(*what, **more)
+        except Exception as error:  # noqa: BLE001 - whatever keeps a report from a server is no fault of the training's
+            self._quiet_until = time.monotonic() + QUIET_S
+            get_run_logger().warning("the Prefect server did not take a report: %s", error)
 
 
 def _made_ready(training: Training) -> None:

@@ -19,7 +19,7 @@ STAGE, COLUMN = "latents", "window_latents"
 def why_not(windows: Windows, vae: str, weights: str, frames: int, stride: int) -> str:
     """Why windows can't be taken from there; empty where they can. `weights` is the digest of the VAE's."""
     if not windows.has(STAGE):
-        return "the version was made without latents (`redub rebuild --set latents=on`)"
+        return "the version was made without latents"
     made = windows.made[STAGE]
     if weights not in made.weights.values():
         return f"the version's latents are of {made.config['vae']}, not of {vae}"

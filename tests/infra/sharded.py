@@ -60,7 +60,7 @@ def step(sharded: Sharded, at: int, micro: int = 1, poison: bool = False) -> tup
         loss = (sharded.module(part_BC).float() - part_BC[:, :5]).pow(2).mean()
         sharded.backward(loss * float("nan") if poison and rank() == world() - 1 and number == 0 else loss)
         total += loss.detach() / micro
-    return mean_over_ranks(total).item(), sharded.step(longest=0.5).finite
+    return mean_over_ranks(total).item(), sharded.step(longest=0.5).taken
 
 
 def losses(sharded: Sharded, first: int, last: int, micro: int = 1) -> list[float]:

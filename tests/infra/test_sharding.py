@@ -180,6 +180,6 @@ def test_a_second_training_in_one_process_begins_anew():
         assert world() == 1
         sharded = sharded_net(2)
         sharded.backward(sharded.module(torch.ones(2, 7)).pow(2).mean())
-        assert sharded.step(longest=1.0).finite
+        assert sharded.step(longest=1.0).taken
         assert len(dict(sharded.tensors())) == 9
         end()

@@ -24,6 +24,7 @@ from storage.batches.windows import Windows as StoredWindows
 from storage.batches.windows import open_windows
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
+from tasks.latents import LatentsConfig
 from tasks.training import stored_sound
 from tasks.training.checking import dealing, dry, encoding, hearing, pictures, room, samples, version, weights
 from tasks.training.checking.finding import Finding, refuse, warn
@@ -38,6 +39,9 @@ FEW = 3
 """Windows that are encoded and heard anew."""
 LARGE = 300_000_000
 """Parameters, or bytes of other networks, from which a machine without a GPU would be at it for minutes."""
+
+OF_LATENTS = LatentsConfig().model_dump()
+"""What the stage makes unless it is told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +247,9 @@ def _quick(subject: Subject) -> TrainRecipe:
 
 def _not_cached(subject: Subject) -> str:
     why, recipe = getattr(subject.windows, "not_cached", ""), subject.job.recipe
-    settings = f"--set latents.frames={recipe.frames} --set latents.stride={recipe.stride}"
+    given = {"frames": recipe.frames, "stride": recipe.stride}
+    other = [f"--set latents.{name}={value}" for name, value in given.items() if value != OF_LATENTS[name]]
+    settings = " ".join(other or ["--set latents=on"])
     return f"{why}; `redub rebuild {settings}` makes latents for it" if why else ""
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flows.terminal.training import TrainingView
 from typer.testing import CliRunner
 
 from flows.command.main import app
 from flows.errors import RecipeError
+from flows.terminal.live_training import TrainingView
 from flows.training.boards import Boards, Shown, check_boards, flat, open_boards
 from flows.training.curves import draw_curves, keep_curves, panels_of, smoothed, thinned
 from flows.training.data import Data

@@ -22,7 +22,7 @@ class Copying(VideoDit):
 
     def __init__(self, colour=1.0):
         audio = AudioConfig(features=4, window=16)
-        super().__init__(DitConfig(dim=12, layers=0, heads=2, ffn=8, channels=24, audio=audio, text=0))
+        super().__init__(DitConfig(dim=12, layers=1, heads=2, ffn=8, channels=24, audio=audio, text=0))
         self.colour = colour
 
     def forward(self, sequence):

@@ -4,7 +4,7 @@ SHELL := bash
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 # Half of the time is theirs, much of it spent waiting for Ray and Prefect; all others run beside them.
-STARTING := tests/flows tests/infra
+STARTING := tests/flows
 MINIS := face identity captioner sam2 headfit whisper syncnet clip vae
 SIZE := about 3.5 GB to download and 7 GB on disk, nearly all of it PyTorch and its CUDA libraries
 export UV_COMPILE_BYTECODE = 1
@@ -33,7 +33,7 @@ bench: .venv/bench ## ratios against the peers, measured in one run
 bench-gpu: .venv/dev ## training step and dub on a GPU, beside plain code; skips without one
 	@$(RUN) python -m tests.perf.gpu
 
-chaos: .venv/dev ## kill workers, drivers and Ray at random moments, many times
+chaos: .venv/dev ## kill workers, drivers, nodes and Ray, many times at random moments
 	@$(RUN) pytest -m chaos --timeout 3600
 
 mini: .venv/dev ## train the mini models anew, then measure them; hours on one core

@@ -1,14 +1,24 @@
-"""Trainings through a real Prefect server: triggered as the UI does, watched, cancelled, gone on with, and by a version."""
+"""Trainings through a real Prefect server: triggered as the UI does, watched, cancelled, by a version, without it."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from flows.demo.corpus import SEED, make_corpus
 from flows.recipe_files import load_recipe
 from flows.run.graph import stages_of
+from flows.server import ROOT, prefect_process, wait_healthy
 from storage.ledger.catalog import Catalog
 from storage.trainings.reading import checkpoints_of, metrics_of, training
 from tests.flows.prefect_api import Api, ray_processes, until
@@ -16,6 +26,12 @@ from tests.toy.inline import run_inline
 
 pytestmark = pytest.mark.timeout(500)
 TAKES = {"width": 128, "height": 96, "min_seconds": 2.2, "max_seconds": 4.0, "occluded": 0.0, "close": 1.0}
+STEPS = 30
+CALL = (
+    "from flows.train import train_generator\n"
+    "train_generator(catalog={catalog!r}, run='outage',\n"
+    "  overrides=('crop=8', 'batch=2', 'steps={steps}', 'save_every=5', 'validate_on=2'))"
+)
 SMALL = ["crop=8", "batch=2", "save_every=200"]
 
 
@@ -96,6 +112,29 @@ def test_a_published_version_starts_a_training_once_the_automation_is_switched_o
         api(f"/flow_runs/{one['id']}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
 
 
+def test_a_training_outlives_the_prefect_server(catalog: str, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    env = {
+        **os.environ, "PREFECT_HOME": str(tmp_path / "prefect"), "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_CLIENT_MAX_RETRIES": "1", "PYTHONPATH": str(ROOT), "PREFECT_LOGGING_LEVEL": "ERROR",
+    }  # fmt: skip
+    here = Catalog(catalog)
+    code = CALL.format(catalog=catalog, steps=STEPS)
+    with prefect_process(["server", "start", "--port", str(port)], env) as server:
+        wait_healthy(f"{env['PREFECT_API_URL']}/health", server)
+        flow = subprocess.Popen([sys.executable, "-c", code], env=env, cwd=tmp_path)
+        written = Path(catalog) / "trainings" / "outage"
+        _within(lambda: list(written.glob("step-*/checkpoint.json")), 200, flow)
+        server.kill()
+        flow.wait(timeout=200)
+    assert training(here, "outage").state == "finished"
+    assert checkpoints_of(here, "outage")[-1].step == STEPS
+    assert [step for step, _ in metrics_of(here, "outage")["loss"]] == list(range(1, STEPS + 1))
+
+
 def _step(api: Api, run: str) -> int:
     """As the UI shows it: the share of sixty steps."""
     found = api.artifacts(run).get("training-cancelled")
@@ -103,8 +142,6 @@ def _step(api: Api, run: str) -> int:
 
 
 def _switch_on(api: Api, automation: str) -> None:
-    import urllib.request
-
     body = json.dumps({"enabled": True}).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{api.base}/automations/{automation}", body, headers, method="PATCH")
@@ -113,9 +150,6 @@ def _switch_on(api: Api, automation: str) -> None:
 
 def _publish(api: Api, catalog: str, version: str) -> None:
     """The event that a rebuild emits (flows/rebuild.py), sent as a client does."""
-    from datetime import UTC, datetime
-    from uuid import uuid4
-
     event = {
         "id": str(uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": "redub.version.published",
         "resource": {
@@ -128,3 +162,11 @@ def _publish(api: Api, catalog: str, version: str) -> None:
 
 def _runs_of(api: Api, deployment: str) -> list[dict[str, Any]]:
     return api("/flow_runs/filter", {"flow_runs": {"deployment_id": {"any_": [deployment]}}})
+
+
+def _within(check: Callable[[], Any], seconds: float, flow: subprocess.Popen) -> None:
+    def or_over() -> Any:
+        assert flow.poll() is None, "the flow ended before the server was killed"
+        return check()
+
+    until(or_over, seconds, lambda: time.strftime("%X"))

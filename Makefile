@@ -3,8 +3,8 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
-# Half of the time is theirs, much of it spent waiting for Ray and Prefect; all others run beside them.
-STARTING := tests/flows
+# Each of these spends much of its time waiting for Ray and Prefect to start; all others run beside them.
+WAITING := tests/flows tests/infra
 MINIS := face identity captioner sam2 headfit whisper syncnet clip vae
 SIZE := about 3.5 GB to download and 7 GB on disk, nearly all of it PyTorch and its CUDA libraries
 export UV_COMPILE_BYTECODE = 1
@@ -18,8 +18,10 @@ demo: .venv/ready ## install, then one whole rebuild on little videos of its own
 	@$(RUN) redub demo
 
 test: .venv/dev ## install, then all tests (minutes; `make chaos` is longer)
-	@$(RUN) pytest $(STARTING:%=--ignore=%) >.venv/others.log 2>&1 & others=$$!; \
-	$(RUN) pytest $(STARTING); failed=$$?; wait $$others || failed=1; cat .venv/others.log; exit $$failed
+	@$(RUN) pytest $(WAITING:%=--ignore=%) >.venv/others.log 2>&1 & others=$$!; \
+	$(RUN) pytest tests/infra >.venv/infra.log 2>&1 & infra=$$!; \
+	$(RUN) pytest tests/flows; failed=$$?; \
+	wait $$infra || failed=1; wait $$others || failed=1; cat .venv/infra.log .venv/others.log; exit $$failed
 
 check: .venv/dev ## format, lint, types, import rules
 	@$(RUN) ruff check .

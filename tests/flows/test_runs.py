@@ -40,8 +40,8 @@ LAPTOP = load_profile("laptop")
 
 @pytest.fixture
 def ran(tmp_path: Path) -> Ran:
-    """A version of words, whose lines are in several splits."""
-    texts = {f"f{i}": f"line {i} of words\nand another {i}" for i in range(24)}
+    """A version of words, whose lines are in several splits: by their paths, so there are enough for any folder."""
+    texts = {f"f{i}": f"line {i} of words\nand another {i}" for i in range(90)}
     return run_inline(write_words(tmp_path / "words", **texts), tmp_path / "catalog", toy_stages())
 
 
@@ -119,7 +119,7 @@ def test_a_training_is_traced_to_its_data_and_its_parents(ran: Ran, run_command:
     trained_on(ran, "gen-a", parents=["mini:vae 0a1b", "run:old@7 99ff"], init="run:old@7")
     said = " ".join(run_command("trace", "run:gen-a", "-c", root).split())
     for told in (
-        "run:gen-a generator, finished", "licences CC0 48", "consent signed 48", "parent mini:vae, sha256 0a1b",
+        "run:gen-a generator, finished", "licences CC0 180", "consent signed 180", "parent mini:vae, sha256 0a1b",
         "parent run:old@7, sha256 99ff, which it began from", "checkpoint run:gen-a@100", "code abc",
     ):  # fmt: skip
         assert told in said, told
@@ -234,11 +234,11 @@ def test_rows_made_with_a_training_stay_while_it_goes_on(ran: Ran) -> None:
     attempt = trained(catalog, "gen")
     stages = weighed(catalog, "run:gen")
     first = run_inline(words, root, stages)
-    assert first.computed["weighed"] == 48
+    assert first.computed["weighed"] == 180
     put_checkpoint(catalog, attempt, 400, 0.1)
     assert run_inline(words, root, stages).computed["weighed"] == 0, "it was pinned to step 300"
     assert run_inline(words, root, weighed(catalog, "run:gen@300")).computed["weighed"] == 0
-    assert run_inline(words, root, weighed(catalog, "run:gen")).computed["weighed"] == 48
+    assert run_inline(words, root, weighed(catalog, "run:gen")).computed["weighed"] == 180
     assert users_of(catalog, "gen") == {300: "rows of weighed", 400: "rows of weighed"}
     assert drop_checkpoint(catalog, attempt, 300) == "rows of weighed"
     assert resolve("run:gen@300").is_file()

@@ -126,7 +126,7 @@ def test_a_training_is_traced_to_its_data_and_its_parents(ran: Ran, run_command:
     assert "run:gen-a@100" not in run_command("trace", "run:gen-a@best", "-c", root)
     found = json.loads(run_command("trace", "run:gen-a@200", "-c", root, "--json"))
     assert [one["step"] for one in found["checkpoints"]] == [200]
-    assert found["data"]["licences"] == {"CC0": 48}
+    assert found["data"]["licences"] == {"CC0": 180}
     assert "no checkpoint for 'step 5'" in run_command("trace", "run:gen-a@5", "-c", root, check=False)
     assert "names no training" in run_command("trace", "run:gen-a@x", "-c", root, check=False)
 

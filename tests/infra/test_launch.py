@@ -114,6 +114,7 @@ def test_a_killed_worker_is_started_again_and_goes_on(resources, tmp_path):
     ]
 
 
+@pytest.mark.chaos
 def test_an_exception_is_tried_as_often_as_allowed_and_then_said(resources, tmp_path):
     file = tmp_path / "starts"
     ended = run(ONE, stumble, str(file), attempts=2)
@@ -145,6 +146,7 @@ def test_a_wish_to_stop_lets_it_save_and_frees_everything_within_seconds(resourc
     assert until(lambda: not is_alive(told.all("started")[0]), 5)
 
 
+@pytest.mark.chaos
 def test_who_does_not_listen_is_killed_after_the_grace(resources):
     told = Listener(enough=1)
     ended = run(ONE, sleep_deaf, 600.0, told, grace_s=1.0)
@@ -158,17 +160,19 @@ def script(file: Path, address: str = "") -> subprocess.Popen[str]:
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     command = [sys.executable, "-c", SCRIPT, str(file), address]
     driver = subprocess.Popen(command, start_new_session=True, **pipes)
-    assert until(file.exists, 90), driver.communicate(timeout=5)
+    assert until(file.exists, 180), driver.communicate(timeout=5)
     return driver
 
 
+@pytest.mark.chaos
 def test_ctrl_c_in_a_terminal_stops_and_saves_and_nothing_else_is_printed(tmp_path):
     driver = script(tmp_path / "steps")
     os.killpg(driver.pid, signal.SIGINT)
-    out, errors = driver.communicate(timeout=60)
+    out, errors = driver.communicate(timeout=180)
     assert (out.strip(), errors) == ("stopped 1 True", "")
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("joined", [False, True], ids=["with its own Ray", "on a cluster"])
 def test_a_killed_driver_leaves_no_worker_behind(resources, tmp_path, joined):
     file = tmp_path / "steps"

@@ -24,7 +24,7 @@ from tasks.training.checking.finding import Finding
 from tests.tasks.training.conftest import Rebuilt
 from tests.tasks.training.toy import TINY
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.chaos]
 Check = Callable[..., list[Finding]]
 
 

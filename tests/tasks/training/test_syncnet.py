@@ -85,6 +85,7 @@ def test_what_a_sample_looks_like_follows_from_its_chance_alone():
     assert loss(0, 1) == pytest.approx((one + other) / 2, rel=1e-4)
 
 
+@pytest.mark.chaos
 def test_killed_again_and_again_it_ends_with_the_statistics_of_the_undisturbed_one_bit_for_bit(tmp_path):
     train(job(tmp_path / "whole", steps=14), whole := Heard())
     chances, log = random.Random(5), tmp_path / "log"

@@ -28,6 +28,8 @@ from tasks.training.world_validation import FIRST, WorldValidator
 
 PEOPLE = 3
 
+pytestmark = pytest.mark.chaos
+
 
 @pytest.fixture(autouse=True)
 def _one_thread():

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.vae.latent_weights import latent_weights
 from models.weights.digests import digest
 from storage.batches.frames import frames_at
 from storage.batches.place import Place, WindowIds
@@ -26,7 +27,6 @@ from storage.ledger.catalog import Catalog, existing_catalog
 from tasks.facemask import inpaint_mask, visible_mask
 from tasks.masks import unpack
 from tasks.training import seen_windows, stored_latents, stored_sound
-from tasks.training.latent_weights import latent_weights
 
 NEEDED = ("ingest", "occluders", "facemask", stored_sound.STAGE)
 MASKS = (("facemask", "face_masks"), ("facemask", "lip_masks"), ("occluders", "occluder_masks"))

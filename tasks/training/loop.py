@@ -86,13 +86,15 @@ def train(job: Job, channel: Channel) -> dict[str, Any]:
             elif average.due(step):
                 average.update(step, {**sharded.values(), **statistics(net)})
             seen = measures.over_ranks(channel.stopping())
-            why = guard.saw(step, stepped.norm, stepped.taken, batch["id"])
+            # Of all workers' samples: which of them held the bad one is not known.
+            ids = [] if stepped.taken else [job.windows.ids[one] for one in order.batch(step)]
+            why = guard.saw(step, stepped.norm, stepped.taken, ids)
             seconds = time.perf_counter() - started + feeder.waited_s
             channel.tell(
                 {
                     "kind": "step", "step": step + 1, **seen.means, "norm": stepped.norm, "left_out": why,
                     "rate": pace(step, recipe.steps, recipe.optimizer), "samples": recipe.batch,
-                    "ids": batch["id"] if why else [],
+                    "ids": ids,
                     "seconds": seconds, "waited": feeder.waited_s, **effort.of(seconds),
                 }
             )  # fmt: skip

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from models.audio.packed import unpack as unpack_heard
 from models.audio.windows import windows_of_latents
+from models.vae.latent_weights import latent_weights
 from storage.batches.place import Place
 from storage.batches.windows import Windows
 from tasks.latent_windows import unpack as unpack_latents
 from tasks.masks import unpack
-from tasks.training.latent_weights import latent_weights
 
 FRAMES, STRIDE, PIXELS, LATENTS, FPS = 25, 12, 4, 7, 25
 MASKS = {

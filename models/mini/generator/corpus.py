@@ -25,9 +25,11 @@ from models.audio.windows import windows_of_latents
 from models.dit.inputs import grey_where_masked
 from models.mini.generator.people import Pair, film
 from models.mini.shards import SHARD, make_missing, missing_shards, shard_file, shards
-from models.mini.vae.measure import load as load_vae
 from models.mini.world_pictures import TRAINING
-from models.vae import FRAMES_PER_LATENT, encode, latents_of, normalised
+from models.vae import encode, latents_of, normalised, pixels_per_latent
+from models.vae.latent_weights import latent_weights
+from models.vae.opening import load_vae
+from models.vae.pictures import as_video
 from models.weights.digests import digest
 
 EACH = 4
@@ -127,36 +129,24 @@ def make_shard(plan: Plan, file: Path, number: int) -> None:
 @torch.no_grad()
 def windows_of(pair: Pair, vae, whisper: Whisper) -> dict[str, Tensor]:
     """Returns a pair as latents and features, both utterances stacked, in half precision."""
-    video_BCFHW = as_video(pair.rgb_2FHWC)
+    side = pixels_per_latent(vae)
+    video_BCFHW = as_video(torch.from_numpy(pair.rgb_2FHWC))
     masked = grey_where_masked(video_BCFHW, torch.from_numpy(pair.paint_2FHW))
-    far = as_video(pair.far_HWC[None, None])
+    far = as_video(torch.from_numpy(pair.far_HWC[None, None]))
     made = {
         "target": normalised(vae, encode(vae, video_BCFHW)),
         "masked": normalised(vae, encode(vae, masked)),
         "far": normalised(vae, encode(vae, far))[0, :, 0],
         "audio": torch.stack([heard(one.sound, one.start, whisper) for one in pair.said]),
-        "face": torch.stack([on_latents(one) for one in pair.paint_2FHW]),
-        "lips": torch.stack([on_latents(one) for one in pair.lips_2FHW]),
+        "face": latent_weights(torch.from_numpy(pair.paint_2FHW), side),
+        "lips": latent_weights(torch.from_numpy(pair.lips_2FHW), side),
     }
     return {key: value.half().contiguous() for key, value in made.items()} | {
         "mouth": torch.from_numpy(np.stack([one.mouth_F3 for one in pair.said]).astype(np.float32))
     }
 
 
-def as_video(rgb_BFHWC: np.ndarray) -> Tensor:
-    """Returns uint8 frames as the VAE takes them, (B, C, F, H, W) of -1..1."""
-    return torch.from_numpy(rgb_BFHWC).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
-
-
 def heard(sound: np.ndarray, start: int, whisper: Whisper, frames: int = 25) -> Tensor:
     """Returns what is heard at each latent of a window that begins with frame `start` of the sound, (F, N, A)."""
     features_PA = whisper.features(sound)[:, 0]
     return torch.from_numpy(features_PA[windows_of_latents(start, latents_of(frames), len(features_PA))])
-
-
-def on_latents(mask_FHW: np.ndarray, side: int = 4) -> Tensor:
-    """Returns the share of each latent's pixels and frames that a mask covers, (F, H, W) of latents."""
-    frames, height, width = mask_FHW.shape
-    share = mask_FHW.reshape(frames, height // side, side, width // side, side).mean((2, 4))
-    later = share[1:].reshape(-1, FRAMES_PER_LATENT, *share.shape[1:]).mean(1)
-    return torch.from_numpy(np.concatenate([share[:1], later])).float()

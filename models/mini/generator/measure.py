@@ -21,8 +21,8 @@ from models.faces import load_face, load_identity
 from models.faces.boxes import hull
 from models.mini.generator.corpus import heard, windows_of
 from models.mini.generator.people import Pair, film
-from models.mini.vae.measure import load as load_vae
 from models.vae import decode, denormalised
+from models.vae.opening import load_vae
 from models.world.body.head import head
 
 FLOORS: Mapping[str, tuple[float | None, float | None] | float] = {

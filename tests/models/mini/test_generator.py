@@ -6,10 +6,11 @@ import torch
 
 from models.dit.checkpoint import inspect, load
 from models.dit.painting import Sampling, painted
-from models.mini.generator.corpus import EACH, Plan, WorldWindows, on_latents
+from models.mini.generator.corpus import EACH, Plan, WorldWindows
 from models.mini.generator.measure import FLOORS, leak, measured, strangers
 from models.mini.generator.people import film
 from models.mini.report import Result
+from models.vae.latent_weights import latent_weights
 from models.weights.about import about
 from models.weights.references import resolve
 
@@ -60,7 +61,7 @@ def test_windows_of_the_world_are_the_same_each_time_and_of_a_pair_that_differs_
 def test_a_mask_counts_on_a_latent_by_its_pixels_and_frames():
     mask_FHW = np.zeros((5, 8, 8), bool)
     mask_FHW[0, :4, :4], mask_FHW[1, :4, :4] = True, True
-    share_FHW = on_latents(mask_FHW)
+    (share_FHW,) = latent_weights(torch.from_numpy(mask_FHW)[None], 4)
     assert share_FHW.shape == (2, 2, 2)
     assert share_FHW[:, 0, 0].tolist() == [1.0, 0.25]
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from models.audio.windows import FRAMES_PER_LATENT
+from models.vae.shapes import FRAMES_PER_LATENT
 
 
 def latent_weights(mask_BFHW: Tensor, pixels: int) -> Tensor:

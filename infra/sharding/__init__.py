@@ -17,7 +17,7 @@ from torch import nn
 
 from infra.sharding.joining import begin, end
 from infra.sharding.pieces import Pieces
-from infra.sharding.ranks import all_ranks, barrier, device, mean_over_ranks, rank, world
+from infra.sharding.ranks import all_ranks, device, mean_over_ranks, rank, world
 from infra.sharding.settings import OptimizerFor, Sharded, ShardingError, Stepped, trainable
 from infra.sharding.whole import Whole
 from infra.zero import Sharding
@@ -29,7 +29,6 @@ __all__ = [
     "ShardingError",
     "Stepped",
     "all_ranks",
-    "barrier",
     "begin",
     "device",
     "end",

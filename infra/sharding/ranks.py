@@ -22,11 +22,6 @@ def device() -> torch.device:
     )
 
 
-def barrier() -> None:
-    """Returns when every rank is here."""
-    all_ranks(False)
-
-
 def mean_over_ranks(tensor: Tensor) -> Tensor:
     """The same on every rank, where `tensor` was. Same shape everywhere."""
     if world() == 1:

@@ -41,17 +41,7 @@ class Prepared:
 
 def prepared(row: "CompanionInput", config: CompanionConfig, whisper: Whisper) -> Prepared | Rejected:
     """Returns a clip ready to be painted, or why there is no pair."""
-    if row.fps != FPS:
-        raise ValueError(
-            f"clip {row.id} has {row.fps:g} frames a second, companions {FPS:g}: set ingest.fps=25"
-        )
-    rgb_FHWC = frames_of(row.video)
-    paint_FHW = visible_mask(unpack(row.face_masks), unpack(row.occluder_masks))
-    if paint_FHW.shape != rgb_FHWC.shape[:3]:
-        raise ValueError(
-            f"clip {row.id} is {rgb_FHWC.shape[:3]} (frames, height, width), its masks are {paint_FHW.shape}; make "
-            "them again from this clip"
-        )
+    rgb_FHWC, paint_FHW = clip_and_mask(row)
     if not paint_FHW.any():
         return Rejected(
             row.id, "hidden_face", "no pixel of the face is visible in any frame: there is nothing to paint"
@@ -74,6 +64,22 @@ def prepared(row: "CompanionInput", config: CompanionConfig, whisper: Whisper) -
         _seed(row, config),
     )
     return Prepared(row.id, clip, sound)
+
+
+def clip_and_mask(row: "CompanionInput") -> tuple[np.ndarray, np.ndarray]:
+    """Returns the clip's frames, uint8 (F, H, W, 3), and what of its face is seen, bool (F, H, W)."""
+    if row.fps != FPS:
+        raise ValueError(
+            f"clip {row.id} has {row.fps:g} frames a second, companions {FPS:g}: set ingest.fps=25"
+        )
+    rgb_FHWC = frames_of(row.video)
+    paint_FHW = visible_mask(unpack(row.face_masks), unpack(row.occluder_masks))
+    if paint_FHW.shape != rgb_FHWC.shape[:3]:
+        raise ValueError(
+            f"clip {row.id} is {rgb_FHWC.shape[:3]} (frames, height, width), its masks are {paint_FHW.shape}; make "
+            "them again from this clip"
+        )
+    return rgb_FHWC, paint_FHW
 
 
 def files_of(made: Painted, sound: np.ndarray, crf: int) -> dict[str, Any]:

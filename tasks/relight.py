@@ -35,6 +35,8 @@ LOOKED_AT = 12
 RATE = 16000
 POSTER_PX = 160
 HASHES = 1 << 63
+WHICH_AND_HOW_STORED = {"share", "most_uneven", "crf"}
+"""Settings on which no light depends: when more clips are relit, the others keep theirs."""
 
 
 class RelightConfig(StageConfig):
@@ -125,7 +127,7 @@ class Relight(Annotate):
         visible_FHW = _visible(row, rgb_FHWC.shape[:3])
         some_N = np.linspace(0, len(rgb_FHWC) - 1, min(LOOKED_AT, len(rgb_FHWC))).round().astype(int)
         found = unevenness(rgb_FHWC[some_N], visible_FHW[some_N])
-        seed = _number(row.id, self.config.model_dump_json())
+        seed = _number(row.id, self.config.model_dump_json(exclude=WHICH_AND_HOW_STORED))
         if not self.wanted(row.id, found):
             return _row(row.id, found, LightChange(seed=seed))
         change = draw_change(seed, self.config.ranges())

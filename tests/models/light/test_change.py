@@ -1,6 +1,7 @@
 """One change of light: a function of its numbers, the second and the place; soft, bounded, and black stays black."""
 
 from dataclasses import asdict, replace
+from time import process_time
 
 import numpy as np
 import pytest
@@ -93,3 +94,16 @@ def test_little_turns_white():
     assert np.mean([(relit(change, bright_HWC, second)[20:] == 255).mean() for second in range(5)]) > 0.05
     dark = exposed(change, [bright_HWC // 8], [0.0], 0.01)
     assert dark.exposure == 1.0
+
+
+def test_a_large_frame_takes_less_than_a_thirtieth_of_a_second():
+    rng = np.random.default_rng(0)
+    frame_HWC = rng.integers(0, 256, (512, 512, 3)).astype(np.uint8)
+    change = of_kinds(*KINDS)
+
+    def seconds() -> float:
+        start = process_time()
+        relit(change, frame_HWC, 1.0)
+        return process_time() - start
+
+    assert min(seconds() for _ in range(8)) < 1 / 30

@@ -46,12 +46,14 @@ def prepared(row: "CompanionInput", config: CompanionConfig, whisper: Whisper) -
             f"clip {row.id} has {row.fps:g} frames a second, companions {FPS:g}: set ingest.fps=25"
         )
     rgb_FHWC = frames_of(row.video)
-    paint_FHW = visible_mask(unpack(row.face_masks), unpack(row.occluder_masks))
-    if paint_FHW.shape != rgb_FHWC.shape[:3]:
-        raise ValueError(
-            f"clip {row.id} is {rgb_FHWC.shape[:3]} (frames, height, width), its masks are {paint_FHW.shape}; make "
-            "them again from this clip"
-        )
+    face_FHW, occluded_FHW = unpack(row.face_masks), unpack(row.occluder_masks)
+    for mask_FHW in (face_FHW, occluded_FHW):
+        if mask_FHW.shape != rgb_FHWC.shape[:3]:
+            raise ValueError(
+                f"clip {row.id} is {rgb_FHWC.shape[:3]} (frames, height, width), its masks are {mask_FHW.shape}; make "
+                "them again from this clip"
+            )
+    paint_FHW = visible_mask(face_FHW, occluded_FHW)
     if not paint_FHW.any():
         return Rejected(
             row.id, "hidden_face", "no pixel of the face is visible in any frame: there is nothing to paint"

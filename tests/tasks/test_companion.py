@@ -139,7 +139,7 @@ def test_a_wrong_setting_is_refused_when_it_is_read(wrong):
 
 
 def test_another_hearing_than_the_generators_is_refused():
-    with pytest.raises(ModelError, match="hears 96 numbers at a time.* gives 192"):
+    with pytest.raises(ModelError, match=r"hears 96 numbers at a time.* gives 192"):
         Companion(CompanionConfig(layers=[0, 1])).setup(Store())
 
 

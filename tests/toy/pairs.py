@@ -131,7 +131,9 @@ class ToyRelight(OfClips):
     def one(self, row: Any) -> Any:
         if "dull" not in row.text:
             return self.Output(row.id, False, None, None)
-        return self.Output(row.id, True, self.blob(row, "relit_video"), self.blob(row, "relit_companion_video"))
+        return self.Output(
+            row.id, True, self.blob(row, "relit_video"), self.blob(row, "relit_companion_video")
+        )
 
 
 class ToySpeakers(Annotate):

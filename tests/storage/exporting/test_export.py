@@ -1,4 +1,4 @@
-"""An export holds what the version holds, in the format that was asked for, and its manifest says what may be done with it."""
+"""An export holds what the version holds, in the format asked for, and its manifest says what may be done with it."""
 
 import json
 import tarfile
@@ -59,7 +59,11 @@ def test_shards_hold_every_part_of_an_item_side_by_side(ran: Ran, tmp_path: Path
     order = [item for item, _, _ in members]
     assert order == sorted(order)
     names = {"video.mp4": "video", "audio.flac": "audio", "companion.mp4": "companion_video"}
-    names |= {"companion.flac": "companion_audio", "face_masks.bin": "face_masks", "lip_masks.bin": "lip_masks"}
+    names |= {
+        "companion.flac": "companion_audio",
+        "face_masks.bin": "face_masks",
+        "lip_masks.bin": "lip_masks",
+    }
     said = facts(ran)
     for item, what, data in members:
         if what != "json":
@@ -102,7 +106,9 @@ def test_a_folder_has_files_and_one_table_that_leads_to_them(ran: Ran, tmp_path:
         for name in paths:
             if row[name] is not None:
                 listed.add(row[name])
-                assert (tmp_path / row[name]).read_bytes() == content(row["item_id"], name.removesuffix("_path"))
+                assert (tmp_path / row[name]).read_bytes() == content(
+                    row["item_id"], name.removesuffix("_path")
+                )
         assert (row["relit_video_path"] is not None) == row["relight_relit"]
         assert row["video_path"] == f"clips/{row['item_id']}.mp4"
     there = {str(path.relative_to(tmp_path)) for path in tmp_path.glob("*/*")}

@@ -109,7 +109,7 @@ def _kept(sizes_NP: np.ndarray, parts: Sequence[Part], to: Format, name: str) ->
     if to is not Format.LTX:
         return np.ones(len(sizes_NP), bool)
     needed = [p for p, part in enumerate(parts) if part in LTX.values()]
-    kept_N = (sizes_NP[:, needed] >= 0).all(1)
+    kept_N: np.ndarray = np.all(sizes_NP[:, needed] >= 0, axis=1)
     if not kept_N.any():
         raise StorageError(
             f"no pair of {name} has both its sounds, and ltx-trainer reads them; export --to folder"

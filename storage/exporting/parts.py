@@ -4,7 +4,7 @@ A version is asked for its columns (`<stage>_row`), so that one of clips alone, 
 exported with what it has.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -49,9 +49,7 @@ RELIT = (
     Part(RELIGHT, "relit_video", "relit.mp4", "relit_clips"),
     Part(RELIGHT, "relit_companion_video", "relit_companion.mp4", "relit_companions"),
 )
-LTX: Mapping[str, Part] = dict(
-    zip(("video", "audio", "reference_video", "reference_audio"), PAIR, strict=True)
-)
+LTX = dict(zip(("video", "audio", "reference_video", "reference_audio"), PAIR, strict=True))
 """Column of ltx-trainer -> what is in it: the clip is the target, its companion the reference."""
 LTX_RELIT = LTX | dict(zip(("video", "reference_video"), RELIT, strict=True))
 

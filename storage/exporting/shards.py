@@ -87,7 +87,7 @@ class Shards:
 
 
 def _opened(file: BinaryIO) -> tarfile.TarFile:
-    return tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT, copybufsize=COPIED_AT_ONCE)
+    return tarfile.TarFile(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT, copybufsize=COPIED_AT_ONCE)
 
 
 def grouped(sizes_N: np.ndarray, most: int) -> list[np.ndarray]:

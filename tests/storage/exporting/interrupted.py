@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 
+from storage.exporting import chosen
 from storage.exporting.export import Wanted, export
 from storage.exporting.parts import Format
 from storage.exporting.tally import Progress
@@ -18,6 +19,7 @@ def main(catalog: str, to: str, out: str, most: str = "") -> None:
         if most and now.bytes_whole >= int(most):
             os.kill(os.getpid(), signal.SIGKILL)
 
+    chosen.BATCH_BYTES = 256 << 10
     print("begun", flush=True)
     export(existing_catalog(catalog), Wanted("v1", Format(to), shard_bytes=300 << 10), out, say)
 

@@ -134,8 +134,9 @@ def test_a_full_disk_is_foreseen_in_one_sentence(ran: Ran, disk: Path) -> None:
 
 @pytest.mark.parametrize("to", list(Format))
 def test_a_disk_that_fills_up_in_the_middle_keeps_what_is_whole_and_the_next_run_goes_on(
-    ran: Ran, disk: Path, to: Format
+    ran: Ran, disk: Path, to: Format, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("storage.exporting.chosen.BATCH_BYTES", 256 << 10)
     out, filled = disk / "out", disk / "somebody-else"
     os.system(f"mount -o remount,size=16m {disk}")
 

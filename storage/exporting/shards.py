@@ -6,10 +6,10 @@ shards.json          names, samples and bytes of the shards, as the package's `w
 The same rows make the same bytes: no time and no owner is in them, and which items share a shard follows from sizes.
 """
 
-import io
 import json
 import math
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,7 +21,8 @@ from storage.exporting.tally import Tally
 from storage.exporting.whole_files import flush_names, whole_file, write_json
 
 INDEX = "shards.json"
-COPIED_AT_ONCE = 1 << 20
+AT_ONCE = 2
+"""Shards: one is written while another is flushed to the disk."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ class Shards:
     shard_bytes: int
 
     def write(self, tally: Tally) -> None:
-        for path, items in self._missing():
-            self._write(path, items, tally)
+        with ThreadPoolExecutor(AT_ONCE, "shard") as writers:
+            for _ in writers.map(lambda shard: self._write(*shard, tally), self._missing()):
+                pass
         flush_names(self.folder)
 
     def count(self) -> tuple[int, int]:
@@ -67,27 +69,24 @@ class Shards:
     def _write(self, path: Path, items: np.ndarray, tally: Tally) -> None:
         written = 0
         try:
-            with whole_file(path) as file, _opened(file) as tar:
+            with whole_file(path) as file:
                 for batch in read(self.chosen, np.ones_like(self.chosen.sizes_NP, bool), items):
-                    size = self._add(tar, batch)
+                    size = self._add(file, batch)
                     tally.add(0, size)
                     written += size
+                end_tar(file)
         except BaseException:
             tally.add(0, -written)
             raise
         tally.add(1, 0)
 
-    def _add(self, tar: tarfile.TarFile, batch: list[Item]) -> int:
+    def _add(self, file: BinaryIO, batch: list[Item]) -> int:
         said = self.chosen.facts([item for item, _ in batch]).to_pylist()
         for (_, blobs), row in zip(batch, said, strict=True):
             for part, data in blobs.items():
-                add_file(tar, f"{row['item_id']}.{part.member}", data)
-            add_file(tar, f"{row['item_id']}.json", as_json(row))
+                add_file(file, f"{row['item_id']}.{part.member}", data)
+            add_file(file, f"{row['item_id']}.json", as_json(row))
         return sum(len(data) for _, blobs in batch for data in blobs.values())
-
-
-def _opened(file: BinaryIO) -> tarfile.TarFile:
-    return tarfile.TarFile(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT, copybufsize=COPIED_AT_ONCE)
 
 
 def grouped(sizes_N: np.ndarray, most: int) -> list[np.ndarray]:
@@ -118,7 +117,15 @@ def _text(value: Any) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def add_file(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+def add_file(file: BinaryIO, name: str, data: bytes) -> None:
+    """As `TarFile.addfile`, which copies what it is given twice."""
     member = tarfile.TarInfo(name)
     member.size, member.mode = len(data), 0o644
-    tar.addfile(member, io.BytesIO(data))
+    file.write(member.tobuf(tarfile.USTAR_FORMAT))
+    file.write(data)
+    file.write(bytes(-len(data) % tarfile.BLOCKSIZE))
+
+
+def end_tar(file: BinaryIO) -> None:
+    file.write(bytes(2 * tarfile.BLOCKSIZE))
+    file.write(bytes(-file.tell() % tarfile.RECORDSIZE))

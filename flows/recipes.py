@@ -11,11 +11,13 @@ from models.weights.known import reference
 from storage.versions.facts import RIGHTS
 from storage.versions.publish import COUNTED
 from tasks.captions import Captions, CaptionsConfig
+from tasks.companion import Companion, CompanionConfig
 from tasks.facemask import FaceMask, FaceMaskConfig
 from tasks.hearing import Hearing, HearingConfig
 from tasks.ingest import Ingest, IngestConfig
 from tasks.latents import Latents, LatentsConfig
 from tasks.occluders import Occluders, OccludersConfig
+from tasks.partner import Partner, PartnerConfig
 from tasks.probe import Probe, ProbeConfig
 from tasks.quality import Quality, QualityConfig
 from tasks.render import Render, RenderConfig
@@ -37,7 +39,11 @@ STAGES: dict[str, type[Stage]] = {
     "hearing": Hearing,
     "latents": Latents,
     "speakers": Speakers,
+    "partner": Partner,
+    "companion": Companion,
 }
+PAIRS = ("partner", "companion")
+"""Stages that make pairs of clips; a recipe without `companion` has none of them."""
 
 
 class Stages(BaseModel):
@@ -101,6 +107,16 @@ class Recipe(Stages):
         default=None, description="Training windows as a VAE encodes them; left out unless asked for"
     )
     speakers: SpeakersConfig = Field(default=SpeakersConfig(), description="Who is who, and in which split")
+    partner: PartnerConfig = Field(default=PartnerConfig(), description="Whose sound each companion speaks")
+    companion: CompanionConfig | None = Field(
+        default=CompanionConfig(),
+        description="How a generator paints the other half of each pair; left out, a version is one of clips",
+    )
+
+    def configs(self) -> dict[str, StageConfig]:
+        """Without a generator there are no pairs, and no stage that works on them."""
+        configs = super().configs()
+        return configs if self.companion else {n: c for n, c in configs.items() if n not in PAIRS}
 
 
 LANDMARKS = reference("face-landmarker")
@@ -116,9 +132,10 @@ FULL = Recipe(
         model=reference("qwen2.5-vl"), min_pixels=256 * 28 * 28, max_pixels=400 * 28 * 28
     ),
     occluders=OccludersConfig(model=reference("sam2.1")),
-    facemask=FaceMaskConfig(head="mediapipe", head_model=LANDMARKS),
+    facemask=FaceMaskConfig(head="mediapipe", head_model=LANDMARKS, begins=None),
     hearing=HearingConfig(whisper=reference("whisper")),
     speakers=SpeakersConfig(same=0.45),
+    companion=None,  # there is no public generator: name one, as run:NAME
 )
 
 RECIPES: dict[str, Recipe] = {"mini": Recipe(), "full": FULL}

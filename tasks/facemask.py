@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from infra.resources import Needs
 from models.heads import load_head
 from models.heads.fit import Fit, HeadFit
+from models.heads.lower_face import below_the_eyes
 from models.heads.smoothing import bridged, longest_gap
 from models.weights.digests import digest
 from storage.ledger.rows import Blob
@@ -44,6 +45,9 @@ class FaceMaskConfig(StageConfig):
     """Radians that the jaw is opened before the face is drawn, whatever the real mouth does."""
     dilate: float = 0.02
     """By how much the face's mask is widened, as a share of the clip's side: the fit errs by about as much."""
+    begins: float | None = Field(default=0.5, ge=-1, le=1, allow_inf_nan=False)
+    """Where the mask begins, between the eyes (0) and the tip of the nose (1). A small generator that sees the eyes knows
+    how the head is turned, and paints it sharper. None masks the whole face, as the paper does."""
     smooth_frames: float = 1.5
     """Standard deviation of the bell that stills the head's pose over time; 0 for none."""
     max_gap: int = 12
@@ -139,9 +143,8 @@ class FaceMask(Annotate):
         lost, gap = float(1 - seen_F.mean()), longest_gap(seen_F)
         if refusal := self._refusal(lost, gap):
             return Rejected(row.id, *refusal)
-        return self._row(
-            row.id, rgb_FHWC, occluded_FHW, bridged(fit), {"lost_share": lost, "longest_gap": gap}
-        )
+        scores = {"lost_share": lost, "longest_gap": gap}
+        return self._row(row, rgb_FHWC, occluded_FHW, bridged(fit), scores)
 
     def _fit(self, row: FaceMaskInput, rgb_FHWC: np.ndarray) -> Fit:
         """Where the tracker has no finite point, the face is lost whatever the back-end says."""
@@ -168,7 +171,7 @@ class FaceMask(Annotate):
         return None
 
     def _row(
-        self, row_id: str, rgb_FHWC: np.ndarray, occluded_FHW: np.ndarray, fit: Fit, scores: dict
+        self, row: FaceMaskInput, rgb_FHWC: np.ndarray, occluded_FHW: np.ndarray, fit: Fit, scores: dict
     ) -> FaceMaskRow:
         # Only workers draw: whoever reads a recipe should not wait for the compiler of the loops that do.
         from tasks.face_drawing import draw_masks, poster
@@ -176,8 +179,11 @@ class FaceMask(Annotate):
         config, side = self.config, rgb_FHWC.shape[1]
         drawn = draw_masks(self.head, fit, side, config.jaw, config.dilate, config.smooth_frames)
         face_FHW, lips_FHW = drawn.face_FHW, drawn.lips_FHW
+        if config.begins is not None:
+            five_F52 = TrackData.from_bytes(row.track_data).five_T52
+            face_FHW = face_FHW & below_the_eyes(five_F52, config.begins, side)
         return FaceMaskRow(
-            id=row_id,
+            id=row.id,
             **scores,
             jitter=drawn.jitter,
             face_share=float(face_FHW.mean()),

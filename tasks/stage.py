@@ -57,11 +57,13 @@ class Through:
 
     Here `partner` is a column of Partner that holds a clip's id. The Input's field `partner_audio` is then the
     column `audio` of that clip, where `audio` would be this clip's own. An item waits until the row that it
-    names is accepted.
+    names is accepted. Where the column is empty the item doesn't come in; if that is `optional`, it does, and
+    the fields that are read through it are None.
     """
 
     stage: type["Stage"]
     by: str
+    optional: bool = False
 
 
 class Stage:

@@ -42,7 +42,7 @@ class TableFeed:
         self.ready = deque(_items(mine.todo, len(upstream)))
         self._seen = {item for item, _ in self.ready}  # an item comes once, however many lead to it
         self._seen.update(mine.states.filter(_ended(mine.states))["parent_id"].to_pylist())
-        self._rows_of: dict[str, dict[int, int]] = defaultdict(dict)
+        self._rows_of: dict[str, dict[int, int | None]] = defaultdict(dict)
         self._answered = _Answered(mine)
         self._followers = [_follow(catalog, up) for up in upstream]
         self._naming = _Naming(node, self._followers)
@@ -71,17 +71,18 @@ class TableFeed:
             for feed, at in self.readers if answers.num_rows else ():
                 feed.arrive(at, answers)
 
-    def _noted(self, place: int, rows: pa.Table) -> Iterable[tuple[str, int, int]]:
+    def _noted(self, place: int, rows: pa.Table) -> Iterable[tuple[str, int, int | None]]:
         """Of which item each row is, and of which upstream table; for a row that is read by name, of all that name it."""
         if place >= self._naming.first:
-            yield from ((item, place, row) for item, row in self._naming.named(place, rows))
+            for item, row in self._naming.named(place, rows):
+                yield item, place, row
             return
         items, row_ids = rows["item_id"].to_pylist(), rows["_rowid"].to_pylist()
         fresh = [(item, row) for item, row in zip(items, row_ids, strict=True) if item not in self._seen]
         yield from ((item, place, row) for item, row in fresh)
         yield from self._naming.asked(place, fresh)
 
-    def _note(self, item: str, place: int, row: int) -> bool:
+    def _note(self, item: str, place: int, row: int | None) -> bool:
         """Whether that was the last row that the item was waiting for."""
         if item in self._seen:
             return False
@@ -153,15 +154,18 @@ class _Naming:
             for item in self._waiting[which].pop(other, ()):
                 yield item, row
 
-    def asked(self, place: int, rows: Sequence[tuple[str, int]]) -> Iterable[tuple[str, int, int]]:
-        """Items whose own rows say which others they name: those whose other is there already."""
+    def asked(self, place: int, rows: Sequence[tuple[str, int]]) -> Iterable[tuple[str, int, int | None]]:
+        """Items whose own rows say which others they name: those whose other is there already, or that need none."""
         for which, read in enumerate(self._node.named):
             if self._node.reads[place] != read.holder:
                 continue
             for item, other in self._names(place, rows, read.by):
-                if other in self._rows[which]:
+                if other is None:
+                    if read.optional:
+                        yield item, self.first + which, None
+                elif other in self._rows[which]:
                     yield item, self.first + which, self._rows[which][other]
-                elif other is not None:
+                else:
                     self._waiting[which][other].append(item)
 
     def _names(
@@ -174,7 +178,7 @@ class _Naming:
             yield from ((item, values[by]) for (item, _), values in zip(some, found, strict=True))
 
 
-def _items(todo: pa.Table, upstream: int) -> Iterable[tuple[str, tuple[int, ...]]]:
+def _items(todo: pa.Table, upstream: int) -> Iterable[tuple[str, tuple[int | None, ...]]]:
     columns = [todo["item_id"], *(todo[f"row_{i}"] for i in range(upstream))]
     for item, *rows in zip(*(column.to_pylist() for column in columns), strict=True):
         yield item, tuple(rows)

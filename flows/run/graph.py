@@ -42,7 +42,7 @@ def _named(stage: Stage, read: Through, nodes: Mapping[str, Node]) -> NamedRead:
         raise TypeError(
             f"{stage.name} reads through {read.by!r}, which no stage that it reads has as a column"
         )
-    return NamedRead(read.stage.name, read.by, holder)
+    return NamedRead(read.stage.name, read.by, holder, read.optional)
 
 
 def _fingerprints(

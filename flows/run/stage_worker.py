@@ -52,8 +52,12 @@ class StageWorker:
         for i, up in enumerate(self.upstream):
             if not self.columns[i]:
                 continue
-            found = self.catalog.table(up).read([w.payload[i] for w in works], list(self.columns[i].values()))
-            for row, values in zip(rows, found, strict=True):
+            there = [row for row, work in zip(rows, works, strict=True) if work.payload[i] is not None]
+            wanted = [work.payload[i] for work in works if work.payload[i] is not None]
+            found = self.catalog.table(up).read(wanted, list(self.columns[i].values())) if wanted else []
+            for row in rows:
+                row.update(dict.fromkeys(self.columns[i]))
+            for row, values in zip(there, found, strict=True):
                 row.update({name: values[column] for name, column in self.columns[i].items()})
         if mask_verdicts.follows(self.stage.Input):
             verdicts = mask_verdicts.newest(self.catalog, self.upstream[0].fingerprint)

@@ -95,30 +95,41 @@ def sample(
     shift: float = SHIFT,
     motion_BCMHW: Tensor | None = None,
     border_BCFHW: Tensor | None = None,
+    kept_B: Tensor | None = None,
 ) -> Tensor:
     """Samples by Euler's method: z <- z + (t' - t) v^(z, t).
 
     `predict` is the net with its conditions and its guidance.
 
-    Motion frames stay as they are given. With a `border` (the reference's latents) each frame's outermost ring
-    follows that clip, at the noise of the moment, so that the background holds still.
+    Motion frames stay as they are given, in the clips that are `kept` (all, if nothing is said). With a `border` (the
+    reference's latents) each frame's outermost ring follows that clip, at the noise of the moment, so that the
+    background holds still.
     """
     z = noise_BCFHW
     for t, after in pairwise(schedule(steps, shift)):
-        z = with_border_and_motion(z, noise_BCFHW, motion_BCMHW, border_BCFHW, min(t, NOISIEST_BORDER))
+        noisy = min(t, NOISIEST_BORDER)
+        z = with_border_and_motion(z, noise_BCFHW, motion_BCMHW, border_BCFHW, noisy, kept_B)
         z = z + (after - t) * predict(z, t)
-    return with_border_and_motion(z, noise_BCFHW, motion_BCMHW, border_BCFHW, 0.0)
+    return with_border_and_motion(z, noise_BCFHW, motion_BCMHW, border_BCFHW, 0.0, kept_B)
 
 
 def with_border_and_motion(
-    z_BCFHW: Tensor, noise_BCFHW: Tensor, motion_BCMHW: Tensor | None, border_BCFHW: Tensor | None, t: float
+    z_BCFHW: Tensor,
+    noise_BCFHW: Tensor,
+    motion_BCMHW: Tensor | None,
+    border_BCFHW: Tensor | None,
+    t: float,
+    kept_B: Tensor | None = None,
 ) -> Tensor:
     """Returns z with its border at noise level t, and its motion frames clean."""
     if border_BCFHW is not None:
         around = (1 - t) * border_BCFHW + t * noise_BCFHW
         z_BCFHW = torch.where(_ring(z_BCFHW), around, z_BCFHW)
     if motion_BCMHW is not None:
-        z_BCFHW = torch.cat([motion_BCMHW, z_BCFHW[:, :, motion_BCMHW.shape[2] :]], 2)
+        count = motion_BCMHW.shape[2]
+        if kept_B is not None:
+            motion_BCMHW = torch.where(_wide(kept_B), motion_BCMHW, z_BCFHW[:, :, :count])
+        z_BCFHW = torch.cat([motion_BCMHW, z_BCFHW[:, :, count:]], 2)
     return z_BCFHW
 
 

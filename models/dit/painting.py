@@ -33,10 +33,9 @@ def painted(
     audio_BFNA: Tensor,
     noise_BCFHW: Tensor,
     sampling: Sampling,
-    motion_BCMHW: Tensor | None = None,
+    motion: Motion | None = None,
 ) -> Tensor:
     """Returns the latents of clips whose faces the net has painted; motion frames are kept as given."""
-    motion = None if motion_BCMHW is None else Motion(motion_BCMHW)
     silent_BFNA = torch.zeros_like(audio_BFNA)
 
     def predict(z_BCFHW: Tensor, t: float) -> Tensor:
@@ -50,4 +49,5 @@ def painted(
         heard, unheard = net(batched([shown(audio_BFNA), shown(silent_BFNA)])).chunk(2)
         return unheard + sampling.guidance * (heard - unheard)
 
-    return flow.sample(predict, noise_BCFHW, sampling.steps, sampling.shift, motion_BCMHW)
+    given, kept_B = (None, None) if motion is None else (motion.latents_BCMHW, motion.kept_B)
+    return flow.sample(predict, noise_BCFHW, sampling.steps, sampling.shift, given, kept_B=kept_B)

@@ -11,11 +11,15 @@ LISTED = Computation("sources", 1, {}, {}, ())
 
 @dataclass(frozen=True)
 class NamedRead:
-    """A read of another item's row: the row of `stage` whose item the column `by` of `holder` names."""
+    """A read of another item's row: the row of `stage` whose item the column `by` of `holder` names.
+
+    `optional`: an item that names none is read without.
+    """
 
     stage: str
     by: str
     holder: str
+    optional: bool = False
 
 
 @dataclass(frozen=True)

@@ -78,14 +78,19 @@ def _of_sources(listed: pa.Table, gone: pa.Array) -> Selection:
 
 
 def _named_rows(catalog: Catalog, read: NamedRead, chosen: dict[str, Selection]) -> pa.Table:
-    """Item, and the row id of what it names: as if that row were its own. Items whose other isn't there are left out."""
+    """Item, and the row id of what it names: as if that row were its own. Items whose other isn't there are left out.
+
+    An item that names none, and need not, has an empty row id.
+    """
     holder, target = chosen[read.holder], chosen[read.stage].ok
     where = f"fingerprint = '{holder.node.fingerprint}' AND status = '{Status.OK}'"
     rows = catalog.table(holder.node).select(where, ["item_id", read.by])
     rows = _within(rows, "_rowid", holder.ok["_rowid"])
     places = pc.index_in(rows[read.by], value_set=target["item_id"].combine_chunks()).combine_chunks()
     found = pc.is_valid(places)
-    row_ids = target["_rowid"].take(places.filter(found))
+    if read.optional:
+        found = pc.or_(found, _combined(pc.is_null(rows[read.by])))
+    row_ids = _combined(target["_rowid"]).take(places.filter(found))
     return pa.table({"item_id": rows["item_id"].filter(found), "_rowid": row_ids})
 
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from models.audio.whisper import LAST, Whisper
 from models.audio.windows import windows_of_latents
 from models.dit.inputs import grey_where_masked
-from models.mini.generator.people import Pair, film
+from models.mini.generator.people import BEGINS, Pair, film
 from models.mini.shards import SHARD, make_missing, missing_shards, shard_file, shards
 from models.mini.world_pictures import TRAINING
 from models.vae import encode, latents_of, normalised, pixels_per_latent
@@ -46,6 +46,8 @@ class Plan:
     first: int = TRAINING
     silent: float = 0.1
     occluded: float = 0.35
+    begins: float | None = BEGINS
+    """Where masks begin between the eyes and the nose; None masks whole faces."""
     vae: str = "mini:vae"
     whisper: str = "mini:whisper"
 
@@ -120,7 +122,10 @@ def make_shard(plan: Plan, file: Path, number: int) -> None:
     torch.set_num_threads(1)
     seen_by, heard_by = load_vae(plan.vae), Whisper(plan.whisper, (LAST,))
     people = range(plan.first + number * SHARD, plan.first + (number + 1) * SHARD)
-    rows = [windows_of(film(person, plan.silent, plan.occluded), seen_by, heard_by) for person in people]
+    rows = [
+        windows_of(film(person, plan.silent, plan.occluded, begins=plan.begins), seen_by, heard_by)
+        for person in people
+    ]
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     save_file({key: torch.stack([row[key] for row in rows]) for key in rows[0]}, temporary)
     temporary.replace(file)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.heads.lower_face import below_the_eyes
 from models.heads.masks import dilated
 from models.mini.world_clips import FPS, centred
 from models.mini.world_pictures import some_frames
@@ -57,7 +58,17 @@ class Pair:
     landmarks_2FL2: np.ndarray
 
 
-def film(person: int, silent: float = 0.0, occluded: float = 0.35, clear: bool | None = None) -> Pair:
+BEGINS = 0.5
+"""Where masks begin between the eyes and the nose, as in the stage facemask."""
+
+
+def film(
+    person: int,
+    silent: float = 0.0,
+    occluded: float = 0.35,
+    clear: bool | None = None,
+    begins: float | None = BEGINS,
+) -> Pair:
     """Films a person. `silent`: how often the first utterance is none; `clear` settles what chance would."""
     rng = np.random.default_rng([12, person])
     who, shown = make_person(person), rng.random() < occluded
@@ -72,6 +83,8 @@ def film(person: int, silent: float = 0.0, occluded: float = 0.35, clear: bool |
     done = [render(scene, one.mouth_F3, (SIDE, SIDE)) for one in said]
     other = speak(rng, 1.0).mouth(FPS, FPS)[int(rng.integers(FPS))]
     drawn_FHW = dilated(face_mask(some_frames(scene, np.arange(SEGMENT)), (SIDE, SIDE)), 1)
+    if begins is not None:
+        drawn_FHW &= below_the_eyes(done[1].five_F52, begins, SIDE)
     hidden = [one.labels_FHW == Part.OCCLUDER for one in done]
     return Pair(
         person,

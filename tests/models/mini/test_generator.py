@@ -39,7 +39,9 @@ def test_lips_of_strangers_follow_the_sound_and_not_the_source():
 def test_motion_frames_stay_as_they_are_given():
     net = load("mini:generator")
     z = torch.randn(1, 24, 7, 16, 16, generator=torch.Generator().manual_seed(1))
-    made = painted(net, z, z[:, :, 0], torch.zeros(1, 7, 16, 96), z.flip(0) + 1, Sampling(), z[:, :, :2])
+    made = painted(
+        net, z, z[:, :, 0], torch.zeros(1, 7, 16, 96), z.flip(0) + 1, Sampling(), Motion(z[:, :, :2])
+    )
     assert torch.equal(made[:, :, :2], z[:, :, :2])
 
 

@@ -1,0 +1,63 @@
+"""Says which frames each segment of a clip covers, and what is painted of it: numbers and masks, no network.
+
+F frames, H by W pixels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn.functional import conv2d, pad
+
+from models.vae.shapes import latents_of
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a clip is cut into segments: of so many frames, the first of which are the last ones of the one before."""
+
+    length: int = 25
+    motion: int = 5
+
+    def __post_init__(self) -> None:
+        latents_of(self.length)
+        if self.motion:
+            latents_of(self.motion)
+        if not 0 <= self.motion < self.length:
+            raise ValueError(
+                f"{self.motion} motion frames leave nothing of a segment of {self.length}; give 5 of 25"
+            )
+
+    def starts(self, frames: int) -> list[int]:
+        """Returns the first frame of each segment; together they cover so many frames, the last one maybe more."""
+        step = self.length - self.motion
+        count = 1 + max(0, -(-(frames - self.length) // step))
+        return [number * step for number in range(count)]
+
+    def frames_of(self, start: int, frames: int) -> np.ndarray:
+        """Returns the numbers of a segment's frames; past the clip's end it turns round."""
+        at = np.arange(start, start + self.length)
+        period = max(2 * frames - 2, 1)
+        return np.abs((at + frames - 1) % period - (frames - 1))
+
+
+def inner_feather(mask_FHW: np.ndarray, deviation: float) -> np.ndarray:
+    """Returns how much of the painted picture shows, float32 of 0..1: none outside of the mask, all well inside.
+
+    The mask under a bell is half at its edge; what is beyond that half is stretched to 0..1, so that nothing outside,
+    an occluder's edge for one, is touched.
+    """
+    if not deviation:
+        return mask_FHW.astype(np.float32)
+    reach = int(np.ceil(3 * deviation))
+    bell = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * deviation**2))
+    line = torch.from_numpy(bell / bell.sum()).float()
+    x = pad(torch.from_numpy(mask_FHW).float()[:, None], (reach,) * 4, mode="replicate")
+    x = conv2d(conv2d(x, line.view(1, 1, -1, 1)), line.view(1, 1, 1, -1))
+    return ((2 * x[:, 0] - 1).clamp(0, 1).numpy() * mask_FHW).astype(np.float32)
+
+
+def composed(made_FHWC: np.ndarray, clip_FHWC: np.ndarray, over_FHW: np.ndarray) -> np.ndarray:
+    """Lays what was made over the clip, uint8: V_post = M~ V_gen + (1 - M~) V_orig."""
+    over_FHW1 = over_FHW[..., None]
+    return (over_FHW1 * made_FHWC + (1 - over_FHW1) * clip_FHWC).round().clip(0, 255).astype(np.uint8)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from storage.ledger.rows import Blob
+from storage.media.encode import encode_video
 from storage.versions.speaker_split import split_of
 from tasks.stage import Annotate, Expand, Expanded, Stage, StageConfig
 from tests.toy.inline import Ran, run_inline, write_words
@@ -21,12 +22,16 @@ KB = 3
 
 
 def content(item: str, column: str, kb: int = KB) -> bytes:
-    seed = hashlib.blake2b(f"{item} {column}".encode(), digest_size=8).digest()
-    return np.random.default_rng(int.from_bytes(seed)).bytes(kb << 10)
+    """With 0 kB a video is one, of 8 frames."""
+    seed = int.from_bytes(hashlib.blake2b(f"{item} {column}".encode(), digest_size=8).digest())
+    if not kb and column.endswith("video"):
+        return encode_video(None, np.full((8, 32, 32, 3), seed % 256, np.uint8), 25)
+    return np.random.default_rng(seed).bytes(max(kb, 1) << 10)
 
 
 class Sized(StageConfig):
     kb: int = KB
+    """Of each blob."""
 
 
 class ToyIngest(Expand):
@@ -98,6 +103,18 @@ class ToyMasks(OfClips):
         return self.Output(row.id, self.blob(row, "face_masks"), self.blob(row, "lip_masks"))
 
 
+class ToyPartner(OfClips):
+    name = "partner"
+
+    @dataclass(frozen=True)
+    class Output:
+        id: str
+        how: str
+
+    def one(self, row: Any) -> Any:
+        return self.Output(row.id, "other_utterance")
+
+
 class ToyCompanion(OfClips):
     name = "companion"
 
@@ -106,13 +123,13 @@ class ToyCompanion(OfClips):
         id: str
         origin: str
         starts: list[int]
+        painted_share: float
         companion_video: Blob
         companion_audio: Blob
 
     def one(self, row: Any) -> Any:
-        return self.Output(
-            row.id, "rendered", [0, 20], self.blob(row, "companion_video"), self.blob(row, "companion_audio")
-        )
+        video, sound = self.blob(row, "companion_video"), self.blob(row, "companion_audio")
+        return self.Output(row.id, "generated", [0, 20], 0.25, video, sound)
 
 
 class ToyRelight(OfClips):
@@ -157,7 +174,14 @@ class ToySpeakers(Annotate):
 
 def pair_stages(kb: int = KB) -> dict[str, Stage]:
     sized = Sized(kb=kb)
-    stages = (ToyIngest(sized), ToyMasks(sized), ToyCompanion(sized), ToyRelight(sized), ToySpeakers())
+    stages = (
+        ToyIngest(sized),
+        ToyMasks(sized),
+        ToySpeakers(),
+        ToyPartner(),
+        ToyCompanion(sized),
+        ToyRelight(sized),
+    )
     return {stage.name: stage for stage in stages}
 
 

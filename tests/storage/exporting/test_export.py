@@ -26,7 +26,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """A version from before there were pairs."""
-    return published(tmp_path_factory.mktemp("clips"), leave_out=("companion", "relight"))
+    return published(tmp_path_factory.mktemp("clips"), leave_out=("partner", "companion", "relight"))
 
 
 def wanted(to: str, **more: object) -> Wanted:

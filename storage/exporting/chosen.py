@@ -5,9 +5,8 @@ What is held for a row is its id and a few numbers: columns and blobs are read w
 
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import lance
 import numpy as np
@@ -21,7 +20,7 @@ from storage.ledger.catalog import Catalog
 from storage.versions.version import Version, load_version
 
 BATCH_BYTES, BATCH_ITEMS = 32 << 20, 512
-"""Of one read; two of them are held at a time."""
+"""Of one read; whoever reads holds two of them at a time."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -133,14 +132,12 @@ Item = tuple[int, dict[Part, bytes]]
 """Which of the rows, and those of its parts that were asked for and that it has."""
 
 
-def read(chosen: Chosen, wanted_NP: np.ndarray, items: np.ndarray) -> Iterator[list[Item]]:
-    """Batches of rows in order. While one is written, the next one is read."""
-    wanted_NP = wanted_NP & (chosen.sizes_NP >= 0)
-    batches = _batches(items, np.where(wanted_NP, chosen.sizes_NP, 0).sum(1))
+def read(chosen: Chosen, items: np.ndarray, wanted_NP: np.ndarray | None = None) -> Iterator[list[Item]]:
+    """Batches of these rows, in order: all their parts, or those that are wanted. While one is used, the next is read."""
     with ThreadPoolExecutor(1, "read") as reader:
-        ahead: Any = None
-        for batch in batches:
-            now, ahead = ahead, reader.submit(_read, chosen, wanted_NP, batch)
+        ahead: Future[list[Item]] | None = None
+        for batch, wanted_BP in _batches(chosen, items, wanted_NP):
+            now, ahead = ahead, reader.submit(_read, chosen, batch, wanted_BP)
             if now is not None:
                 yield now.result()
                 del now
@@ -148,21 +145,30 @@ def read(chosen: Chosen, wanted_NP: np.ndarray, items: np.ndarray) -> Iterator[l
             yield ahead.result()
 
 
-def _batches(items: np.ndarray, sizes_N: np.ndarray) -> Iterator[np.ndarray]:
-    start, size = 0, 0
-    for i, item in enumerate(items):
-        if i > start and (size + sizes_N[item] > BATCH_BYTES or i - start == BATCH_ITEMS):
-            yield items[start:i]
+def _batches(
+    chosen: Chosen, items: np.ndarray, wanted_NP: np.ndarray | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    sizes_IP = chosen.sizes_NP[items]
+    wanted_IP = (sizes_IP >= 0) if wanted_NP is None else wanted_NP[items] & (sizes_IP >= 0)
+    for batch in grouped(np.where(wanted_IP, sizes_IP, 0).sum(1), BATCH_BYTES, BATCH_ITEMS):
+        yield items[batch], wanted_IP[batch]
+
+
+def grouped(sizes_N: np.ndarray, most: int, count: int | None = None) -> list[np.ndarray]:
+    """Neighbours together, as many as stay below `most` bytes (and at most `count`), and at least one."""
+    groups, start, size = [], 0, 0
+    for i, one in enumerate(sizes_N.tolist()):
+        if i > start and (size + one > most or i - start == count):
+            groups.append(np.arange(start, i))
             start, size = i, 0
-        size += int(sizes_N[item])
-    if start < len(items):
-        yield items[start:]
+        size += one
+    return [*groups, np.arange(start, len(sizes_N))] if len(sizes_N) else []
 
 
-def _read(chosen: Chosen, wanted_NP: np.ndarray, items: np.ndarray) -> list[Item]:
+def _read(chosen: Chosen, items: np.ndarray, wanted_BP: np.ndarray) -> list[Item]:
     found: dict[int, dict[Part, bytes]] = {int(item): {} for item in items}
     for p, part in enumerate(chosen.parts):
-        these = items[wanted_NP[items, p]]
+        these = items[wanted_BP[:, p]]
         if len(these):
             data = chosen.blobs.whole(part.stage, part.column, chosen.rows_NP[these, p])
             for item, blob in zip(these, data, strict=True):

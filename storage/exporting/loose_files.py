@@ -39,7 +39,7 @@ class LooseFiles:
         missing_NP = self._missing()
         items = np.flatnonzero(missing_NP.any(1))
         with ThreadPoolExecutor(WRITERS, "write") as writers:
-            for batch in read(self.chosen, missing_NP, items):
+            for batch in read(self.chosen, items, missing_NP):
                 for size in writers.map(self._write, self._files(batch)):
                     tally.add(1, size)
         for one in folders:

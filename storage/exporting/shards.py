@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from storage.exporting.chosen import Chosen, Item, read
+from storage.exporting.chosen import Chosen, Item, grouped, read
 from storage.exporting.tally import Tally
 from storage.exporting.whole_files import flush_names, whole_file, write_json
 
@@ -33,8 +33,8 @@ class Shards:
 
     def write(self, tally: Tally) -> None:
         with ThreadPoolExecutor(AT_ONCE, "shard") as writers:
-            for _ in writers.map(lambda shard: self._write(*shard, tally), self._missing()):
-                pass
+            for _ in writers.map(lambda one: self._write(one[0], one[1], tally), self._missing()):
+                pass  # the first that fails ends it, and what was not begun is not begun
         flush_names(self.folder)
 
     def count(self) -> tuple[int, int]:
@@ -70,7 +70,7 @@ class Shards:
         written = 0
         try:
             with whole_file(path) as file:
-                for batch in read(self.chosen, np.ones_like(self.chosen.sizes_NP, bool), items):
+                for batch in read(self.chosen, items):
                     size = self._add(file, batch)
                     tally.add(0, size)
                     written += size
@@ -87,17 +87,6 @@ class Shards:
                 add_file(file, f"{row['item_id']}.{part.member}", data)
             add_file(file, f"{row['item_id']}.json", as_json(row))
         return sum(len(data) for _, blobs in batch for data in blobs.values())
-
-
-def grouped(sizes_N: np.ndarray, most: int) -> list[np.ndarray]:
-    """Neighbours together, as many as stay below `most` bytes, and at least one."""
-    groups, start, size = [], 0, 0
-    for i, one in enumerate(sizes_N.tolist()):
-        if i > start and size + one > most:
-            groups.append(np.arange(start, i))
-            start, size = i, 0
-        size += one
-    return [*groups, np.arange(start, len(sizes_N))]
 
 
 def as_json(row: dict[str, Any]) -> bytes:

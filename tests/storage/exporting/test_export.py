@@ -223,8 +223,7 @@ def test_an_id_that_is_no_name_of_a_file_is_refused(item: str) -> None:
 def test_batches_hold_no_more_than_was_set(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chosen, "BATCH_BYTES", 40 << 10)
     picked = chosen.choose(ran.catalog, "v1", Format.FOLDER, "", False)
-    wanted_NP = np.ones(picked.sizes_NP.shape, bool)
-    batches = list(chosen.read(picked, wanted_NP, np.arange(len(picked))))
+    batches = list(chosen.read(picked, np.arange(len(picked))))
     sizes = [sum(len(data) for _, blobs in batch for data in blobs.values()) for batch in batches]
     assert len(batches) > 4
     assert max(sizes) <= 40 << 10

@@ -20,6 +20,7 @@ from tasks.occluders import Occluders, OccludersConfig
 from tasks.partner import Partner, PartnerConfig
 from tasks.probe import Probe, ProbeConfig
 from tasks.quality import Quality, QualityConfig
+from tasks.relight import Relight, RelightConfig
 from tasks.render import Render, RenderConfig
 from tasks.screen import Screen, ScreenConfig
 from tasks.speakers import Speakers, SpeakersConfig
@@ -41,8 +42,9 @@ STAGES: dict[str, type[Stage]] = {
     "speakers": Speakers,
     "partner": Partner,
     "companion": Companion,
+    "relight": Relight,
 }
-PAIRS = ("partner", "companion")
+PAIRS = ("partner", "companion", "relight")
 """Stages that make pairs of clips; a recipe without `companion` has none of them."""
 
 
@@ -111,6 +113,9 @@ class Recipe(Stages):
     companion: CompanionConfig | None = Field(
         default=CompanionConfig(),
         description="How a generator paints the other half of each pair; left out, a version is one of clips",
+    )
+    relight: RelightConfig | None = Field(
+        default=RelightConfig(), description="Evenly lit pairs in a second light; may be left out"
     )
 
     def configs(self) -> dict[str, StageConfig]:

@@ -106,16 +106,9 @@ class Companion(Annotate):
         painted = iter(self.painter.companions(clips, self.lanes))
         return [self._row(one, next(painted)) if isinstance(one, Prepared) else one for one in ready]
 
-    def _row(self, ready: "Prepared", made: "Painted") -> CompanionRow | Rejected:
+    def _row(self, ready: "Prepared", made: "Painted") -> CompanionRow:
         from tasks.companion.clip_files import files_of
 
-        if made.broken:
-            return Rejected(
-                ready.id,
-                "not_finite",
-                f"the generator {self.config.generator} gave numbers that are not finite; run it in 32 bits or bfloat16, "
-                "or look at its training",
-            )
         return CompanionRow(
             id=ready.id,
             origin="generated",

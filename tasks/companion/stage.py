@@ -5,14 +5,13 @@ hair and what is in front of the face are the clip's own pixels (METHOD 5).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.resources import Needs
 from models.weights.digests import digest
-from storage.ledger.rows import Blob
 from storage.store import Store
 from tasks.companion.config import CompanionConfig
+from tasks.companion.rows import CompanionInput, CompanionRow
 from tasks.facemask import FaceMask
 from tasks.ingest import Ingest
 from tasks.occluders import Occluders
@@ -24,50 +23,6 @@ if TYPE_CHECKING:
     from models.companions.painter import Companion as Painted
     from models.companions.painter import Painter
     from tasks.companion.clip_files import Prepared
-
-
-@dataclass(frozen=True)
-class CompanionInput:
-    """A clip, its masks, and the sound of the clips whose words it is to speak."""
-
-    id: str
-    partner: str
-    start: int
-    frames: int
-    fps: float
-    video: Blob
-    face_masks: Blob
-    occluder_masks: Blob
-    partner_audio: Blob | None
-    second_audio: Blob | None
-    third_audio: Blob | None
-
-
-@dataclass(frozen=True)
-class CompanionRow:
-    """The companion of one clip, and how it was made."""
-
-    id: str
-    origin: str
-    """generated: by a generator, here; rendered, imported: given with the source."""
-    seed: int
-    """What its noise follows from, with the number of each segment's first frame."""
-    segments: int
-    starts: list[int]
-    """First frame of each segment."""
-    seams: list[float]
-    """For each segment after the first, how far it is from the one before on the frames they share: mean difference
-    in the painted part, of 0..255."""
-    drifts: list[float]
-    """For each segment how much brighter it was than the clip, before colours were matched, of 0..255."""
-    painted_share: float
-    """Of the picture, mean over frames: what was laid over it."""
-    companion_video: Blob
-    """MP4, as long and as large as the clip, with the sound that it speaks."""
-    companion_audio: Blob
-    """FLAC, 16 kHz: that sound."""
-    poster: Blob
-    """JPEG: some frames of clip, what was painted, companion, and difference."""
 
 
 class Companion(Annotate):

@@ -31,13 +31,24 @@ def sheet(
         list[str] | None,
         typer.Option(help="Whose pictures to show, one below the other, e.g. captions. Repeatable."),
     ] = None,
+    lowest: Annotated[
+        str, typer.Option(help="Begin with the rows that have least of a column, e.g. pairscores.identity.")
+    ] = "",
+    highest: Annotated[str, typer.Option(help="Begin with those that have most of it.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="Rows at most, spread over people or reasons.")] = 60,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the two files.")] = Path("."),
 ) -> None:
-    """Look at a stage's rows: a contact sheet (PNG), and the clips playing side by side (MP4)."""
+    """Look at a stage's rows: a contact sheet (PNG), and the clips playing side by side (MP4).
+
+    Of pairs each clip plays with what was painted, its companion, and how the two differ.
+    """
+    from flows.looking.rows import Order
     from flows.terminal.looking import write_sheet
 
-    write_sheet(catalog, stage, only, column or (), picture or (), limit, out)
+    if lowest and highest:
+        raise typer.BadParameter("begin at one end: --lowest or --highest, not both")
+    order = Order(lowest or highest, bool(highest)) if lowest or highest else None
+    write_sheet(catalog, stage, only, column or (), picture or (), limit, out, order)
 
 
 @app.command()

@@ -31,13 +31,10 @@ def are_pairs(shown: Sequence[Shown]) -> bool:
 
 def pair_films(catalog: Catalog, shown: Sequence[Shown]) -> list[bytes]:
     """MP4 of each pair, four pictures beside each other."""
-    read = [
-        [
-            row[column]
-            for row in table_of(catalog, stage).read([_row(item, stage) for item in shown], [column])
-        ]
-        for stage, column in PARTS
-    ]
+    read = []
+    for stage, column in PARTS:
+        row_ids = [row for item in shown if (row := _row(item, stage)) is not None]
+        read.append([row[column] for row in table_of(catalog, stage).read(row_ids, [column])])
     return [_film(*parts) for parts in zip(*read, strict=True)]
 
 

@@ -18,6 +18,8 @@ from tasks.ingest import Ingest, IngestConfig
 from tasks.latents import Latents, LatentsConfig
 from tasks.occluders import Occluders, OccludersConfig
 from tasks.partner import Partner, PartnerConfig
+from tasks.pairscores import PairScores
+from tasks.pairverdict import PairVerdict
 from tasks.probe import Probe, ProbeConfig
 from tasks.quality import Quality, QualityConfig
 from tasks.relight import Relight, RelightConfig
@@ -43,6 +45,8 @@ STAGES: dict[str, type[Stage]] = {
     "partner": Partner,
     "companion": Companion,
     "relight": Relight,
+    "pairscores": PairScores,
+    "pairverdict": PairVerdict,
 }
 PAIRS = ("partner", "companion", "relight")
 """Stages that make pairs of clips; a recipe without `companion` has none of them."""

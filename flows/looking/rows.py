@@ -63,6 +63,14 @@ def rows_to_show(catalog: Catalog, stage: str, only: str, limit: int) -> list[Sh
     return [item for turn in turns for item in turn if item is not None][:limit]
 
 
+def rows_of_items(catalog: Catalog, stage: str, items: Sequence[str]) -> list[Shown]:
+    """The accepted rows of these items, in this order."""
+    found = _by_id(catalog, stage, items)
+    shown = [Shown(stage, found[item]) for item in items]
+    _follow_up(catalog, stage, shown)
+    return shown
+
+
 def _ended(catalog: Catalog, stage: str, only: str) -> pa.Table:
     if stage not in STAGES:
         raise StorageError(f"there is no stage {stage!r}; there are: {', '.join(STAGES)}")

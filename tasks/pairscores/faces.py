@@ -1,13 +1,13 @@
 """Finds the landmarks of both halves of a pair: by the same network, near the same place, from the same kind of file."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from models.faces.boxes import Box, hull
-from models.faces.face import FaceBackend
+from models.faces.face import FaceBackend, Shape
 from storage.media.container import open_media
 from storage.media.decode import decode_video
 from storage.media.encode import encode_video
@@ -22,40 +22,50 @@ class PairFaces:
     made_FK2: np.ndarray
     five_F52: np.ndarray
     """The clip's."""
-    again_FK2: np.ndarray
-    """Of the clip encoded once more; NaN on all frames but those that were."""
+    first: int
+    """Frame from which on the clip was encoded once more."""
+    again_NK2: np.ndarray
+    """Points found in that."""
     lost_share: float
 
 
 def look_at(pair: OpenPair, face: FaceBackend, noise_frames: int, crf: int, max_lost: float) -> PairFaces:
     """Looks where the clip's track is. The clip is looked at anew: its track is of the source, which is another file."""
     boxes = [hull(points_K2) if np.isfinite(points_K2).all() else None for points_K2 in pair.track.points_TK2]
-    clip_FK2, five_F52 = _points(face, pair.clip_FHWC, boxes)
-    known_N = np.flatnonzero(np.isfinite(clip_FK2).all((1, 2)))
-    if not len(known_N):
+    clip = _shapes(face, pair.clip_FHWC, boxes)
+    known = [f for f, shape in enumerate(clip) if shape is not None]
+    if not known:
         raise Refused("no_face", "no face is found in the clip where its track is")
-    made_FK2, _ = _points(face, pair.made_FHWC, boxes)
-    lost = float(np.isnan(made_FK2[known_N]).any((1, 2)).mean())
-    if lost > max_lost or lost == 1:
+    made = _shapes(face, pair.made_FHWC, boxes)
+    lost = _share_lost([made[f] for f in known], max_lost)
+    part = slice(known[0], known[0] + noise_frames)
+    again = _shapes(face, _recoded(pair.clip_FHWC[part], pair.fps, crf), boxes[part])
+    clip_FK2, made_FK2, again_NK2 = _points([clip, made, again])
+    five = [shape.five_52 if shape else np.full((5, 2), np.nan) for shape in clip]
+    return PairFaces(clip_FK2, made_FK2, np.stack(five), known[0], again_NK2, lost)
+
+
+def _shapes(
+    face: FaceBackend, rgb_FHWC: Iterable[np.ndarray], boxes: Sequence[Box | None]
+) -> list[Shape | None]:
+    return [box and face.shape(rgb_HWC, box) for rgb_HWC, box in zip(rgb_FHWC, boxes, strict=True)]
+
+
+def _share_lost(made: Sequence[Shape | None], most: float) -> float:
+    lost = sum(shape is None for shape in made) / len(made)
+    if lost > most or lost == 1:
         raise Refused(
             "face_lost",
-            f"no face is found in {lost:.0%} of the companion's frames where the clip has one; at most {max_lost:.0%}",
+            f"no face is found in {lost:.0%} of the companion's frames where the clip has one; at most {most:.0%}",
         )
-    part = slice(known_N[0], known_N[0] + noise_frames)
-    again_FK2 = np.full_like(clip_FK2, np.nan)
-    again_FK2[part], _ = _points(face, _recoded(pair.clip_FHWC[part], pair.fps, crf), boxes[part])
-    return PairFaces(clip_FK2, made_FK2, five_F52, again_FK2, lost)
+    return lost
 
 
-def _points(
-    face: FaceBackend, rgb_FHWC: Iterable[np.ndarray], boxes: list[Box | None]
-) -> tuple[np.ndarray, np.ndarray]:
-    """All points and the five of each frame; a frame that has none is NaN in both."""
-    shapes = [box and face.shape(rgb_HWC, box) for rgb_HWC, box in zip(rgb_FHWC, boxes, strict=True)]
-    count = next((len(shape.points_K2) for shape in shapes if shape), 0)
-    points = [shape.points_K2 if shape else np.full((count, 2), np.nan) for shape in shapes]
-    five = [shape.five_52 if shape else np.full((5, 2), np.nan) for shape in shapes]
-    return np.stack(points).astype(np.float64), np.stack(five).astype(np.float64)
+def _points(films: Sequence[Sequence[Shape | None]]) -> list[np.ndarray]:
+    """Of each film the points of all frames, NaN where there is no shape; one shape at least there is."""
+    found = next(shape.points_K2 for shapes in films for shape in shapes if shape)
+    nowhere_K2 = np.full_like(found, np.nan)
+    return [np.stack([shape.points_K2 if shape else nowhere_K2 for shape in shapes]) for shapes in films]
 
 
 def _recoded(rgb_FHWC: np.ndarray, fps: float, crf: int) -> np.ndarray:

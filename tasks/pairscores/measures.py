@@ -33,10 +33,10 @@ def likeness_scores(pair: OpenPair, embedder: Embedder, frames: int) -> dict[str
 
 def lip_scores(faces: PairFaces, face: FaceBackend) -> dict[str, Any]:
     """Scores how far apart the mouths are, and how far apart errors alone would bring them."""
-    apart_F, noise_F = (
-        mouth_distances(faces.clip_FK2, other_FK2, faces.five_F52, face.mouth, face.steady)
-        for other_FK2 in (faces.made_FK2, faces.again_FK2)
-    )
+    parts = face.mouth, face.steady
+    apart_F = mouth_distances(faces.clip_FK2, faces.made_FK2, faces.five_F52, *parts)
+    part = slice(faces.first, faces.first + len(faces.again_NK2))
+    noise_F = mouth_distances(faces.clip_FK2[part], faces.again_NK2, faces.five_F52[part], *parts)
     if not np.isfinite(noise_F).any():
         raise Refused("face_lost", "the clip's face is no longer found after the clip is encoded once more")
     noise = float(np.nanmean(noise_F))

@@ -134,6 +134,11 @@ def kept(scores: pa.Table, config: PairVerdictConfig) -> dict[Limit, pa.ChunkedA
     }
 
 
+def limited(config: PairVerdictConfig) -> set[str]:
+    """Returns the scores that have a limit."""
+    return {limit.column for limit in LIMITS if limit.of(config) is not None}
+
+
 def accepted(scores: pa.Table, config: PairVerdictConfig) -> pa.ChunkedArray:
     """Returns which rows keep all limits."""
     passed = pa.chunked_array([pa.repeat(True, scores.num_rows)])

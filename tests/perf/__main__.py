@@ -20,7 +20,7 @@ from tests.perf.line import Line
 
 PARTS = (
     "chain", "plan", "media", "ingest", "render", "captions", "occluders", "facemask", "batches", "dit",
-    "training", "start",
+    "training", "whatif", "start",
 )  # fmt: skip
 WIDTH = 100
 

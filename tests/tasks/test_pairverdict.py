@@ -17,6 +17,7 @@ from tasks.pairverdict import (
     PairVerdictInput,
     PairVerdictRow,
     accepted,
+    limited,
 )
 from tasks.stage import Rejected
 
@@ -43,8 +44,7 @@ def test_the_papers_limits_are_the_default():
     assert verdict(identity=0.849).code == "identity"
     assert verdict(lip_distance=0.99).code == "lip_distance"
     assert verdict(identity=0.85, lip_distance=1.0) == PairVerdictRow("p1")
-    on = {limit.column for limit in LIMITS if limit.of(PairVerdictConfig()) is not None}
-    assert on == {"identity", "lip_distance"}
+    assert limited(PairVerdictConfig()) == {"identity", "lip_distance"}
 
 
 @pytest.mark.parametrize("column", [limit.column for limit in LIMITS])

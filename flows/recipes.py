@@ -17,9 +17,9 @@ from tasks.hearing import Hearing, HearingConfig
 from tasks.ingest import Ingest, IngestConfig
 from tasks.latents import Latents, LatentsConfig
 from tasks.occluders import Occluders, OccludersConfig
-from tasks.partner import Partner, PartnerConfig
 from tasks.pairscores import PairScores
 from tasks.pairverdict import PairVerdict
+from tasks.partner import Partner, PartnerConfig
 from tasks.probe import Probe, ProbeConfig
 from tasks.quality import Quality, QualityConfig
 from tasks.relight import Relight, RelightConfig

@@ -15,9 +15,6 @@ from tasks.ingest.track_data import TrackData
 from tasks.masks import unpack
 from tasks.pairscores.rows import PairScoresInput
 
-MOTION_FRAMES = 5
-"""First frames of a segment that are the previous one's last."""
-
 
 class Refused(Exception):
     """A pair that is none: why, for counting and for a person."""
@@ -49,8 +46,11 @@ class OpenPair:
         return visible_mask(self.face_FHW, self.occluded_FHW)
 
 
-def open_pair(row: PairScoresInput) -> OpenPair:
-    """Decodes and unpacks everything; raises Refused for halves that don't fit, ValueError for what is damaged."""
+def open_pair(row: PairScoresInput, motion: int) -> OpenPair:
+    """Decodes and unpacks everything; raises Refused for halves that don't fit, ValueError for what is damaged.
+
+    `motion` is how many frames a segment shares with the one before.
+    """
     (clip_FHWC, fps), (made_FHWC, made_fps) = (
         _decoded(row.video, "clip"),
         _decoded(row.companion_video, "companion"),
@@ -64,7 +64,7 @@ def open_pair(row: PairScoresInput) -> OpenPair:
         face_FHW=unpack(row.face_masks),
         occluded_FHW=unpack(row.occluder_masks),
         track=TrackData.from_bytes(row.track_data),
-        borders=[start + MOTION_FRAMES for start in row.starts[1:]],
+        borders=[start + motion for start in row.starts[1:]],
         clip_sound=None if row.audio is None else _sound(row.audio, "clip", len(clip_FHWC), fps),
         made_sound=_sound(row.companion_audio, "companion", len(clip_FHWC), fps),
     )

@@ -44,8 +44,10 @@ class PairScoresConfig(StageConfig):
     """Share of the frames with a face on which the companion's may not be found."""
     noise_frames: int = Field(default=25, ge=1)
     """Frames of the clip that are encoded once more, to see by how much its landmarks err."""
-    noise_crf: int = Field(default=16, ge=0, le=51)
-    """How they are encoded: as the companions are."""
+    noise_crf: int = Field(default=12, ge=0, le=51)
+    """How they are encoded: as companions are (companion.crf)."""
+    motion: int = Field(default=5, ge=0)
+    """First frames of each segment but the first that are the last ones of the one before (companion.motion)."""
 
 
 class PairScores(Annotate):
@@ -91,7 +93,7 @@ class PairScores(Annotate):
 
         config = self.config
         try:
-            pair = open_pair(row)
+            pair = open_pair(row, config.motion)
             faces = look_at(pair, self.face, config.noise_frames, config.noise_crf, config.max_lost_share)
             scores = {
                 **likeness_scores(pair, self.embedder, config.identity_frames),

@@ -14,8 +14,8 @@ from tasks.masks import pack
 from tasks.pairscores import PairScoresInput
 
 RATE = 16000
-CRF = 16
-"""As clips of a rebuild are encoded."""
+CLIP_CRF, CRF = 16, 12
+"""As a rebuild encodes clips, and companions."""
 
 
 def pair_row(person: int, clear: bool | None = True, **changes: Any) -> PairScoresInput:
@@ -30,7 +30,7 @@ def pair_row(person: int, clear: bool | None = True, **changes: Any) -> PairScor
         starts=[0],
         face_masks=pack(pair.paint_2FHW[0] | hidden_FHW),
         occluder_masks=pack(hidden_FHW),
-        video=encode_video(None, clip_FHWC, FPS, crf=CRF),
+        video=encode_video(None, clip_FHWC, FPS, crf=CLIP_CRF),
         audio=encode_flac(_sound(pair, 0), RATE),
         track_data=track_of(pair).to_bytes(),
     )

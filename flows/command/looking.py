@@ -1,4 +1,4 @@
-"""Commands that look at a catalog: `redub status`, `sheet`, `trace`, `diff`. They write nothing into it."""
+"""Commands that look at a catalog: `redub status`, `sheet`, `trace`, `diff`, `whatif`. They write nothing into it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -79,3 +79,38 @@ def diff(
     from flows.terminal.looking import print_diff
 
     print_diff(catalog, before, after)
+
+
+@app.command()
+def whatif(
+    catalog: CatalogOption = CATALOG,
+    identity: Annotated[
+        float | None, typer.Option(help="Mean cosine of both faces, at least. The paper's is 0.85.")
+    ] = None,
+    lip_distance: Annotated[
+        float | None, typer.Option(help="Pixels of ArcFace's template between the mouths, at least.")
+    ] = None,
+    sync_companion: Annotated[
+        float | None, typer.Option(help="SyncNet's confidence in the companion and its sound, at least.")
+    ] = None,
+    sync_crossed: Annotated[
+        float | None, typer.Option(help="The same with the clip's sound, at most.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any limit, e.g. pairverdict.seam=1.5, or =off. Repeatable."),
+    ] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Write a PNG of pairs that are gained or lost.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """How many pairs other limits would accept, and which: from stored scores, in seconds."""
+    from flows.terminal.whatif import print_whatif
+
+    named = {
+        "identity": identity,
+        "lip_distance": lip_distance,
+        "sync_companion": sync_companion,
+        "sync_crossed": sync_crossed,
+    }
+    given = [f"pairverdict.{name}={value!r}" for name, value in named.items() if value is not None]
+    print_whatif(catalog, [*given, *(settings or ())], json, sheet)

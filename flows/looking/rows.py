@@ -100,6 +100,14 @@ def _owner_and_column(stage: str, name: str) -> tuple[str, str]:
     return (owner, column) if dot else (stage, name)
 
 
+def rows_of_items(catalog: Catalog, stage: str, items: Sequence[str]) -> list[Shown]:
+    """The accepted rows of these items, in this order."""
+    found = _by_id(catalog, stage, items)
+    shown = [Shown(stage, found[item]) for item in items]
+    _follow_up(catalog, stage, shown)
+    return shown
+
+
 def _ended(catalog: Catalog, stage: str, only: str) -> pa.Table:
     if stage not in STAGES:
         raise StorageError(f"there is no stage {stage!r}; there are: {', '.join(STAGES)}")

@@ -34,6 +34,8 @@ class CompanionRow:
     segments: int
     starts: list[int]
     """First frame of each segment."""
+    motion: int
+    """Frames that each but the first shares with the one before."""
     seams: list[float]
     """For each segment after the first, how far it is from the one before on the frames they share: mean difference
     in the painted part, of 0..255."""

@@ -70,6 +70,7 @@ class Companion(Annotate):
             seed=made.clip.seed,
             segments=len(made.starts),
             starts=made.starts,
+            motion=self.config.motion,
             seams=made.seams,
             drifts=made.drifts,
             painted_share=float(made.over_FHW.mean()),

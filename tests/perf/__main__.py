@@ -20,7 +20,7 @@ from tests.perf.line import Line
 
 PARTS = (
     "chain", "plan", "media", "ingest", "render", "captions", "occluders", "facemask", "batches", "export",
-    "dit", "training", "start",
+    "dit", "training", "whatif", "start",
 )  # fmt: skip
 WIDTH = 100
 

@@ -77,6 +77,7 @@ class Partner(Collective):
     """The stage: all clips in, a choice for each out."""
 
     name = "partner"
+    chooses = True
     reads = (Speakers, Ingest)
     needs = Needs(cpus=0.1, timeout_s=3600)
     Config = PartnerConfig

@@ -66,12 +66,10 @@ class Companion:
     mean difference in the painted part, of 0..255."""
     drifts: list[float] = field(default_factory=list)
     """For each segment how much brighter it is than the clip where it was painted, before colours are matched."""
-    broken: bool = False
-    """The net gave numbers that are not finite."""
 
     @property
     def done(self) -> bool:
-        return self.broken or len(self.drifts) == len(self.starts)
+        return len(self.drifts) == len(self.starts)
 
     @property
     def start(self) -> int:
@@ -119,10 +117,7 @@ class Painter:
         shown = [tensor.to(self.kind) for tensor in (masked, reference, audio, noise)]
         motion = self._motion(batch, masked)
         z = painted(self.dit, shown[0], shown[1], shown[2], shown[3], self.settings.sampling, motion).float()
-        broken = (~z.flatten(1).isfinite().all(1)).tolist()
-        rgb_BFHWC = self._pixels(z.nan_to_num(0.0, 0.0, 0.0))
-        for one, at, made_FHWC, bad in zip(painted_now, numbers, rgb_BFHWC, broken, strict=False):
-            one.broken = bad
+        for one, at, made_FHWC in zip(painted_now, numbers, self._pixels(z), strict=False):
             self._laid(one, at, made_FHWC)
 
     def _motion(self, batch: Sequence[Companion], like: Tensor) -> Motion | None:

@@ -11,6 +11,9 @@ from torch.nn.functional import conv2d, pad
 
 from models.vae.shapes import latents_of
 
+ROUNDING = 1e-6
+"""By how much a bell's weights may sum to less than 1."""
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -54,7 +57,8 @@ def inner_feather(mask_FHW: np.ndarray, deviation: float) -> np.ndarray:
     line = torch.from_numpy(bell / bell.sum()).float()
     x = pad(torch.from_numpy(mask_FHW).float()[:, None], (reach,) * 4, mode="replicate")
     x = conv2d(conv2d(x, line.view(1, 1, -1, 1)), line.view(1, 1, 1, -1))
-    return ((2 * x[:, 0] - 1).clamp(0, 1).numpy() * mask_FHW).astype(np.float32)
+    inside_FHW = (2 * x[:, 0] - 1 + ROUNDING).clamp(0, 1).numpy()
+    return (inside_FHW * mask_FHW).astype(np.float32)
 
 
 def composed(made_FHWC: np.ndarray, clip_FHWC: np.ndarray, over_FHW: np.ndarray) -> np.ndarray:

@@ -49,7 +49,8 @@ class FoundPairs:
 
 def two_folders(root: Path, original: str = "original", dubbed: str = "dubbed") -> FoundPairs:
     """Files of one name below two folders, whatever their endings."""
-    return _matched(*(_by_name(_folder(root / name)) for name in (original, dubbed)), original, dubbed)
+    ours, theirs = (_by_name(_folder(root / name)) for name in (original, dubbed))
+    return _matched(ours, theirs, original, dubbed)
 
 
 def two_suffixes(root: Path, original: str = "_original", dubbed: str = "_dubbed") -> FoundPairs:

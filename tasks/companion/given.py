@@ -5,7 +5,7 @@ then the same in both clips, but for the encoder's noise. F frames of H by W pix
 """
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,14 +19,12 @@ from storage.media.sound_reader import SoundReader
 from storage.store import Store
 from tasks.companion.clip_files import FPS, clip_and_mask, frames_of
 from tasks.companion.config import CompanionConfig
+from tasks.companion.rows import CompanionInput
 from tasks.companion.sound import RATE, loudness_db
 from tasks.ingest.track_data import TrackData
 from tasks.media_facts import check_has_video, duration_of, first_frame, picture_facts
 from tasks.pair_drawing import poster
 from tasks.source_parts import content_id
-
-if TYPE_CHECKING:
-    from tasks.companion.stage import CompanionInput
 
 MAX_SIDE = 8192
 RATES_APART = 0.01
@@ -46,7 +44,7 @@ class Unfit(ValueError):
 
 
 def given_files(
-    row: "CompanionInput", store: Store, face: FaceBackend, config: CompanionConfig
+    row: CompanionInput, store: Store, face: FaceBackend, config: CompanionConfig
 ) -> dict[str, Any]:
     """Returns the columns of a companion that hold bytes, or raises why the file does not fit."""
     assert row.companion
@@ -66,7 +64,7 @@ def given_files(
     }
 
 
-def _check_content(row: "CompanionInput", store: Store) -> None:
+def _check_content(row: CompanionInput, store: Store) -> None:
     """A file that is away or is another one now can be put back, so that is no answer about the pair."""
     assert row.companion
     try:
@@ -84,7 +82,7 @@ def _check_content(row: "CompanionInput", store: Store) -> None:
 
 
 def _cut(
-    row: "CompanionInput", store: Store, square_T3: np.ndarray, side: int, config: CompanionConfig
+    row: CompanionInput, store: Store, square_T3: np.ndarray, side: int, config: CompanionConfig
 ) -> tuple[bytes, np.ndarray]:
     """The span and the squares of the clip, encoded once, and its sound."""
     assert row.companion
@@ -109,7 +107,7 @@ def _cut(
         return writer.finish(sound), sound
 
 
-def _check_alike(row: "CompanionInput", media: Media) -> None:
+def _check_alike(row: CompanionInput, media: Media) -> None:
     """As large, as fast, and as long to a frame as the source."""
     duration = duration_of(media)
     facts = picture_facts(media, first_frame(media), duration, MAX_SIDE)
@@ -130,7 +128,7 @@ def _check_alike(row: "CompanionInput", media: Media) -> None:
         )
 
 
-def _sound(row: "CompanionInput", media: Media, quiet_db: float) -> np.ndarray:
+def _sound(row: CompanionInput, media: Media, quiet_db: float) -> np.ndarray:
     if media.audio is None:
         raise MediaError("no_sound", "it has no sound track, and so nothing says what its lips speak")
     sound = SoundReader(media, RATE, row.start_s).read(0.0, row.frames / FPS)
@@ -143,7 +141,7 @@ def _sound(row: "CompanionInput", media: Media, quiet_db: float) -> np.ndarray:
 
 
 def _check_face(
-    row: "CompanionInput", track: TrackData, made_FHWC: np.ndarray, face: FaceBackend, most: float
+    row: CompanionInput, track: TrackData, made_FHWC: np.ndarray, face: FaceBackend, most: float
 ) -> None:
     """By eyes and nose, which speech leaves where they are."""
     known = np.flatnonzero(track.score_T > 0)

@@ -6,7 +6,6 @@ source, it is checked and cut as the clip was, and nothing is painted.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,9 @@ from infra.resources import Needs
 from models.faces import load_face
 from models.faces.face import FaceBackend
 from models.weights.digests import digest
-from storage.ledger.rows import Blob
 from storage.store import Store
 from tasks.companion.config import CompanionConfig
+from tasks.companion.rows import CompanionInput, CompanionRow
 from tasks.facemask import FaceMask
 from tasks.ingest import Ingest
 from tasks.occluders import Occluders
@@ -28,61 +27,6 @@ if TYPE_CHECKING:
     from models.companions.painter import Companion as Painted
     from models.companions.painter import Painter
     from tasks.companion.clip_files import Prepared
-
-
-@dataclass(frozen=True)
-class CompanionInput:
-    """A clip, its masks, and the sound of the clips whose words it is to speak."""
-
-    id: str
-    partner: str
-    start: int
-    frames: int
-    fps: float
-    video: Blob
-    face_masks: Blob
-    occluder_masks: Blob
-    partner_audio: Blob | None
-    second_audio: Blob | None
-    third_audio: Blob | None
-    how: str = ""
-    start_s: float = 0.0
-    track_data: Blob = b""
-    source_width: int | None = None
-    source_height: int | None = None
-    source_fps: float | None = None
-    source_s: float | None = None
-    companion: str | None = None
-    companion_content: str | None = None
-    origin: str | None = None
-
-
-@dataclass(frozen=True)
-class CompanionRow:
-    """The companion of one clip, and how it was made."""
-
-    id: str
-    origin: str
-    """generated: by a generator, here; rendered, imported: given with the source."""
-    seed: int
-    """What its noise follows from, with the number of each segment's first frame."""
-    segments: int
-    """0, and what follows empty, where nothing was painted."""
-    starts: list[int]
-    """First frame of each segment."""
-    seams: list[float]
-    """For each segment after the first, how far it is from the one before on the frames they share: mean difference
-    in the painted part, of 0..255."""
-    drifts: list[float]
-    """For each segment how much brighter it was than the clip, before colours were matched, of 0..255."""
-    painted_share: float
-    """Of the picture, mean over frames: what was laid over it."""
-    companion_video: Blob
-    """MP4, as long and as large as the clip, with the sound that it speaks."""
-    companion_audio: Blob
-    """FLAC, 16 kHz: that sound."""
-    poster: Blob
-    """JPEG: some frames of clip, what was painted, companion, and difference."""
 
 
 class Companion(Annotate):
@@ -141,7 +85,7 @@ class Companion(Annotate):
             return Rejected(row.id, error.code, str(error))
         assert row.origin
         return CompanionRow(
-            id=row.id, origin=row.origin, seed=0, segments=0, starts=[], seams=[], drifts=[], painted_share=0.0,
+            id=row.id, origin=row.origin, seed=0, segments=0, starts=[], motion=0, seams=[], drifts=[], painted_share=0.0,
             **files,
         )  # fmt: skip
 
@@ -153,22 +97,16 @@ class Companion(Annotate):
         painted = iter(self.painter.companions(clips, self.lanes))
         return [self._row(one, next(painted)) if isinstance(one, Prepared) else one for one in ready]
 
-    def _row(self, ready: "Prepared", made: "Painted") -> CompanionRow | Rejected:
+    def _row(self, ready: "Prepared", made: "Painted") -> CompanionRow:
         from tasks.companion.clip_files import files_of
 
-        if made.broken:
-            return Rejected(
-                ready.id,
-                "not_finite",
-                f"the generator {self.config.generator} gave numbers that are not finite; run it in 32 bits or bfloat16, "
-                "or look at its training",
-            )
         return CompanionRow(
             id=ready.id,
             origin="generated",
             seed=made.clip.seed,
             segments=len(made.starts),
             starts=made.starts,
+            motion=self.config.motion,
             seams=made.seams,
             drifts=made.drifts,
             painted_share=float(made.over_FHW.mean()),

@@ -23,6 +23,8 @@ from tasks.stage import Rejected
 from tests.media_files import DATA, narrow, needs_data, source_of
 
 FRAMES = 40
+WHOLE = {"dilate": 0.0, "begins": None}
+"""The face as it is, from the forehead down."""
 MODEL = DATA / "models" / "face_landmarker_v2_with_blendshapes.task"
 
 
@@ -56,19 +58,33 @@ def made_of(clip, config=None, **given):
 
 def test_the_mask_is_the_face_with_its_jaw_open():
     clip = make_clip(3, 11, FRAMES, kind="hand")
-    row = made_of(clip, {"dilate": 0.0})
+    row = made_of(clip, WHOLE)
     face_FHW = unpack(row.face_masks)
     assert iou(face_FHW, clip.face_FHW) > 0.85
-    wide_FHW = unpack(made_of(clip, {"dilate": 0.04}).face_masks)
+    wide_FHW = unpack(made_of(clip, WHOLE | {"dilate": 0.04}).face_masks)
     assert (wide_FHW >= face_FHW).all()
     assert wide_FHW.mean() > 1.08 * face_FHW.mean()
-    shut_FHW = unpack(made_of(clip, {"dilate": 0.0, "jaw": 0.0}).face_masks)
+    shut_FHW = unpack(made_of(clip, WHOLE | {"jaw": 0.0}).face_masks)
     assert iou(shut_FHW, face_mask(clip.scene, (64, 64), jaw=0.0)) > 0.85
     assert shut_FHW.sum() < 0.97 * face_FHW.sum()
     assert row.covered_share == pytest.approx((face_FHW & clip.occluder_FHW).sum() / face_FHW.sum())
     assert (row.lost_share, row.longest_gap) == (0, 0)
     assert row.jitter < 0.03
     assert decode_image(row.poster).shape == (192, 192, 3)
+
+
+def test_the_mask_begins_at_the_nose_and_the_whole_face_is_a_setting():
+    clip = make_clip(3, 11, FRAMES)
+    whole_FHW = unpack(made_of(clip, {"begins": None}).face_masks)
+    lower_FHW = unpack(made_of(clip).face_masks)
+    assert not (lower_FHW & ~whole_FHW).any()
+    for frame, five_52 in enumerate(clip.five_F52.round().astype(int)):
+        eyes, lips = five_52[:2], five_52[3:]
+        assert whole_FHW[frame, eyes[:, 1], eyes[:, 0]].all()
+        assert not lower_FHW[frame, eyes[:, 1], eyes[:, 0]].any()
+        assert lower_FHW[frame, lips[:, 1], lips[:, 0]].all()
+    lowest = np.arange(64)[None, :, None] > clip.five_F52[:, 2, 1].max() + 1
+    assert np.array_equal(lower_FHW & lowest, whole_FHW & lowest)
 
 
 def test_lips_follow_the_real_mouth():
@@ -105,7 +121,7 @@ def test_short_losses_are_bridged_and_long_ones_rejected():
     clip = make_clip(3, 13, FRAMES, occluded=0.0)
     five_F52 = clip.five_F52.copy()
     five_F52[10:18] = np.nan
-    row = made_of(clip, five_F52=five_F52)
+    row = made_of(clip, {"begins": None}, five_F52=five_F52)
     assert (round(row.lost_share, 6), row.longest_gap) == (0.2, 8)
     assert iou(unpack(row.face_masks)[10:18], clip.face_FHW[10:18]) > 0.75
     refused = made_of(clip, {"max_gap": 5}, five_F52=five_F52)
@@ -133,7 +149,7 @@ def test_masks_or_a_track_of_another_clip_are_refused():
 
 def test_a_larger_clip_has_a_larger_mask():
     clip = make_clip(3, 11, 10, size=192, occluded=0.0)
-    row = made_of(clip, {"dilate": 0.0})
+    row = made_of(clip, WHOLE)
     assert iou(unpack(row.face_masks), clip.face_FHW) > 0.85
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from models.dit.checkpoint import inspect, load
+from models.dit.inputs import Motion
 from models.dit.painting import Sampling, painted
 from models.mini.generator.corpus import EACH, Plan, WorldWindows
 from models.mini.generator.measure import FLOORS, leak, measured, strangers

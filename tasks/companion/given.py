@@ -87,11 +87,11 @@ def _cut(
     """The span and the squares of the clip, encoded once, and its sound."""
     assert row.companion
     with ExitStack() as stack:
-        media, beside = (
-            stack.enter_context(open_media(stack.enter_context(store.open(row.companion)))) for _ in range(2)
+        # Each is read forward once: a container that is read again is opened anew, and its old streams are gone.
+        looked_at, beside, media = (
+            stack.enter_context(open_media(stack.enter_context(store.open(row.companion)))) for _ in range(3)
         )
-        check_has_video(media)
-        _check_alike(row, media)
+        _check_alike(row, looked_at)
         sound = _sound(row, beside, config.quiet_db)
         pictures = decode_pictures(media, fps=FPS, span=(row.start_s, None))
         writer = VideoWriter(None, FPS, rate=RATE, crf=config.crf)
@@ -108,7 +108,8 @@ def _cut(
 
 
 def _check_alike(row: CompanionInput, media: Media) -> None:
-    """As large, as fast, and as long to a frame as the source."""
+    """A video, as large, as fast, and as long to a frame as the source."""
+    check_has_video(media)
     duration = duration_of(media)
     facts = picture_facts(media, first_frame(media), duration, MAX_SIDE)
     assert row.source_fps is not None

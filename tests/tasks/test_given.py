@@ -18,6 +18,7 @@ from storage.sources.takes import Take
 from storage.store import Store
 from tasks.companion import Companion, CompanionConfig
 from tasks.companion.clip_files import frames_of
+from tasks.companion.rows import CompanionRow
 from tasks.ingest import Ingest, IngestConfig, IngestInput
 from tasks.ingest.track_data import TrackData
 from tasks.masks import pack
@@ -106,6 +107,12 @@ def other_half(clip, path):
         return asked(clip, companion=str(path), companion_content=content_id(file))
 
 
+def made_of(companion, row):
+    (made,) = companion([row])
+    assert isinstance(made, CompanionRow), made
+    return made
+
+
 def test_a_given_half_is_its_own_partner(clip):
     row = chosen(clip)
     assert (row.how, row.partner, row.start, row.second, row.third) == ("given", clip.id, 0, None, None)
@@ -128,7 +135,7 @@ def test_it_is_cut_as_its_clip_was_so_that_unmoved_pixels_stay_the_same(take, tm
 
 
 def test_of_an_aligned_pair_the_lips_alone_differ(clip, companion):
-    (row,) = companion([asked(clip)])
+    row = made_of(companion, asked(clip))
     assert (row.id, row.origin, row.segments, row.starts, row.seams, row.drifts) == (
         clip.id, "rendered", 0, [], [], [],
     )  # fmt: skip
@@ -144,7 +151,7 @@ def decibels(apart):
 
 
 def test_it_speaks_the_sound_that_it_came_with(clip, companion, take):
-    (row,) = companion([asked(clip)])
+    row = made_of(companion, asked(clip))
     with open_media(io.BytesIO(row.companion_audio)) as media:
         heard = decode_audio(media, rate=16000).samples
     assert len(heard) == clip.frames * 640

@@ -23,7 +23,9 @@ TAKES = "world:people=2,takes=2"
 SMALL = RenderConfig(
     width=128, height=96, min_seconds=2.0, max_seconds=2.0, occluded=0.0, close=0.0, pairs=True
 )
-SETTINGS = ('companion.generator=""', "hearing=off")
+SETTINGS = (
+    "companion.generator=''", "hearing=off", "relight=off", "pairverdict.identity=-1.0", "pairverdict.lip_distance=0.0",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,7 @@ def test_rendered_pairs_are_published_and_the_rest_says_why_not(
         "world0-001_01": ("rejected", "no_generator", None),
     }
     members = load_version(catalog, version.tag)[1].to_table().to_pylist()
-    assert members
+    assert len(members) == 2
     for member in members:
         assert member["companion_origin"] == "rendered"
         assert member["partner_how"] == "given"
@@ -108,10 +110,10 @@ def test_forgetting_a_source_takes_its_companion_with_it(out: Path, built: tuple
     assert found.counts["companion"] == 1
     assert set(found.uris) == {str(video), str(dub)}
     assert find_source(catalog, "dubs/world0-000_00.mp4").items == found.items, "either half names the pair"
-    before = load_version(catalog, version.tag)[1].count_rows()
+    assert found.versions == {version.tag: 1}
     forget(catalog, found)
     assert "world0-000_00" not in companions(catalog)
-    assert load_version(catalog, version.tag)[1].count_rows() == before - found.versions.get(version.tag, 0)
+    assert load_version(catalog, version.tag)[1].count_rows() == 1
     assert not any(dub.name.encode() in f.read_bytes() for f in (out / "catalog").rglob("*") if f.is_file())
 
 

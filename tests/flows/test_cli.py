@@ -188,7 +188,7 @@ def test_render_writes_videos_truth_and_the_other_halves_once(tmp_path: Path) ->
             (f"dubs/{take}", "npz"),
         )
     }
-    lines = (tmp_path / "out" / "videos" / "manifest.csv").read_text().split()
+    lines = (tmp_path / "out" / "videos" / "manifest.csv").read_text().splitlines()
     assert [line.split(",")[-2:] for line in lines] == [
         ["companion", "origin"],
         *([f"../dubs/{take}.mp4", "rendered"] for take in takes),

@@ -150,8 +150,11 @@ def test_the_stage_on_the_page_works() -> None:
     assert pace([moving, still])[0] == names["PaceRow"]("a", 1250.0)
     assert isinstance(pace([moving, still])[1], Rejected)
     stages = stages_of(RECIPES["mini"])
-    speakers = stages.pop("speakers")
-    (node,) = (n for n in nodes_of(stages | {"pace": pace, "speakers": speakers}) if n.name == "pace")
+    later = list(stages).index("speakers")
+    named = list(stages.items())
+    (node,) = (
+        n for n in nodes_of(dict([*named[:later], ("pace", pace), *named[later:]])) if n.name == "pace"
+    )
     assert node.reads == ("quality", "ingest")
 
 
@@ -177,8 +180,14 @@ def looking() -> list[Command]:
 
 
 @pytest.fixture
-def look(ran: Ran, run_command: Callable[..., str]) -> Callable[[Command], str]:  # noqa: F811
-    """Runs such a command on the small catalog instead of its own."""
+def look(
+    ran: Ran,
+    run_command: Callable[..., str],  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[Command], str]:
+    """Runs such a command on the small catalog instead of its own; pictures that it writes are nobody's."""
+    monkeypatch.chdir(tmp_path)
 
     def run(command: Command) -> str:
         words = [*command.words[1:], "--catalog", ran.catalog.root]

@@ -1,13 +1,17 @@
-"""Takes a share of items by the hashes of their ids: the same ones every time, and with a larger share more of them."""
+"""Gives each item a place between 0 and 1 by the hash of its id, by which a share of them is taken.
+
+It is the same ones every time, and with a larger share more of them.
+"""
 
 from hashlib import blake2b
 
-BITS = 64
+BITS = 53
+"""As many as a float holds exactly."""
 
 
-def taken(id: str, share: float) -> bool:
-    """Whether this one belongs to the share, 0 for none and 1 for all; others that come or go change nothing."""
-    if not 0.0 <= share <= 1.0:
-        raise ValueError(f"a share is a number from 0 to 1, not {share}")
-    place = int.from_bytes(blake2b(f"pair share {id}".encode(), digest_size=BITS // 8).digest(), "big")
-    return place < round(share * 2**BITS)
+def place(id: str) -> float:
+    """Returns where an item stands, above 0 and at most 1: a share of so much or more takes it."""
+    number = int.from_bytes(blake2b(f"pair share {id}".encode(), digest_size=8).digest(), "big") >> (
+        64 - BITS
+    )
+    return (number + 1) / 2**BITS

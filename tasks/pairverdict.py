@@ -33,6 +33,7 @@ class Limit:
 
 
 LIMITS = (
+    Limit("given_place", "most", "given"),
     Limit("lost_share", "most", "lost_share"),
     Limit("identity", "least", "identity"),
     Limit("identity_least", "least", "identity_least"),
@@ -60,6 +61,8 @@ Angle = Field(ge=0.0, le=180.0, allow_inf_nan=False)
 class PairVerdictConfig(StageConfig):
     """The limits that a pair has to keep. None is no limit; a score that a pair does not have is held to none."""
 
+    given: Annotated[float | None, Share] = None
+    """Share of the rendered and imported pairs that is taken, all by default; which ones goes by their ids."""
     lost_share: Annotated[float | None, Share] = None
     """Share of frames on which the companion's face was not found, at most."""
     identity: Annotated[float | None, Cosine] = 0.85
@@ -95,6 +98,7 @@ class PairVerdictInput:
     """The scores that are judged."""
 
     id: str
+    given_place: float | None
     lost_share: float
     identity: float
     identity_least: float

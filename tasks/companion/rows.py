@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from storage.ledger.rows import Blob
 
+GENERATED = "generated"
+
 
 @dataclass(frozen=True)
 class CompanionInput:

@@ -15,7 +15,7 @@ from models.faces.face import FaceBackend
 from models.weights.digests import digest
 from storage.store import Store
 from tasks.companion.config import CompanionConfig
-from tasks.companion.rows import CompanionInput, CompanionRow
+from tasks.companion.rows import GENERATED, CompanionInput, CompanionRow
 from tasks.facemask import FaceMask
 from tasks.ingest import Ingest
 from tasks.occluders import Occluders
@@ -102,7 +102,7 @@ class Companion(Annotate):
 
         return CompanionRow(
             id=ready.id,
-            origin="generated",
+            origin=GENERATED,
             seed=made.clip.seed,
             segments=len(made.starts),
             starts=made.starts,

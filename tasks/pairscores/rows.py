@@ -10,6 +10,7 @@ class PairScoresInput:
     """Both halves of a pair, and what is to be painted in the first."""
 
     id: str
+    origin: str
     companion_video: Blob
     companion_audio: Blob
     starts: list[int]
@@ -26,6 +27,10 @@ class PairScoresRow:
     """What can be said of one pair in numbers. None is what this pair does not have."""
 
     id: str
+    origin: str
+    """As in companion: generated, rendered or imported."""
+    given_place: float | None
+    """Where among the pairs that were given with their source this one stands, 0 to 1: a share of so much takes it."""
     identity: float
     """Mean cosine of the two faces' vectors, frame by frame."""
     identity_least: float

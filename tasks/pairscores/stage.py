@@ -17,9 +17,11 @@ from models.faces.face import Embedder, FaceBackend
 from models.weights.digests import digest
 from storage.store import Store
 from tasks.companion import Companion
+from tasks.companion.rows import GENERATED
 from tasks.facemask import FaceMask
 from tasks.ingest import Ingest
 from tasks.occluders import Occluders
+from tasks.pair_share import place
 from tasks.pairscores.rows import PairScoresInput, PairScoresRow
 from tasks.stage import Annotate, Rejected, StageConfig
 
@@ -101,7 +103,8 @@ class PairScores(Annotate):
             }
         except Refused as refusal:
             return Rejected(row.id, refusal.code, refusal.reason)
-        return _finite(PairScoresRow(id=row.id, **scores))
+        given_place = None if row.origin == GENERATED else place(row.id)
+        return _finite(PairScoresRow(id=row.id, origin=row.origin, given_place=given_place, **scores))
 
 
 def _load_sync(reference: str) -> "SyncNet | None":

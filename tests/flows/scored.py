@@ -18,7 +18,7 @@ from tasks.stage import Stage
 from tasks.verdict import Verdict
 
 GOOD = {
-    "identity": 0.93, "identity_least": 0.9, "lip_distance": 2.5, "lip_noise": 0.5, "lost_share": 0.0,
+    "given_place": None, "identity": 0.93, "identity_least": 0.9, "lip_distance": 2.5, "lip_noise": 0.5, "lost_share": 0.0,
     "sync_clip": 6.0, "sync_companion": 5.0, "sync_crossed": 1.0, "outside_db": 40.0, "occluder_db": None,
     "seam": 1.0, "flicker": 1.0, "colour_drift": 1.0, "yaw": 12.0,
 }  # fmt: skip
@@ -60,4 +60,5 @@ def many_scores(count: int) -> dict[str, np.ndarray]:
 def columns_of(scores: Mapping[str, Sequence[float | None]]) -> dict[str, pa.Array]:
     """Scores as the table has them; what a pair does not have is null and not NaN."""
     made = {name: pa.array(values, pa.float64()) for name, values in scores.items()}
-    return made | {"occluder_db": pa.nulls(len(made["identity"]), pa.float64())}
+    missing = pa.nulls(len(made["identity"]), pa.float64())
+    return made | {name: missing for name, value in GOOD.items() if value is None}

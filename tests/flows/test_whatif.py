@@ -42,7 +42,8 @@ def written(
     root: Path, scores: dict[str, dict[str, Any]], limits: PairVerdictConfig | None = None
 ) -> Catalog:
     catalog, known = Catalog(str(root)), nodes(limits or PairVerdictConfig())
-    source = dict.fromkeys(catalog.table(SOURCES).columns, "") | {"size": 1, "mtime_ns": 1}
+    source = dict.fromkeys(catalog.table(SOURCES).columns, None) | {"uri": "a.mp4", "size": 1, "mtime_ns": 1}
+    source |= {"licence": "CC0", "consent": "signed", "speaker": ""}
     catalog.table(SOURCES).append([ledger_row(SOURCES, "s", "r1", values=source)])
     rows: dict[str, dict[str, dict[str, Any]]] = {
         "verdict": {item: {} for item in scores},

@@ -27,6 +27,7 @@ def pair_row(person: int, clear: bool | None = True, **changes: Any) -> PairScor
         id=f"c{person}",
         companion_video=encode_video(None, made_FHWC, FPS, crf=CRF),
         companion_audio=encode_flac(_sound(pair, 1), RATE),
+        origin="generated",
         starts=[0],
         motion=5,
         face_masks=pack(pair.paint_2FHW[0] | hidden_FHW),

@@ -22,12 +22,12 @@ from tasks.pairverdict import (
 from tasks.stage import Rejected
 
 GOOD = PairVerdictInput(
-    id="p1", lost_share=0.0, identity=0.93, identity_least=0.9, lip_distance=2.5, lip_noise=0.5, sync_clip=6.0,
-    sync_companion=5.0, sync_crossed=1.0, outside_db=40.0, occluder_db=38.0, seam=1.0, flicker=1.0,
+    id="p1", given_place=None, lost_share=0.0, identity=0.93, identity_least=0.9, lip_distance=2.5, lip_noise=0.5,
+    sync_clip=6.0, sync_companion=5.0, sync_crossed=1.0, outside_db=40.0, occluder_db=38.0, seam=1.0, flicker=1.0,
     colour_drift=1.0, yaw=12.0,
 )  # fmt: skip
 STRICT = PairVerdictConfig(
-    lost_share=0.2, identity=0.85, identity_least=0.8, lip_distance=1.0, lip_noise=1.5, sync_clip=2.0,
+    given=0.5, lost_share=0.2, identity=0.85, identity_least=0.8, lip_distance=1.0, lip_noise=1.5, sync_clip=2.0,
     sync_companion=2.0, sync_crossed=3.0, outside_db=35.0, occluder_db=33.0, seam=1.5, flicker=1.5,
     colour_drift=6.0, yaw=30.0,
 )  # fmt: skip
@@ -70,7 +70,7 @@ def test_what_a_pair_does_not_have_is_no_reason_against_it():
 
 def test_every_setting_is_a_limit_on_a_score():
     assert {limit.setting for limit in LIMITS} == set(PairVerdictConfig.model_fields)
-    scores = {field.name for field in dataclasses.fields(PairScoresRow)} - {"id"}
+    scores = {field.name for field in dataclasses.fields(PairScoresRow)} - {"id", "origin"}
     assert {limit.column for limit in LIMITS} == scores == set(SCORES.names) - {"id"}
 
 

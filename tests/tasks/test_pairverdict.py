@@ -97,8 +97,8 @@ def random_rows(count):
 def random_scores(rng):
     scores = {}
     for limit in LIMITS:
-        others = BAD[limit.column], math.nan, limit.of(STRICT)
-        scores[limit.column] = float(rng.choice([getattr(GOOD, limit.column)] * 12 + [*others]))
+        values = [getattr(GOOD, limit.column)] * 12 + [BAD[limit.column], math.nan, limit.of(STRICT)]
+        scores[limit.column] = values[rng.integers(len(values))]
     return scores | {str(rng.choice(["sync_clip", "occluder_db", "seam"])): None}
 
 

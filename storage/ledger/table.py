@@ -142,18 +142,30 @@ class Table:
         found = self._rows(ids, plain)
         rows = [dict(found[i]) for i in ids]
         for column in (c for c in columns if c in self.blobs):
-            for row, (_, value) in zip(
-                rows, self.dataset.read_blobs(column, ids=ids, preserve_order=True), strict=True
-            ):
+            for row, value in zip(rows, self._blobs(column, ids), strict=True):
                 row[column] = value
         return rows
+
+    def _blobs(self, column: str, ids: list[int]) -> list[bytes | None]:
+        if column not in self.dataset.schema.names:
+            return [None] * len(ids)
+        return [value for _, value in self.dataset.read_blobs(column, ids=ids, preserve_order=True)]
+
+    def _there(self, columns: Sequence[str]) -> list[str]:
+        """Those that the table has. One that newer code declares comes with the first row that is written by it, and
+        is null in every row until then."""
+        if not set(columns) <= set(self.dataset.schema.names):
+            self.dataset.checkout_latest()
+        there = set(self.dataset.schema.names)
+        return [column for column in columns if column in there]
 
     def _rows(self, ids: list[int], columns: list[str]) -> dict[int, dict[str, Any]]:
         listed = ",".join(map(str, sorted(set(ids))))
         if self.dataset is None and self.refresh() is None:
             raise StorageError(f"{self.uri} does not exist; run `redub rebuild` first")
-        scan = self.dataset.scanner(columns=columns, filter=f"_rowid IN ({listed})", with_row_id=True)
-        found = {row.pop("_rowid"): row for row in scan.to_table().to_pylist()}
+        there, nulls = self._there(columns), dict.fromkeys(columns)
+        scan = self.dataset.scanner(columns=there, filter=f"_rowid IN ({listed})", with_row_id=True)
+        found = {row.pop("_rowid"): nulls | row for row in scan.to_table().to_pylist()}
         missing = set(ids) - found.keys()
         if missing:  # rows committed after this handle was opened
             if self.dataset.latest_version == self.dataset.version:
@@ -170,7 +182,14 @@ class Table:
         if dataset is None:
             fields = [self.schema.field(c) for c in columns]
             return pa.schema([*fields, pa.field("_rowid", pa.uint64())]).empty_table()
-        return dataset.scanner(columns=list(columns), filter=where, with_row_id=True).to_table()
+        there = self._there(columns)
+        found = dataset.scanner(columns=there, filter=where, with_row_id=True).to_table()
+        if there == list(columns):
+            return found
+        for column in set(columns) - set(there):
+            field = self.schema.field(column)
+            found = found.append_column(field, pa.nulls(found.num_rows, field.type))
+        return found.select([*columns, "_rowid"])
 
 
 def latest(rows: pa.Table) -> pa.Table:

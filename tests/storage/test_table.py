@@ -117,6 +117,28 @@ class Noted:
     note: str | None
 
 
+def test_a_column_of_newer_code_is_null_until_a_row_with_it_is_written(table: Table) -> None:
+    @dataclass(frozen=True)
+    class Newer:
+        id: str
+        sharpness: float
+        poster: Blob
+        note: str | None
+        sound: Blob | None
+
+    table.append([row(1)])
+    newer = Table(table.uri, Newer)
+    (row_id,) = newer.select(None, ["key"])["_rowid"].to_pylist()
+    assert newer.read([row_id], ["note", "sharpness", "sound"]) == [
+        {"note": None, "sharpness": row(1)["sharpness"], "sound": None}
+    ]
+    assert newer.select(None, ["note", "sharpness"]).drop_columns("_rowid").to_pylist() == [
+        {"note": None, "sharpness": row(1)["sharpness"]}
+    ]
+    newer.append([row(2) | {"note": "new", "sound": b"la"}])
+    assert Table(table.uri, Newer).select("note IS NOT NULL", ["note"])["note"].to_pylist() == ["new"]
+
+
 def _write_with_note(uri: str, barrier: Any, i: int) -> None:
     table = Table(uri, Noted)
     barrier.wait()

@@ -19,7 +19,7 @@ from flows import environment
 from tests.perf.line import Line
 
 PARTS = (
-    "chain", "plan", "media", "ingest", "render", "captions", "occluders", "facemask", "batches", "dit",
+    "chain", "plan", "media", "ingest", "render", "captions", "occluders", "facemask", "companion", "batches", "dit",
     "training", "start",
 )  # fmt: skip
 WIDTH = 100

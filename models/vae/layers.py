@@ -23,7 +23,6 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import (
 from torch import Tensor, cat, nn
 from torch.nn.functional import conv2d, silu
 
-
 TINY = 1e-12
 """Vectors shorter than this are divided by it, as in the library."""
 

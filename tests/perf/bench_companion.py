@@ -24,8 +24,8 @@ from tasks.masks import pack
 from tests.perf.line import Line, Say
 
 FIRST, CLIPS, FRAMES = 260, 2, 97
-MANY, SHORT = 8, 45
-"""Clips that may share a batch, and their frames: two segments each."""
+MANY, SHORT = 8, 25
+"""Clips that may share a batch, and their frames: a segment each."""
 LANES = (4, 8)
 ROUNDS = 3
 RATE = 16000

@@ -10,6 +10,7 @@ import numpy as np
 from models.audio.whisper import LAST, Whisper
 from models.audio.windows import padded_with_silence
 from models.companions.painter import Clip
+from models.mini.companions.codec import CLIP_CRF, through_a_file
 from models.mini.generator.people import FPS, SEGMENT, Pair, Said, film
 from models.world.sound.voice import SAMPLE_RATE
 
@@ -24,13 +25,11 @@ class Film:
     """One stranger: the clip, and the truth about its companion."""
 
     pair: Pair
+    clip_FHWC: np.ndarray
+    """As a dataset has it: out of its file."""
     sound: np.ndarray
     """What the companion says, 16 kHz, as long as the picture."""
     heard_PA: np.ndarray
-
-    @property
-    def clip_FHWC(self) -> np.ndarray:
-        return self.pair.rgb_2FHWC[SOURCE]
 
     @property
     def truth_FHWC(self) -> np.ndarray:
@@ -73,7 +72,8 @@ def _heard(pair: Pair, whisper: Whisper) -> Film:
     frames = pair.rgb_2FHWC.shape[1]
     sound = _cut(pair.said[TRUTH], frames)
     longest = frames + max(frames, SEGMENT)
-    return Film(pair, sound, whisper.features(padded_with_silence(sound, longest))[:, 0])
+    clip_FHWC = through_a_file(pair.rgb_2FHWC[SOURCE], CLIP_CRF)
+    return Film(pair, clip_FHWC, sound, whisper.features(padded_with_silence(sound, longest))[:, 0])
 
 
 def _cut(said: Said, frames: int) -> np.ndarray:

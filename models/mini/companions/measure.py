@@ -22,6 +22,7 @@ FLOORS: Mapping[str, tuple[float | None, float | None] | float] = {
     "opening_r": 0.65, "leak": (None, 0.1), "identity_share": 0.7, "outside_db": 35.0, "occluder_db": 35.0,
     "seam": (None, 1.1),
 }  # fmt: skip
+SHARES = ("identity_share",)
 ALIKE = 0.85
 """Identity from which a pair is kept, as the stage pairverdict has it."""
 SHORT = 77
@@ -87,17 +88,17 @@ def measured(bench: Bench, people: int, seeds: int, tell: Tell, cuts: bool = Tru
 
 def companions(found: Sequence[Found]) -> dict[str, Sure]:
     """Returns the numbers of companions."""
-    return over_people([one.companions for one in found], numbers)
+    return over_people([one.companions for one in found], numbers, SHARES)
 
 
 def truths(found: Sequence[Found]) -> dict[str, Sure]:
     """Returns the same numbers of the truth."""
-    return over_people([one.truth for one in found], numbers)
+    return over_people([one.truth for one in found], numbers, SHARES)
 
 
 def cut_otherwise(found: Sequence[Found], name: str) -> dict[str, Sure]:
     """Returns the numbers of companions that were cut like this."""
-    return over_people([one.cut[name] for one in found], numbers)
+    return over_people([one.cut[name] for one in found], numbers, SHARES)
 
 
 def difference(found: Sequence[Found], one: str, other: str) -> dict[str, Sure]:

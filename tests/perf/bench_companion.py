@@ -15,7 +15,7 @@ from models.companions.painter import Clip, Painter
 from models.dit.inputs import Motion, grey_where_masked
 from models.dit.painting import painted
 from models.mini.companions.films import SOURCE, Film, film_of, load_whisper
-from models.vae import decode, denormalised, encode, normalised
+from models.vae import decode_tiled, denormalised, encode_tiled, normalised
 from storage.media.encode import encode_flac, encode_video
 from storage.store import Store
 from tasks.companion import Companion
@@ -81,10 +81,10 @@ def bare(painter: Painter, segments: Sequence[Segment]) -> None:
     """No file, no mask, no colour, no seam: what is encoded, what is painted, and what is decoded."""
     vae, sampling = painter.vae, painter.settings.sampling
     for one in segments:
-        z, own = (normalised(vae, encode(vae, video)) for video in (one.masked, one.reference))
-        motion = None if one.before is None else Motion(normalised(vae, encode(vae, one.before)))
+        z, own = (normalised(vae, encode_tiled(vae, video)) for video in (one.masked, one.reference))
+        motion = None if one.before is None else Motion(normalised(vae, encode_tiled(vae, one.before)))
         z = painted(painter.dit, z, own[:, :, 0], one.sound, one.noise, sampling, motion)
-        decode(vae, denormalised(vae, z))
+        decode_tiled(vae, denormalised(vae, z))
 
 
 def _segments(painter: Painter, films: Sequence[Film]) -> Iterator[Segment]:

@@ -58,18 +58,10 @@ def test_the_judges_tell_the_truth_from_the_clip():
     assert clip["identity"] > 0.97
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the shipped generator learnt to paint whole faces; one for masks below the eyes says more",
-)
-def test_companions_of_strangers_say_the_new_sound():
-    made = companions(found())
-    assert made["opening_r"].value > 0.4
-
-
-def test_companions_of_strangers_forget_the_old_lips_and_change_the_face_alone():
+def test_companions_of_strangers_follow_the_new_lips_and_change_the_face_alone():
     made, clip = companions(found()), of_the_clip_itself()
     assert made["leak"].value < 0.35
+    assert made["opening_r"].value > clip["opening_r"] + 0.1
     assert made["identity"].value > 0.6
     assert made["outside_db"].value > 35
     assert made["occluder_db"].value > 35
@@ -93,8 +85,8 @@ def test_a_longer_film_has_the_same_movements_twice_and_its_own_sound():
     assert len(one.sound) == FRAMES * 640
     assert [len(said.mouth_F3) for said in pair.said] == [FRAMES, FRAMES]
     kept_FHW = ~paint_FHW[SOURCE] & ~paint_FHW[TRUTH]
-    assert np.abs(one.truth_FHWC.astype(int) - one.clip_FHWC)[kept_FHW].mean() < 1.5
-    assert np.abs(one.truth_FHWC.astype(int) - one.clip_FHWC)[pair.lips_2FHW[TRUTH]].mean() > 3
+    apart_FHWC = np.abs(one.truth_FHWC.astype(int) - pair.rgb_2FHWC[SOURCE])
+    assert apart_FHWC[kept_FHW].mean() < 1.5 < 3 < apart_FHWC[pair.lips_2FHW[TRUTH]].mean()
     short = beginning(one, load_whisper(), 25)
     assert np.array_equal(short.truth_FHWC, one.truth_FHWC[:25])
     assert np.array_equal(short.sound, one.sound[: 25 * 640])

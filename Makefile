@@ -42,16 +42,23 @@ mini: .venv/dev ## train the mini models anew, then measure them; hours on one c
 	@for model in $(MINIS); do $(RUN) python -m models.mini.$$model || exit 1; done
 	@$(RUN) redub models report
 
-# Three trainings, each from the one before: windows round the mouth, then whole pictures of more people.
+# Each training begins with what the one before has learnt: first whole faces, in windows round the mouth and in whole
+# pictures of ever more people; then masks that begin at the nose, in whole pictures, round the mouth, and whole again.
 TRAIN = $(RUN) redub train generator -c redub-data/mini-generator
-mini-generator: .venv/dev ## train the mini generator anew and ship it; an hour or two on one core
-	@$(TRAIN) --name mouths --on world:people=400 --set steps=1200 --set crop=8 --set alpha=6 --set seed=1
-	@$(TRAIN) --name faces --on world:people=750 --set steps=900 --set seed=2 --set optimizer.warmup=30 \
+mini-generator: .venv/dev ## train the mini generator anew and ship it; some hours on one core
+	@$(TRAIN) --name mouths --on world:people=400,whole --set steps=1200 --set crop=8 --set alpha=6 --set seed=1
+	@$(TRAIN) --name faces --on world:people=750,whole --set steps=900 --set seed=2 --set optimizer.warmup=30 \
 	  --set init=run:mouths
-	@$(TRAIN) --name people --on world:people=1600 --set steps=1500 --set alpha=10 --set seed=3 \
+	@$(TRAIN) --name people --on world:people=1600,whole --set steps=1500 --set alpha=10 --set seed=3 \
 	  --set optimizer.warmup=30 --set optimizer.decay=0.5 --set init=run:faces
+	@$(TRAIN) --name lower --on world:people=600 --set steps=1000 --set seed=4 --set optimizer.warmup=30 \
+	  --set optimizer.decay=0.5 --set init=run:people
+	@$(TRAIN) --name lips --on world:people=600 --set steps=2500 --set crop=10 --set seed=5 \
+	  --set optimizer.warmup=30 --set optimizer.decay=0.5 --set init=run:lower
+	@$(TRAIN) --name all --on world:people=600 --set steps=900 --set seed=6 --set optimizer.warmup=30 \
+	  --set optimizer.decay=0.6 --set init=run:lips
 	@$(RUN) python -m models.mini.generator \
-	  redub-data/mini-generator/trainings/people/step-00001500/weights.safetensors
+	  redub-data/mini-generator/trainings/all/step-00000900/weights.safetensors
 
 clean: ## remove the environment and everything the demo wrote
 	rm -rf .venv redub-data

@@ -17,6 +17,8 @@ from tasks.hearing import Hearing, HearingConfig
 from tasks.ingest import Ingest, IngestConfig
 from tasks.latents import Latents, LatentsConfig
 from tasks.occluders import Occluders, OccludersConfig
+from tasks.pairscores import PairScores, PairScoresConfig
+from tasks.pairverdict import PairVerdict, PairVerdictConfig
 from tasks.partner import Partner, PartnerConfig
 from tasks.probe import Probe, ProbeConfig
 from tasks.quality import Quality, QualityConfig
@@ -43,8 +45,10 @@ STAGES: dict[str, type[Stage]] = {
     "partner": Partner,
     "companion": Companion,
     "relight": Relight,
+    "pairscores": PairScores,
+    "pairverdict": PairVerdict,
 }
-PAIRS = ("partner", "companion", "relight")
+PAIRS = ("partner", "companion", "relight", "pairscores", "pairverdict")
 """Stages that make pairs of clips; a recipe without `companion` has none of them."""
 
 
@@ -117,6 +121,12 @@ class Recipe(Stages):
     relight: RelightConfig | None = Field(
         default=RelightConfig(), description="Evenly lit pairs in a second light; may be left out"
     )
+    pairscores: PairScoresConfig = Field(
+        default=PairScoresConfig(), description="What the two halves of a pair are scored by"
+    )
+    pairverdict: PairVerdictConfig = Field(
+        default=PairVerdictConfig(), description="Thresholds over these scores"
+    )
 
     def configs(self) -> dict[str, StageConfig]:
         """Without a generator there are no pairs, and no stage that works on them."""
@@ -141,6 +151,12 @@ FULL = Recipe(
     hearing=HearingConfig(whisper=reference("whisper")),
     speakers=SpeakersConfig(same=0.45),
     companion=None,  # there is no public generator: name one, as run:NAME
+    pairscores=PairScoresConfig(
+        face="mediapipe",
+        face_model=LANDMARKS,
+        identity_model=reference("arcface"),
+        sync_model=reference("syncnet"),
+    ),
 )
 
 RECIPES: dict[str, Recipe] = {"mini": Recipe(), "full": FULL}

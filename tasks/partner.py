@@ -17,7 +17,7 @@ from tasks.stage import Collective, Rejected, StageConfig
 
 MOST = 3
 """Utterances that follow one another where one is too short; as many as a row has columns for."""
-How = Literal["other_utterance", "same_clip", "other_speaker"]
+How = Literal["other_utterance", "same_clip", "other_speaker", "given"]
 
 
 class PartnerConfig(StageConfig):
@@ -43,6 +43,8 @@ class PartnerInput:
     start_s: float
     frames: int
     fps: float
+    companion: str | None = None
+    """The other half, where it was given with the source."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ class PartnerRow:
     """The clips whose sound follows, where one is too short."""
     third: str | None
     how: str
-    """other_utterance: of the same speaker; same_clip, other_speaker: there was no other."""
+    """other_utterance: of the same speaker; same_clip, other_speaker: there was no other; given: the companion was
+    given with the source, and speaks the sound that it came with."""
     candidates: int
     """Utterances that there were to choose from."""
     speaker: str
@@ -74,6 +77,7 @@ class Partner(Collective):
     """The stage: all clips in, a choice for each out."""
 
     name = "partner"
+    chooses = True
     reads = (Speakers, Ingest)
     needs = Needs(cpus=0.1, timeout_s=3600)
     Config = PartnerConfig
@@ -89,7 +93,12 @@ class Partner(Collective):
         for one in everyone:
             by_speaker.add(one.speaker, one)
             by_split.add(one.split, one)
-        return [self._one(_Utterance.of(row), by_speaker, by_split) for row in rows]
+        return [
+            self._filled(_Utterance.of(row), [_Utterance.of(row)], "given", 0, 0)
+            if row.companion
+            else self._one(_Utterance.of(row), by_speaker, by_split)
+            for row in rows
+        ]
 
     def _one(self, own: "_Utterance", by_speaker: "_Rings", by_split: "_Rings") -> PartnerRow | Rejected:
         others = by_speaker.others(own.speaker, own, self.config.choice)

@@ -12,7 +12,7 @@ from infra.resources import Needs
 from storage.media.container import Media, MediaError, open_media
 from storage.sources import Source, change_since
 from tasks.media_facts import check_has_video, duration_of, first_frame, picture_facts, sound_facts
-from tasks.source_parts import content_id, parts_of
+from tasks.source_parts import companion_content, content_id, pair_id, parts_of
 from tasks.stage import Expand, Expanded, Rejected, StageConfig
 
 
@@ -69,6 +69,13 @@ class ProbeRow:
     channels: int | None
     audio_start_s: float | None
     """Relative to the picture; positive when the sound starts late."""
+    companion: str | None = None
+    """The other half, where this is half of a pair made elsewhere."""
+    companion_size: int | None = None
+    companion_mtime_ns: int | None = None
+    companion_content: str | None = None
+    """Hash of its bytes."""
+    origin: str | None = None
 
 
 class Probe(Expand):
@@ -89,6 +96,7 @@ class Probe(Expand):
         try:
             self._check_unchanged(row)
             self._check_size(row)
+            other = companion_content(row, self.store, self.config.max_bytes)
             with self.store.open(row.uri) as file:
                 content = content_id(file)
                 with open_media(file, max_pixels=self.config.max_side**2) as media:
@@ -100,8 +108,12 @@ class Probe(Expand):
             return Rejected(row.id, "unreadable", "permission denied; make the file readable and run again")
         except MediaError as error:
             return Rejected(row.id, error.code, str(error))
+        if other == content:
+            return Rejected(row.id, "companion_same", f"{row.companion} holds the same bytes: no lips differ")
         source = {name: getattr(row, name) for name in Source.__dataclass_fields__}
-        parts = parts_of(content, found, self.config.part_seconds)
+        found["companion_content"] = other
+        item = pair_id(content, other) if other else content
+        parts = parts_of(item, found, self.config.part_seconds)
         return Expanded(row.id, tuple(ProbeRow(**(source | found | part)) for part in parts))
 
     def _check_unchanged(self, row: Source) -> None:

@@ -3,7 +3,9 @@
 from hashlib import blake2b
 from typing import Any, BinaryIO
 
-from storage.media.container import INDEXED
+from storage.media.container import INDEXED, MediaError
+from storage.sources import Source, change_since
+from storage.store import Store
 
 LONGER = 6
 """Parts of files without an index are so many times longer: there a part costs all that is before it."""
@@ -15,6 +17,32 @@ def content_id(file: BinaryIO) -> str:
     while block := file.read(1 << 20):
         digest.update(block)
     return digest.hexdigest()
+
+
+def companion_content(row: Source, store: Store, most: int) -> str | None:
+    """The same of the other half that a source was given with; None where there is none."""
+    if row.companion is None:
+        return None
+    assert row.companion_size is not None
+    try:
+        how = change_since(store, row.companion, row.companion_size, row.companion_mtime_ns or 0)
+        if how:
+            raise MediaError(
+                "companion_changed", f"{row.companion} is not as it was listed ({how}); run again"
+            )
+        if row.companion_size > most:
+            raise MediaError("companion_too_large", f"{row.companion} is above max_bytes {most}")
+        with store.open(row.companion) as file:
+            return content_id(file)
+    except FileNotFoundError:
+        raise MediaError("companion_gone", f"{row.companion} is not there any more; list it anew") from None
+    except PermissionError:
+        raise MediaError("companion_unreadable", f"{row.companion} may not be read; permit it") from None
+
+
+def pair_id(content: str, companion: str) -> str:
+    """A video that is half of a pair is another item for each of its companions, and than the video alone."""
+    return blake2b(f"{content} {companion}".encode(), digest_size=10).hexdigest()
 
 
 def parts_of(content: str, found: dict[str, Any], length: float) -> list[dict[str, Any]]:

@@ -115,6 +115,10 @@ class Collective(Stage):
     without rows changing under those who read them. To decide anew, change its Config or its version.
     """
 
+    chooses: ClassVar[bool] = False
+    """Its rows name other items, which others read through: where one that is named is gone, it is asked again, and of
+    what it answered before it is handed only what is still there."""
+
     def whole(self) -> bool:
         """A stage may say that with its settings each row is answered by itself, without the others."""
         return True

@@ -5,7 +5,20 @@ import sys
 import typer
 
 from flows import environment
-from flows.command import dub, looking, models, rebuild, review, runs, server, tidying, train, world
+from flows.command import (
+    dub,
+    export,
+    looking,
+    models,
+    pairs,
+    rebuild,
+    review,
+    runs,
+    server,
+    tidying,
+    train,
+    world,
+)  # fmt: skip
 
 app = typer.Typer(
     help="Build the training data for visual dubbing, from videos to a published dataset version.\n\n"
@@ -16,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for group in (rebuild, world, looking, tidying, dub, server):
+for group in (rebuild, world, pairs, looking, export, tidying, dub, server):
     app.add_typer(group.app)
 app.add_typer(tidying.quarantine, name="quarantine")
 app.add_typer(models.app, name="models")

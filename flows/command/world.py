@@ -48,7 +48,8 @@ def render(
     """Make videos whose truth is known, and aligned pairs in which only the lips differ.
 
     OUT/videos with its manifest is then a source: `redub rebuild --source OUT/videos`. OUT/truth says what
-    is true of every frame, OUT/dubs holds the other halves of the pairs.
+    is true of every frame, OUT/dubs holds the other halves of the pairs, which the manifest names: they are rebuilt as
+    pairs, and no generator is asked for them.
     """
     from flows.demo.demo import render_to_folder
 

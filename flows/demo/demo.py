@@ -7,13 +7,15 @@ from flows.demo.corpus import SEED, finish_corpus, name_of
 from flows.demo.takes import render_takes, write_manifest
 from flows.foreground.checked import rebuild_checked
 from flows.foreground.training import train_in_foreground
+from flows.looking.rows import Order
 from flows.looking.stage_sheet import Written, stage_sheet
 from flows.recipe_files import load_world
 from flows.terminal.console import console
 from storage.ledger.catalog import Catalog
 
 NEXT = (
-    ("redub sheet ingest", "the clips: a picture, and a video"),
+    ("redub sheet pairscores --lowest identity", "the pairs, the worst first"),
+    ("redub whatif --identity 0.8", "how many more another limit would let in"),
     ("redub sheet verdict --only rejected", "what was thrown out, and why"),
     ("redub status", "what is in the catalog"),
     ("redub trace bad_frozen.mp4", "what made an item, or why it was rejected"),
@@ -43,31 +45,33 @@ def run_demo(
     finish_corpus(videos, lines)
     if rebuild_checked(str(videos), catalog, recipe, overrides, profile) is None:
         return False
-    clips, masks = pictures(Catalog(catalog), folder)
+    pairs, masks = pictures(Catalog(catalog), folder)
     console.print("\nTraining the shipped generator a little, on this version ...")
     trained = train_in_foreground("generator", catalog, "", "mini", A_LITTLE, profile, "", as_json=False)
-    say_what_next(catalog, clips, masks)
+    say_what_next(catalog, pairs, masks)
     return trained
 
 
 def pictures(catalog: Catalog, folder: Path) -> tuple[Written, Written]:
-    """What was accepted, as a contact sheet and as a mosaic that plays; and what is known of each face."""
-    clips = stage_sheet(
-        catalog, "speakers", folder / "sheet.png", folder / "clips.mp4",
-        columns=("speaker", "split"), pictures=("ingest",),
+    """The pairs, as a contact sheet and as a mosaic that plays; and what is known of each face."""
+    pairs = stage_sheet(
+        catalog, "pairscores", folder / "pairs.png", folder / "pairs.mp4",
+        columns=("identity", "lip_distance", "speakers.speaker", "speakers.split"), pictures=("companion",),
+        order=Order("identity"),
     )  # fmt: skip
     masks = stage_sheet(
         catalog, "facemask", folder / "masks.png", None,
         columns=("captions.answer", "occluders.covered_share", "jaw_max"),
         pictures=("captions", "occluders", "facemask"),
     )  # fmt: skip
-    return clips, masks
+    return pairs, masks
 
 
-def say_what_next(catalog: str, clips: Written, masks: Written) -> None:
+def say_what_next(catalog: str, pairs: Written, masks: Written) -> None:
     console.print(
-        f"\nLook at {clips.sheet} ({clips.mosaic.name if clips.mosaic else ''} beside it plays), and at\n"
-        f"{masks.sheet}: what covers each face, and what may be repainted.\n"
+        f"\nLook at {pairs.sheet} ({pairs.mosaic.name if pairs.mosaic else ''} beside it plays): clips, what\n"
+        "was painted of each, its companion with other lips, and the difference; the least alike first.\n"
+        f"And at {masks.sheet}: what covers each face, and what may be repainted.\n"
         f"Then try, each with -c {catalog}:\n"
     )
     for command, what in NEXT:

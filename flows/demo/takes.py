@@ -1,6 +1,6 @@
 """Renders takes through the engine and writes them out as ordinary files.
 
-OUT/videos/NAME.mp4      with sound, and manifest.csv: a source for `redub rebuild`
+OUT/videos/NAME.mp4      with sound, and manifest.csv: a source for `redub rebuild`, of pairs where there are dubs
 OUT/truth/NAME.npz       what is true of each frame (tasks/truth.py)
 OUT/dubs/NAME.mp4        of aligned pairs, the same take with other speech, and its truth beside it
 OUT/takes                the catalog the files come from; running it again renders only what is missing
@@ -20,6 +20,7 @@ from infra.profiles import load_profile
 from storage.versions.version import load_version
 
 MANIFEST = ("uri", "speaker", "licence", "consent")
+PAIRED = ("companion", "origin")
 AT_ONCE = 8
 """Takes whose videos are in memory at a time while they are written out."""
 
@@ -62,12 +63,14 @@ def write_take(out: Path, row: dict[str, Any], videos: str = "videos") -> dict[s
     for path, data in files.items():
         if data is not None:
             write_file(path, data)
-    return {"uri": f"{name}.mp4", **{key: row[key] for key in MANIFEST[1:]}}
+    line = {"uri": f"{name}.mp4", **{key: row[key] for key in MANIFEST[1:]}}
+    return line | ({"companion": f"../dubs/{name}.mp4", "origin": "rendered"} if row["dub"] else {})
 
 
 def write_manifest(folder: Path, lines: Sequence[dict[str, Any]]) -> None:
     text: list[str] = []
-    writer = csv.DictWriter(_Lines(text), MANIFEST)
+    paired = PAIRED if any("companion" in line for line in lines) else ()
+    writer = csv.DictWriter(_Lines(text), (*MANIFEST, *paired))
     writer.writeheader()
     writer.writerows(sorted(lines, key=lambda line: line["uri"]))
     write_file(folder / "manifest.csv", "".join(text).encode())

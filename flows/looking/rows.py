@@ -49,9 +49,25 @@ class Shown:
         return f"{file} {start:.1f}s" if start else file
 
 
-def rows_to_show(catalog: Catalog, stage: str, only: str, limit: int) -> list[Shown]:
-    """At most `limit` rows that ended as `only` says: of each person, or reason, in turn."""
+@dataclass(frozen=True)
+class Order:
+    """By a column of the stage, or `stage.column` of one before it that speaks of the same items."""
+
+    column: str
+    highest: bool = False
+
+
+def rows_to_show(
+    catalog: Catalog, stage: str, only: str, limit: int, order: Order | None = None
+) -> list[Shown]:
+    """At most `limit` rows that ended as `only` says: of each person, or reason, in turn, or in an order."""
     rows = _ended(catalog, stage, only)
+    if order is not None:
+        first = [
+            Shown(stage, row) for row in _ordered(catalog, stage, rows, order).slice(0, limit).to_pylist()
+        ]
+        _follow_up(catalog, stage, first)
+        return first
     step = max(1, rows.num_rows // (POOL * limit))
     pool = rows.sort_by("item_id").take(list(range(0, rows.num_rows, step))).to_pylist()
     shown = [Shown(stage, row) for row in pool]
@@ -61,6 +77,35 @@ def rows_to_show(catalog: Catalog, stage: str, only: str, limit: int) -> list[Sh
         groups[item.row["code"] or item.fact(PEOPLE) or item.fact(NAMES)].append(item)
     turns = zip_longest(*(groups[key] for key in sorted(groups, key=str)))
     return [item for turn in turns for item in turn if item is not None][:limit]
+
+
+def _ordered(catalog: Catalog, stage: str, rows: pa.Table, order: Order) -> pa.Table:
+    """Rows without a value there come last."""
+    owner, column = _owner_and_column(stage, order.column)
+    _check_column(owner, column)
+    fingerprint = newest_fingerprint(catalog, owner)
+    values = latest(
+        table_of(catalog, owner).select(
+            f"fingerprint = '{fingerprint}'", ["item_id", "parent_id", "revision", column]
+        )
+    )
+    places = pc.index_in(rows["item_id"], value_set=values["item_id"].combine_chunks())
+    keyed = rows.append_column("by", values[column].take(places.combine_chunks()))
+    how = "descending" if order.highest else "ascending"
+    return keyed.sort_by([("by", how), ("item_id", "ascending")]).drop_columns("by")
+
+
+def _owner_and_column(stage: str, name: str) -> tuple[str, str]:
+    owner, dot, column = name.partition(".")
+    return (owner, column) if dot else (stage, name)
+
+
+def rows_of_items(catalog: Catalog, stage: str, items: Sequence[str]) -> list[Shown]:
+    """The accepted rows of these items, in this order."""
+    found = _by_id(catalog, stage, items)
+    shown = [Shown(stage, found[item]) for item in items]
+    _follow_up(catalog, stage, shown)
+    return shown
 
 
 def _ended(catalog: Catalog, stage: str, only: str) -> pa.Table:
@@ -162,10 +207,9 @@ def posters_of(catalog: Catalog, shown: Sequence[Shown], stage: str) -> list[byt
 def own_values(catalog: Catalog, stage: str, shown: Sequence[Shown], names: Sequence[str]) -> list[str]:
     """What is known about each row, in words: `column` of the stage or `stage.column` of one before it, or all
     the stage's own numbers and texts."""
-    asked = [name if "." in name else f"{stage}.{name}" for name in names] or _all_plain(stage)
     told: list[list[str]] = [[] for _ in shown]
-    for stage_column in asked:
-        owner, _, column = stage_column.partition(".")
+    for stage_column in names or _all_plain(stage):
+        owner, column = _owner_and_column(stage, stage_column)
         _check_column(owner, column)
         for said, value in zip(told, _values(catalog, owner, shown, column), strict=True):
             if value is not None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.looking.rows import MOVING, STILL, Shown, blobs, own_values, posters_of, rows_to_show
+from flows.looking.pair_films import are_pairs, pair_films
+from flows.looking.rows import MOVING, STILL, Order, Shown, blobs, own_values, posters_of, rows_to_show
 from storage.drawing.contact_sheet import contact_sheet, stacked, stills
 from storage.drawing.mosaic import mosaic
 from storage.ledger.catalog import Catalog
@@ -37,11 +38,12 @@ def stage_sheet(
     limit: int = 60,
     columns: Sequence[str] = (),
     pictures: Sequence[str] = (),
+    order: Order | None = None,
 ) -> Written:
     """Show a stage's rows of the newest rebuild: `only` ok, rejected or quarantined; captions tell why, or
     `columns` (the stage's own that fit, if none is named). `pictures` names the stages whose are shown, one below
-    the other (the nearest that has any, if none is named)."""
-    shown = rows_to_show(catalog, stage, only, limit)
+    the other (the nearest that has any, if none is named). `order`: from which end of which column; else spread."""
+    shown = rows_to_show(catalog, stage, only, limit, order)
     said = _said(catalog, stage, shown, only, columns)
     captions = [f"{item.name}\n{text}" for item, text in zip(shown, said, strict=True)]
     jpegs = _stacks(catalog, shown, pictures) if pictures else _nearest(catalog, shown)
@@ -49,12 +51,16 @@ def stage_sheet(
     if mosaic_path is None:
         return Written(len(shown), sheet_path, None)
     # A clip's card is narrow: the code, or the first of the values, must do.
-    videos = zip(blobs(catalog, shown[:PLAYING], MOVING), shown, said, strict=False)
+    videos = zip(_moving(catalog, shown[:PLAYING]), shown, said, strict=False)
     playing = [(v, f"{item.name}\n{re.split('[:,]', text)[0]}") for v, item, text in videos if v is not None]
     if not playing:
         return Written(len(shown), sheet_path, None)
     mosaic_path.write_bytes(mosaic(playing, COLUMNS, heard=0))
     return Written(len(shown), sheet_path, mosaic_path)
+
+
+def _moving(catalog: Catalog, shown: Sequence[Shown]) -> Sequence[bytes | None]:
+    return pair_films(catalog, shown) if are_pairs(shown) else blobs(catalog, shown, MOVING)
 
 
 def _said(

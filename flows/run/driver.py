@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from flows.run.git import git_commit
 from flows.run.graph import nodes_of, stages_of
+from flows.run.inherited import inherited, not_commercial_of
 from flows.run.pipeline import TableSink, build_jobs
 from flows.run.planning import Plan, listed_ids, make_plan
 from flows.run.progress import StageProgress
@@ -178,6 +179,7 @@ class Rebuild:
     def _facts(self) -> dict[str, Any]:
         r = self.request
         models = licences(one for stage in self.stages.values() for one in stage.weights())
+        trainings = inherited(self.catalog, models)
         return {
             "recipe_name": r.recipe_name,
             "recipe": r.recipe.model_dump(mode="json"),
@@ -186,7 +188,8 @@ class Rebuild:
             "flow_run": r.flow_run,
             "git_commit": git_commit(),
             "models": models,
-            "non_commercial": not_commercial(models),
+            "trainings": trainings,
+            "non_commercial": [*not_commercial(models), *not_commercial_of(trainings)],
         }
 
     def _log_end(self, error: BaseException | None) -> None:

@@ -7,7 +7,7 @@ from storage.ledger import mask_verdicts
 from storage.ledger.fingerprint import Computation
 from storage.ledger.node import SOURCES, NamedRead, Node
 from storage.ledger.rows import row_fields
-from tasks.stage import Expand, Stage, Through
+from tasks.stage import Collective, Expand, Stage, Through
 
 
 def stages_of(recipe: Stages) -> dict[str, Stage]:
@@ -29,7 +29,8 @@ def nodes_of(stages: Mapping[str, Stage]) -> list[Node]:
         config = stage.config.model_dump(mode="json")
         made = Computation(name, stage.version, config, stage.weights(), upstream)
         expands = isinstance(stage, Expand)
-        nodes[name] = Node(name, stage.Output, made, reads, expands, named, stage.facts)
+        chooses = isinstance(stage, Collective) and stage.chooses
+        nodes[name] = Node(name, stage.Output, made, reads, expands, named, stage.facts, chooses)
     return list(nodes.values())[1:]
 
 

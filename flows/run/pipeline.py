@@ -97,7 +97,11 @@ def build_jobs(
                 name=node.name,
                 needs=needs_for(profile, node.name, stage.needs),
                 make_worker=StageWorker(
-                    Catalog(catalog.root, catalog.store), stage, node, [by_name[r] for r in node.upstream]
+                    Catalog(catalog.root, catalog.store),
+                    stage,
+                    node,
+                    [by_name[r] for r in node.upstream],
+                    chosen[node.reads[0]].ok["item_id"].combine_chunks() if node.chooses else None,
                 ),
                 feed=feeds[node.name],
                 sink=sinks[node.name],

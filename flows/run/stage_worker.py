@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from flows.recipe_weights import references_in
 from flows.run.graph import input_columns
 from flows.trained_weights import bring
@@ -25,6 +28,8 @@ class StageWorker:
     node: Node
     upstream: Sequence[Node]
     """As in `node.upstream`."""
+    there: pa.Array | None = None
+    """Of a stage that chooses: the items whose earlier answers it is handed."""
 
     def __call__(self) -> Callable[[list[Work]], list[tuple[str, Any]]]:
         own = len(self.node.reads)
@@ -42,8 +47,14 @@ class StageWorker:
     def _known(self) -> list[Any]:
         table = self.catalog.table(self.node)
         columns = [c for c in row_fields(self.node.output) if c != "id" and c not in table.blobs]
-        accepted = f"fingerprint = '{self.node.fingerprint}' AND status = '{Status.OK}'"
-        found = table.select(accepted, ["item_id", *columns]).drop_columns("_rowid").to_pylist()
+        states = table.states(self.node.fingerprint)
+        kept = pc.equal(states["status"], str(Status.OK))
+        if self.there is not None:
+            kept = pc.and_(kept, pc.is_in(states["item_id"], value_set=self.there))
+        row_ids = states["_rowid"].filter(kept).combine_chunks()
+        rows = table.select(f"fingerprint = '{self.node.fingerprint}'", ["item_id", *columns])
+        rows = rows.filter(pc.is_in(rows["_rowid"], value_set=row_ids))
+        found = rows.drop_columns("_rowid").to_pylist()
         without = dict.fromkeys(table.blobs)
         return [self.node.output(id=row.pop("item_id"), **row, **without) for row in found]
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from flows.looking.rows import Order
 from flows.looking.stage_sheet import stage_sheet
 from flows.terminal.console import console, print_json
 from flows.terminal.lineage import show_seen, show_trace
@@ -23,12 +24,13 @@ def write_sheet(
     pictures: Sequence[str],
     limit: int,
     folder: Path,
+    order: Order | None = None,
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{stage}-{only}"
     written = stage_sheet(
         existing_catalog(catalog), stage, folder / f"{name}.png", folder / f"{name}.mp4",
-        only=only, limit=limit, columns=columns, pictures=pictures,
+        only=only, limit=limit, columns=columns, pictures=pictures, order=order,
     )  # fmt: skip
     console.print(
         f"{written.shown} rows: {written.sheet}" + (f", {written.mosaic}" if written.mosaic else "")

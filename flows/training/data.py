@@ -13,6 +13,7 @@ from typing import Any
 from flows.environment import DATA
 from flows.errors import RecipeError
 from models.mini.generator.corpus import Plan, WorldWindows
+from models.mini.generator.people import BEGINS
 from models.mini.syncnet.windows import WorldLips, WorldPlan
 from models.sync.net import PRESETS
 from storage.ledger.catalog import Catalog
@@ -22,7 +23,8 @@ from tasks.training.objective import Windows
 from tasks.training.recipe import GeneratorRecipe, SyncNetRecipe, TrainRecipe
 from tasks.training.sync_windows import SyncWindows
 
-WORLD = re.compile(r"world:people=(\d+)")
+WORLD = re.compile(r"world:people=(\d+)(,whole)?")
+"""How many people; `whole` masks whole faces, where else masks begin at the nose (facemask.begins)."""
 MOST_PEOPLE = 100_000
 
 
@@ -80,13 +82,16 @@ def _world(name: str, recipe: TrainRecipe) -> Data:
     people = int(found[1]) if found else 0
     if not 1 <= people <= MOST_PEOPLE:
         raise RecipeError(
-            f"{name!r} names no people of the world; give world:people=400 (1 to {MOST_PEOPLE:,})"
+            f"{name!r} names no people of the world; give world:people=400 (1 to {MOST_PEOPLE:,}), or "
+            "world:people=400,whole for masks of whole faces"
         )
     if isinstance(recipe, SyncNetRecipe):
         return _talking(name, WorldPlan(people, sizes=PRESETS[recipe.preset]), recipe)
     if not isinstance(recipe, GeneratorRecipe) or recipe.frames != 25:
         raise RecipeError(f"{name} has windows of 25 frames for a generator, and no others; give a version")
-    windows = WorldWindows(Plan(people, vae=recipe.vae, whisper=recipe.whisper), Path(DATA) / "windows")
+    begins = None if found and found[2] else BEGINS
+    plan = Plan(people, begins=begins, vae=recipe.vae, whisper=recipe.whisper)
+    windows = WorldWindows(plan, Path(DATA) / "windows")
     return Data(name, windows, windows.plan.digest, ("Apache-2.0",), windows.make)
 
 

@@ -5,6 +5,7 @@ the picture. Back-ends know faces by different points; the five here are common 
 measured from them (the crop, the size) does not depend on the back-end.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,6 +57,16 @@ class Shape:
 
 class FaceBackend(Protocol):
     """Finds faces in a whole picture, and the landmarks of one face near a box. One object a process."""
+
+    @property
+    def mouth(self) -> Sequence[int]:
+        """Which of its points lie on the mouth."""
+        ...
+
+    @property
+    def steady(self) -> Sequence[int]:
+        """Which lie where speech moves nothing: corners of the eyes, ridge of the nose, forehead."""
+        ...
 
     def detect(self, rgb_HWC: np.ndarray) -> list[Face]:
         """Finds all faces in a picture."""

@@ -15,6 +15,7 @@ from mediapipe.tasks.python import BaseOptions, vision
 
 from models.faces.boxes import Box, crop, distinct, hull, overlap, square_around
 from models.faces.face import Face, Shape, face_size
+from models.faces.landmarks478 import INNER_RING, OUTER_LIPS, RIGID
 from models.weights.references import ModelError, resolve
 
 EYES, NOSE, CORNERS, INNER_LIPS = ((33, 133), (362, 263)), 1, (61, 291), (13, 14)
@@ -29,6 +30,8 @@ MARGIN = 2.0
 
 class MediaPipeFaces:
     """Implements `FaceBackend`. It reports no score of its own: a face it gives has passed its thresholds."""
+
+    mouth, steady = (*OUTER_LIPS, *INNER_RING), RIGID
 
     def __init__(self, reference: str):
         path = resolve(reference)

@@ -28,6 +28,12 @@ UPRIGHT, CENTRED = 6.0, 0.75
 """Degrees of roll, and overlap of the crop with the one it should have been, at which one look will do."""
 FIVE = ("left_eye", "right_eye", "nose_tip", "mouth_left", "mouth_right")
 LIPS = ("upper_inner", "lower_inner")
+MOUTH = ("upper_", "lower_", "mouth_")
+"""How the names of the mouth's points begin."""
+STEADY = (
+    *("left_eye", "left_eye_outer", "left_eye_inner", "right_eye", "right_eye_outer", "right_eye_inner"),
+    *("nose_bridge", "nose_middle", "nose_tip", "forehead"),
+)
 
 
 class MiniFaces:
@@ -40,7 +46,10 @@ class MiniFaces:
             with safe_open(path, "pt") as stored:
                 self.names = tuple(json.loads(stored.metadata()["about"])["landmarks"])
                 weights = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
-            self.five, self.lips = ([self.names.index(name) for name in names] for names in (FIVE, LIPS))
+            self.five, self.lips, self.steady = (
+                [self.names.index(name) for name in names] for names in (FIVE, LIPS, STEADY)
+            )
+            self.mouth = [n for n, name in enumerate(self.names) if name.startswith(MOUTH)]
             self.detector, self.landmarker = Detector(), Landmarker(len(self.names))
             for prefix, net in (("detector.", self.detector), ("landmarker.", self.landmarker)):
                 net.load_state_dict(part(weights, prefix))

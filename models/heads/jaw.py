@@ -7,8 +7,8 @@ frame, and the median over the clip is the shape with its mouth shut. F counts f
 
 import numpy as np
 
+from models.faces.landmarks478 import CHIN, FOREHEAD, INNER_LIPS, JAW_JOINTS, KEPT, RIGID, STORED
 from models.heads.fit import Fit
-from models.heads.landmarks478 import CHIN, FOREHEAD, INNER_LIPS, JAW_JOINTS, KEPT, RIGID, STORED
 from models.world.body.morphable import rotations
 
 ROUNDS = 3

@@ -11,10 +11,10 @@ import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 
 from models.faces.boxes import hull, overlap
+from models.faces.landmarks478 import KEPT, OUTER_LIPS, STORED
 from models.faces.mediapipe import without_native_output
 from models.heads.fit import Fit, Surface, fan
 from models.heads.jaw import fit_of_points, points_with_jaw
-from models.heads.landmarks478 import KEPT, OUTER_LIPS, STORED
 from models.weights.references import ModelError, resolve
 
 FACES, POINTS, BLENDSHAPES = 2, 478, 52

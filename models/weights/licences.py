@@ -15,12 +15,12 @@ def licences(references: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 def _licence(one: str) -> dict[str, Any]:
     model = find(one)
-    if model is None:
-        said = about(resolve(one))
-        licence = str(said.get("licence", ""))
-        learnt = {"trained_on": str(said["trained_on"])} if said.get("trained_on") else {}
-        return {"licence": licence or "unknown", "commercial": licence in FREE or None, **learnt}
-    return {"licence": model.licence or "unknown", "commercial": model.commercial}
+    if model is not None and not one.startswith("mini:"):
+        return {"licence": model.licence or "unknown", "commercial": model.commercial}
+    said = about(resolve(one))
+    licence = str(said.get("licence", ""))
+    learnt = {"trained_on": str(said["trained_on"])} if said.get("trained_on") else {}
+    return {"licence": licence or "unknown", "commercial": licence in FREE or None, **learnt}
 
 
 def not_commercial(models: dict[str, dict[str, Any]]) -> list[str]:

@@ -52,7 +52,8 @@ def refuse_forgotten(catalog: Catalog, listing: Listing) -> None:
         return
     forbidden = {}
     for source in (*listing.sources, *(refused[0] for refused in listing.rejected)):
-        at = known.get(f"uri:{hashed(source.uri)}") or known.get(f"speaker:{hashed(source.speaker)}")
+        files = [f"uri:{hashed(uri)}" for uri in (source.uri, source.companion) if uri]
+        at = next(filter(None, map(known.get, [*files, f"speaker:{hashed(source.speaker)}"])), None)
         if at is not None:
             forbidden[source.uri] = at
     refused = [(source, "", "") for source in listing.sources if source.uri in forbidden]
@@ -75,4 +76,5 @@ def _still_listed(at: datetime) -> str:
 
 
 def _nameless(source: Source) -> Source:
-    return replace(source, uri=f"forgotten:{hashed(source.uri)[:12]}", speaker="", licence="", consent="")
+    name = f"forgotten:{hashed(source.uri)[:12]}"
+    return replace(source, uri=name, speaker="", licence="", consent="", companion=None, origin=None)

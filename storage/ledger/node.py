@@ -34,6 +34,8 @@ class Node:
     named: tuple[NamedRead, ...] = ()
     facts: tuple[str, ...] = ()
     """Columns that say of every row in a version: its split, licence or consent."""
+    chooses: bool = False
+    """Whether it is asked again where an item that its row names is gone (storage/ledger/choices.py)."""
 
     @property
     def fingerprint(self) -> str:

@@ -4,8 +4,8 @@ Only what descends from the sources of this rebuild counts. A source that is gon
 the selection but not out of the tables; when it comes back they are reused.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.ledger.catalog import Catalog
+from storage.ledger.choices import adrift, outdated, renewed_by
 from storage.ledger.forgotten import forgotten_items
 from storage.ledger.mask_verdicts import follows, reopened
 from storage.ledger.node import SOURCES, NamedRead, Node
@@ -39,6 +40,8 @@ class Selection:
     """Upstream items that are ready for this stage."""
     unmet: int
     """Upstream items that can't come in, because another item that they name was not accepted."""
+    renewed: Mapping[str, int] = field(default_factory=dict)
+    """From a stage that chooses on: items whose row is not the first (storage/ledger/choices.py)."""
 
     def count(self, status: Status) -> int:
         return pc.sum(pc.equal(self.states["status"], str(status))).as_py() or 0
@@ -66,8 +69,22 @@ def select(
         everything = catalog.table(node).states(node.fingerprint)
         if follows(node.output):
             everything = reopened(catalog, node, chosen[node.reads[0]].node.fingerprint, everything)
-        chosen[node.name] = _selection(node, own, named, everything, gone)
+        if node.chooses:
+            everything = adrift(
+                catalog, node, nodes, {name: one.ok for name, one in chosen.items()}, everything
+            )
+        above = _renewed_above(node, chosen)
+        everything = outdated(everything, above)
+        chosen[node.name] = _selection(node, own, named, everything, gone, above)
     return chosen
+
+
+def _renewed_above(node: Node, chosen: Mapping[str, "Selection"]) -> dict[str, int]:
+    above: dict[str, int] = {}
+    for name in node.reads:
+        for item, revision in chosen[name].renewed.items():
+            above[item] = max(revision, above.get(item, 0))
+    return above
 
 
 def _of_sources(listed: pa.Table, gone: pa.Array) -> Selection:
@@ -95,7 +112,12 @@ def _named_rows(catalog: Catalog, read: NamedRead, chosen: dict[str, Selection])
 
 
 def _selection(
-    node: Node, own: list[pa.Table], named: list[pa.Table], everything: pa.Table, gone: pa.Array
+    node: Node,
+    own: list[pa.Table],
+    named: list[pa.Table],
+    everything: pa.Table,
+    gone: pa.Array,
+    above: Mapping[str, int],
 ) -> Selection:
     """One look-up a table that is read: millions of ids are hashed once for each, and everything follows from it."""
     walked = own[0]
@@ -107,8 +129,11 @@ def _selection(
     finished = pc.and_(selected, pc.not_equal(everything["status"], str(Status.RETRY)))
     todo, entered = _todo(walked, [*own[1:], *named], place_in_walked.filter(_combined(finished)))
     revisions = _revisions(everything)
+    revisions |= {item: max(least, revisions.get(item, 0)) for item, least in above.items()}
     ok = _accepted(node, states, gone)
-    return Selection(node, todo, revisions, states, everything, ok, entered, _unmet(own, named))
+    counted = node.chooses or bool(above)
+    renewed = renewed_by(everything, above, revisions) if counted else {}
+    return Selection(node, todo, revisions, states, everything, ok, entered, _unmet(own, named), renewed)
 
 
 def _accepted(node: Node, states: pa.Table, gone: pa.Array) -> pa.Table:

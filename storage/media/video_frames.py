@@ -35,6 +35,8 @@ class VideoFrames(Generic[T]):
         self._media, self._stream, self._fps, self._convert = media, media.video, fps, convert
         self._start, self._stop = span[0], float("inf") if span[1] is None else span[1]
         self._threads, self._weave = threads, weave
+        # Asked now: a file that was read before is opened anew for the frames, and this stream is gone then.
+        self._declared_s = declared_seconds(media.video) or 0.0
         self.faults = Faults()
         self.time = self.end = 0.0
 
@@ -76,7 +78,7 @@ class VideoFrames(Generic[T]):
                 yield time, frame
             if time >= self._stop:
                 return
-        promised = min(declared_seconds(self._stream) or 0.0, self._stop)
+        promised = min(self._declared_s, self._stop)
         if self.end < promised - max(0.25, 0.05 * promised):
             self._note(f"video stops after {self.end:.1f} of {promised:.1f} s")
 

@@ -4,7 +4,7 @@ from glob import has_magic
 from typing import Any
 
 from storage.sources.listing import Listing, make_source, nothing_at
-from storage.sources.manifest import MANIFEST, list_manifest
+from storage.sources.manifest import MANIFEST, files_named, list_manifest
 from storage.store import Store, size_and_mtime
 
 
@@ -30,4 +30,4 @@ def _list_its_manifest(
     manifest = path.rstrip("/") + "/" + MANIFEST
     if manifest not in found:
         return set()
-    return set(list_manifest(fs.unstrip_protocol(manifest), store, licence, consent, listing).to_pylist())
+    return files_named(list_manifest(fs.unstrip_protocol(manifest), store, licence, consent, listing))

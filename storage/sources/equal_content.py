@@ -55,9 +55,22 @@ def _refusals(same: list[Source], disputed: dict[str, str]) -> dict[str, tuple[s
     with_speaker = [s for s in same if s.speaker]
     if len({s.speaker for s in with_speaker}) > 1:
         return {s.id: (CONFLICTING_SPEAKERS, _contradiction(s, with_speaker, "names", SPEAKER)) for s in same}
-    # The first of those of which most is said.
-    kept = max(same, key=lambda s: (sum(map(bool, rights_of(s))), bool(s.speaker)))
-    return {s.id: ("duplicate", f"same content as {kept.uri}") for s in same if s is not kept}
+    kept = _kept(same)
+    return {s.id: ("duplicate", f"same content as {_other(s, kept).uri}") for s in same if s not in kept}
+
+
+def _kept(same: list[Source]) -> list[Source]:
+    """Of each pair that it is half of, or else of all, the first of those of which most is said."""
+    pairs: dict[str | None, list[Source]] = defaultdict(list)
+    for source in [s for s in same if s.companion] or same:
+        pairs[source.companion].append(source)
+    return [
+        max(alike, key=lambda s: (sum(map(bool, rights_of(s))), bool(s.speaker))) for alike in pairs.values()
+    ]
+
+
+def _other(source: Source, kept: list[Source]) -> Source:
+    return next((one for one in kept if one.companion == source.companion), kept[0])
 
 
 def _contradiction(mine: Source, others: list[Source], what: str, names: tuple[str, ...]) -> str:

@@ -6,7 +6,7 @@ from glob import glob, has_magic
 
 from storage.sources.listing import Listing, nothing_at, reject
 from storage.sources.local_file import add_local
-from storage.sources.manifest import MANIFEST, list_manifest
+from storage.sources.manifest import MANIFEST, files_named, list_manifest
 from storage.store import Store
 
 
@@ -17,7 +17,7 @@ def list_local(spec: str, store: Store, licence: str, consent: str, listing: Lis
     if os.path.isdir(path):
         manifest = os.path.join(path, MANIFEST)
         if os.path.isfile(manifest):
-            named = set(list_manifest(manifest, store, licence, consent, listing).to_pylist())
+            named = files_named(list_manifest(manifest, store, licence, consent, listing))
         found: Iterator[str] = _walk(path, listing)
     elif os.path.lexists(path):
         found = iter([path])

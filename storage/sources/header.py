@@ -11,7 +11,7 @@ from difflib import get_close_matches
 
 from storage.sources.listing import SourceError
 
-TEXTS = ("uri", "licence", "consent", "speaker")
+TEXTS = ("uri", "licence", "consent", "speaker", "companion", "origin")
 NUMBERS = ("size", "mtime_ns")
 KNOWN = TEXTS + NUMBERS
 
@@ -21,7 +21,7 @@ CLOSE = 0.85
 """difflib's ratio: one letter more, less or other in a word of seven; `speaker_age` and `licence_url` are farther."""
 SYNONYMS = {"rights": "licence", "permission": "consent", "speakerid": "speaker", "mtime": "mtime_ns"}
 """Other words for them, of which nothing but the word itself is meant: `time` is not nearly `mtime`."""
-OTHER_WORDS = {"content"}
+OTHER_WORDS = {"content", "original"}
 """Close to a known column, and yet another word."""
 
 

@@ -29,6 +29,12 @@ class Source:
     licence: str
     consent: str
     speaker: str
+    companion: str | None = None
+    """The other half of a pair made elsewhere: the same picture with other lips, and the sound that these speak."""
+    companion_size: int | None = None
+    companion_mtime_ns: int | None = None
+    origin: str | None = None
+    """How that half was made: rendered or imported."""
 
 
 Rejection = tuple[Source, str, str]
@@ -47,6 +53,19 @@ def make_source(uri: str, size: int, mtime_ns: int, licence: str, consent: str, 
     """A source with its id: a hash of all that is said here, so a file that changes is another source."""
     key = "\0".join([uri, str(size), str(mtime_ns), licence, consent, speaker]).encode()
     return Source(_id(key), uri, size, mtime_ns, licence, consent, speaker)
+
+
+def with_companion(source: Source, companion: str, size: int, mtime_ns: int, origin: str) -> Source:
+    """The same source as one half of a pair: another id, which follows from the other half too."""
+    key = "\0".join([source.id, companion, str(size), str(mtime_ns), origin]).encode()
+    return replace(
+        source,
+        id=_id(key),
+        companion=companion,
+        companion_size=size,
+        companion_mtime_ns=mtime_ns,
+        origin=origin,
+    )
 
 
 def make_sources(columns: Sequence[pa.ChunkedArray]) -> list[Source]:

@@ -1,8 +1,9 @@
 """Reads a .csv or .parquet list of sources, a million rows of it in a few seconds.
 
 Columns: `uri` (needed; relative ones are relative to the manifest), and if there are any, `licence`, `consent`,
-`speaker`, `size`, `mtime_ns`. Rows that carry size and mtime_ns are believed: no file is looked at, which is
-what makes a large object store listable.
+`speaker`, `size`, `mtime_ns`, `companion` (the other half of a pair, relative as `uri` is), `origin`.
+Rows that carry size and mtime_ns are believed: no file is looked at, which is
+what makes a large object store listable. Companions are always looked at.
 """
 
 import os
@@ -15,9 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from storage.sources.companions import add_file, add_pair
 from storage.sources.header import KNOWN, NUMBERS, TEXTS, check_header
 from storage.sources.listing import Listing, SourceError, make_source, make_sources, refuse, reject
-from storage.sources.local_file import add_local
 from storage.sources.places import resolved
 from storage.sources.repeated_rows import repeated_rows
 from storage.sources.rights import given_column, named_column
@@ -25,10 +26,11 @@ from storage.store import Store
 
 MANIFEST = "manifest.csv"
 """The name by which a manifest is found in a folder or at a prefix."""
+PAIRED = ("companion", "origin")
 
 
-def list_manifest(path: str, store: Store, licence: str, consent: str, listing: Listing) -> pa.ChunkedArray:
-    """Adds every row to `listing`; answers the uris it names, so that a folder lists them only once."""
+def list_manifest(path: str, store: Store, licence: str, consent: str, listing: Listing) -> pa.Table:
+    """Adds every row to `listing`; answers the rows, by which a folder knows what is listed already."""
     path = path if "://" in path else os.path.abspath(os.path.expanduser(path))
     rows = _rows(_read(path, store), path.rpartition("/")[0], licence, consent)
     refused = repeated_rows(path, rows)
@@ -39,7 +41,12 @@ def list_manifest(path: str, store: Store, licence: str, consent: str, listing: 
         for source in alone.sources:
             refuse(listing, source, code, reason)
     _add_rows(rows, {row.number for row, _, _ in refused}, store, listing)
-    return rows["uri"]
+    return rows
+
+
+def files_named(rows: pa.Table) -> set[str]:
+    """All files that a manifest's rows name: a companion is no source of its own because it lies in the folder."""
+    return {*rows["uri"].to_pylist(), *rows["companion"].to_pylist()}
 
 
 def _rows(table: pa.Table, folder: str, licence: str, consent: str) -> pa.Table:
@@ -51,8 +58,14 @@ def _rows(table: pa.Table, folder: str, licence: str, consent: str) -> pa.Table:
         "licence": _each(table["licence"], lambda texts: _or_default(given_column(texts), licence)),
         "consent": _each(table["consent"], lambda texts: _or_default(given_column(texts), consent)),
         "speaker": _each(table["speaker"], named_column),
+        "companion": resolved(_named(table["companion"]), folder),
+        "origin": pc.utf8_lower(_named(table["origin"])),
     }
     return pa.table(columns)
+
+
+def _named(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column if column.null_count == len(column) else named_column(column)
 
 
 def _each(column: pa.ChunkedArray, change: Callable[[Any], Any]) -> pa.DictionaryArray:
@@ -67,34 +80,29 @@ def _add_rows(rows: pa.Table, without: set[int], store: Store, listing: Listing)
     if without:
         chosen = ~np.isin(numbers, list(without))
         numbers, rows = numbers[chosen], rows.filter(pa.array(chosen))
-    if not any(rows[name].null_count for name in ("uri", "size", "mtime_ns")):
-        listing.sources += make_sources(rows.columns)
+    alone = rows["companion"].null_count == len(rows)
+    if alone and not any(rows[name].null_count for name in ("uri", "size", "mtime_ns")):
+        listing.sources += make_sources(rows.drop_columns(PAIRED).columns)
         return
     for number, *row in zip(numbers.tolist(), *(column.to_pylist() for column in rows.columns), strict=True):
         _add_row(number, tuple(row), store, listing)
 
 
 def _add_row(number: int, row: tuple, store: Store, listing: Listing) -> None:
-    uri, size, mtime_ns, licence, consent, speaker = row
+    uri, size, mtime_ns, licence, consent, speaker, companion, origin = row
+    alone = Listing()
     if uri is None:
         reject(listing, f"row {number}", "no_uri", f"row {number} of the manifest names no file")
     elif size is not None and mtime_ns is not None:
-        listing.sources.append(make_source(*row))
-    elif "://" not in uri:
-        add_local(uri, licence, consent, speaker, listing)
+        alone.sources.append(make_source(uri, size, mtime_ns, licence, consent, speaker))
     else:
-        _add_remote(uri, licence, consent, speaker, store, listing)
-
-
-def _add_remote(uri: str, licence: str, consent: str, speaker: str, store: Store, listing: Listing) -> None:
-    try:
-        size, mtime_ns = store.stat(uri)
-    except FileNotFoundError:
-        return reject(listing, uri, "missing", "there is no such object; is the manifest up to date?")
-    except (OSError, ValueError, ImportError) as error:
-        return reject(listing, uri, "unreadable", f"the store cannot be asked about it: {error}")
-    listing.sources.append(make_source(uri, size, mtime_ns, licence, consent, speaker))
-    return None
+        add_file(uri, licence, consent, speaker, store, alone)
+    listing.rejected += alone.rejected
+    if companion is None:
+        listing.sources += alone.sources
+    else:
+        for source in alone.sources:
+            add_pair(source, companion, origin, store, listing)
 
 
 def _read(path: str, store: Store) -> pa.Table:

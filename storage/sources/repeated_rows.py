@@ -25,6 +25,8 @@ class Row(NamedTuple):
     licence: str
     consent: str
     speaker: str
+    companion: str | None
+    origin: str | None
 
 
 class Refused(NamedTuple):
@@ -85,10 +87,16 @@ def _contradiction(manifest: str, row: Row, other: Row) -> str:
 
 
 def _repetitions(manifest: str, group: list[Row]) -> Iterator[Refused]:
-    """All but one of each spelling: an object store may hold `a//b` beside `a/b`, and nothing is at stake."""
-    for uri in dict.fromkeys(row.uri for row in group):
-        rows = [row for row in group if row.uri == uri]
-        taken = max(rows, key=_how_new)
+    """All but one of each spelling: an object store may hold `a//b` beside `a/b`, and nothing is at stake.
+
+    One video may be half of several pairs; a row that names no companion then says less than those that do.
+    """
+    pairs: dict[tuple[str, str | None], list[Row]] = {}
+    for row in group:
+        pairs.setdefault((row.uri, row.companion), []).append(row)
+    for (uri, companion), rows in pairs.items():
+        paired = next((row for row in group if row.uri == uri and row.companion), None)
+        taken = max(rows, key=_how_new) if companion or paired is None else paired
         for row in rows:
             if row is not taken:
                 yield Refused(row, "duplicate", _repetition(manifest, row, taken))
@@ -101,8 +109,11 @@ def _how_new(row: Row) -> tuple[bool, int]:
 
 def _repetition(manifest: str, row: Row, taken: Row) -> str:
     reason = f"row {row.number} of {manifest} names the same file as row {taken.number}, which is taken"
-    told = differences(row, taken, ("size", "mtime_ns"))
-    return f"{reason}, as the one that is up to date: {told}" if told else reason
+    if told := differences(row, taken, ("size", "mtime_ns")):
+        reason += f", as the one that is up to date: {told}"
+    if told := differences(row, taken, ("companion", "origin")):
+        reason += f", with what it says of the pair: {told}"
+    return reason
 
 
 def _as(row: Row, other: Row) -> str:

@@ -6,6 +6,7 @@ found = find_source(catalog, "/videos/kim.mp4")
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
@@ -13,7 +14,14 @@ from storage.ledger.forgotten import forgotten, forgotten_items, hashed
 from storage.ledger.lance_files import open_table
 from storage.ledger.newest import stage_order
 from storage.ledger.node import SOURCES
-from storage.versions.descent import any_of, items_above, items_below, naming_columns, rows_where
+from storage.versions.descent import (
+    any_of,
+    columns_of,
+    items_above,
+    items_below,
+    naming_columns,
+    rows_where,
+)
 from storage.versions.version import load_version, tags
 
 TOLD = 8
@@ -28,7 +36,7 @@ class Found:
     """speaker or source."""
     name: str
     uris: tuple[str, ...]
-    """Sources that go as a whole."""
+    """Sources that go as a whole, and the other halves that were given with them."""
     shared: tuple[str, ...]
     """Sources of which only a part goes, since somebody else is in them."""
     items: frozenset[str]
@@ -43,12 +51,11 @@ class Found:
 
 def find_source(catalog: Catalog, uri: str) -> Found:
     """By its whole uri, or by an end of it that fits one source alone."""
-    quoted = uri.replace("'", "''")
-    rows = rows_where(catalog, SOURCES.name, f"ends_with(uri, '{quoted}')", ["item_id", "uri"])
+    rows = _ending(catalog, uri)
     begun = _begun(catalog, "uri", uri)
     if begun and not rows:
         return _found(catalog, "source", uri, (uri,), (), begun)
-    exact = [row for row in rows if row["uri"] == uri]
+    exact = [row for row in rows if uri in (row["uri"], row["companion"])]
     uris = sorted({row["uri"] for row in exact or rows})
     if len(uris) != 1:
         listed = f"{len(uris)} end so: {', '.join(uris[:TOLD])}" if uris else "none ends so"
@@ -57,6 +64,19 @@ def find_source(catalog: Catalog, uri: str) -> Found:
         )
     ids = {row["item_id"] for row in rows if row["uri"] == uris[0]}
     return _found(catalog, "source", uris[0], uris, (), ids | _begun(catalog, "uri", uris[0]))
+
+
+def _ending(catalog: Catalog, uri: str) -> list[dict[str, Any]]:
+    """Sources whose uri ends so, or that of the other half that was given with them."""
+    quoted = uri.replace("'", "''")
+    where = [f"ends_with({column}, '{quoted}')" for column in ("uri", *_paired(catalog))]
+    rows = rows_where(catalog, SOURCES.name, " OR ".join(where), ["item_id", "uri", *_paired(catalog)])
+    return [{"companion": None} | row for row in rows]
+
+
+def _paired(catalog: Catalog) -> list[str]:
+    """A catalog from before there were given pairs lacks the column."""
+    return [name for name in columns_of(catalog, SOURCES.name) if name == "companion"]
 
 
 def _begun(catalog: Catalog, kind: str, name: str) -> set[str]:
@@ -135,12 +155,21 @@ def _found(
     rows = {stage: set(items) for stage in stages}
     _add_made_from(catalog, stages, rows, items)
     counts = {stage: _count(catalog, stage, rows[stage]) for stage in stages}
+    uris = sorted({*uris, *_halves_of(catalog, uris)})
     held = {tag: load_version(catalog, tag)[1].count_rows(members_of(rows)) for tag in tags(catalog)}
     return Found(
         what, name, tuple(uris), tuple(shared), frozenset(items),
         {stage: frozenset(ids) for stage, ids in rows.items()},
         {stage: n for stage, n in counts.items() if n}, {tag: n for tag, n in held.items() if n},
     )  # fmt: skip
+
+
+def _halves_of(catalog: Catalog, uris: Sequence[str]) -> set[str]:
+    if not _paired(catalog):
+        return set()
+    quoted = {uri.replace("'", "''") for uri in uris}
+    rows = rows_where(catalog, SOURCES.name, any_of("uri", quoted), ["companion"])
+    return {row["companion"] for row in rows} - {None}
 
 
 def _copies_of(catalog: Catalog, uris: Sequence[str]) -> set[str]:

@@ -22,6 +22,7 @@ from storage.versions.descent import any_of
 from storage.versions.version import load_version, tags
 
 TRAIN = "train"
+UNKNOWN = "unknown"
 TOLD_OF_DATA = ("rows", "splits", "licences", "consent", "models", "non_commercial", "sources", "created")
 """Of a version's manifest, what a model that was trained on it has to answer for."""
 
@@ -49,6 +50,43 @@ class RunTrace:
     """From the manifest of its version; empty for other data, or where the version was given up."""
     forgotten_since: int
     """Rows that its version had when it started, and that were forgotten since."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the weights of a training come from: what is made with them has to answer for it, too."""
+
+    kind: str
+    data: str
+    """A version, people of the procedural world, or UNKNOWN."""
+    data_digest: str
+    rows: int
+    licences: Mapping[str, int]
+    consent: Mapping[str, int]
+    made_with: Mapping[str, Any]
+    """Models that had a hand in the data, with their licences. These and the counts are empty without a version."""
+    parents: tuple[str, ...]
+    """References of the networks that it loaded or began from."""
+    init: str
+
+
+def origin(catalog: Catalog, run: str) -> Origin:
+    """Weights may lie in the folder of a training of which the catalog knows nothing."""
+    found = next((one for one in trainings(catalog) if one.run == run), None)
+    if found is None:
+        return Origin("", UNKNOWN, "", 0, {}, {}, {}, (), "")
+    manifest = load_version(catalog, found.data)[0].manifest if found.data in tags(catalog) else {}
+    return Origin(
+        found.kind,
+        found.data,
+        found.data_digest,
+        manifest.get("rows", 0),
+        manifest.get("licences", {}),
+        manifest.get("consent", {}),
+        manifest.get("models", {}),
+        tuple(map(reference_of, found.parents)),
+        found.init,
+    )
 
 
 def trace_run(catalog: Catalog, run: str, which: str = "") -> RunTrace:

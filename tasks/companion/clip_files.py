@@ -6,7 +6,7 @@ F frames of H by W pixels, P features of A numbers.
 import io
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,14 +18,12 @@ from storage.media.container import open_media
 from storage.media.decode import decode_video
 from storage.media.encode import encode_flac, encode_video
 from tasks.companion.config import CompanionConfig
+from tasks.companion.rows import CompanionInput
 from tasks.companion.sound import RATE, NoSound, joined_sound, loudness_db
 from tasks.facemask import visible_mask
 from tasks.masks import unpack
 from tasks.pair_drawing import poster
 from tasks.stage import Rejected
-
-if TYPE_CHECKING:
-    from tasks.companion.stage import CompanionInput
 
 FPS = 25.0
 
@@ -39,19 +37,9 @@ class Prepared:
     sound: np.ndarray
 
 
-def prepared(row: "CompanionInput", config: CompanionConfig, whisper: Whisper) -> Prepared | Rejected:
+def prepared(row: CompanionInput, config: CompanionConfig, whisper: Whisper) -> Prepared | Rejected:
     """Returns a clip ready to be painted, or why there is no pair."""
-    if row.fps != FPS:
-        raise ValueError(
-            f"clip {row.id} has {row.fps:g} frames a second, companions {FPS:g}: set ingest.fps=25"
-        )
-    rgb_FHWC = frames_of(row.video)
-    paint_FHW = visible_mask(unpack(row.face_masks), unpack(row.occluder_masks))
-    if paint_FHW.shape != rgb_FHWC.shape[:3]:
-        raise ValueError(
-            f"clip {row.id} is {rgb_FHWC.shape[:3]} (frames, height, width), its masks are {paint_FHW.shape}; make "
-            "them again from this clip"
-        )
+    rgb_FHWC, paint_FHW = clip_and_mask(row)
     if not paint_FHW.any():
         return Rejected(
             row.id, "hidden_face", "no pixel of the face is visible in any frame: there is nothing to paint"
@@ -74,6 +62,23 @@ def prepared(row: "CompanionInput", config: CompanionConfig, whisper: Whisper) -
         _seed(row, config),
     )
     return Prepared(row.id, clip, sound)
+
+
+def clip_and_mask(row: CompanionInput) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the clip's frames, uint8 (F, H, W, 3), and what of its face is seen, bool (F, H, W)."""
+    if row.fps != FPS:
+        raise ValueError(
+            f"clip {row.id} has {row.fps:g} frames a second, companions {FPS:g}: set ingest.fps=25"
+        )
+    rgb_FHWC = frames_of(row.video)
+    face_FHW, occluded_FHW = unpack(row.face_masks), unpack(row.occluder_masks)
+    for mask_FHW in (face_FHW, occluded_FHW):
+        if mask_FHW.shape != rgb_FHWC.shape[:3]:
+            raise ValueError(
+                f"clip {row.id} is {rgb_FHWC.shape[:3]} (frames, height, width), its masks are {mask_FHW.shape}; make "
+                "them again from this clip"
+            )
+    return rgb_FHWC, visible_mask(face_FHW, occluded_FHW)
 
 
 def files_of(made: Painted, sound: np.ndarray, crf: int) -> dict[str, Any]:
@@ -101,6 +106,6 @@ def _flat(heard_PLD: np.ndarray) -> np.ndarray:
     return heard_PLD.reshape(len(heard_PLD), -1)
 
 
-def _seed(row: "CompanionInput", config: CompanionConfig) -> int:
+def _seed(row: CompanionInput, config: CompanionConfig) -> int:
     text = f"{config.seed} {row.id} {row.partner} {row.start}"
     return int.from_bytes(blake2b(text.encode(), digest_size=6).digest(), "big")

@@ -1,6 +1,6 @@
 """Says what paints companions, what it hears, and how; a wrong setting is refused when a recipe is read."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,7 +11,8 @@ class CompanionConfig(StageConfig):
     """What paints, what it hears, and how."""
 
     generator: str = "mini:generator"
-    """Reference of the mask dubber: mini:generator, a file, or run:NAME, the best checkpoint of a training here."""
+    """Reference of the mask dubber: mini:generator, a file, or run:NAME, the best checkpoint of a training here; empty
+    for none: then only pairs whose other half was given are taken."""
     vae: str = "mini:vae"
     """Reference of the VAE that it learnt with."""
     whisper: str = "mini:whisper"
@@ -39,6 +40,12 @@ class CompanionConfig(StageConfig):
     """Quality of the companion's video: lower is better and larger."""
     seed: int = 0
     """Another number begins from other noise."""
+    face: Literal["mini", "mediapipe", "yunet"] = "mini"
+    """What looks for the face in a companion that was given."""
+    face_model: str = "mini:face"
+    """Reference of its weights."""
+    face_apart: float = Field(default=0.25, gt=0, allow_inf_nan=False)
+    """How far its eyes and nose may be from the clip's, in face sizes, median over frames."""
 
     @model_validator(mode="after")
     def _can_be_cut(self) -> Self:

@@ -25,6 +25,12 @@ def load_networks(config: CompanionConfig) -> tuple[Painter, Whisper, int]:
     kind = torch.bfloat16 if device == "cuda" else torch.float32
     whisper = Whisper(config.whisper, config.layers, device)
     dit = checkpoint.load(config.generator, device=device, dtype=kind)
+    heard = whisper.encoder.config.d_model * len(config.layers)
+    if heard != dit.config.audio.features:
+        raise ModelError(
+            f"{config.generator} hears {dit.config.audio.features} numbers at a time, and {config.whisper} with layers "
+            f"{config.layers} gives {heard}; set companion.whisper and companion.layers to what it learnt with"
+        )
     settings = Settings(
         Cut(config.segment, config.motion),
         Sampling(config.steps, config.shift, config.guidance, config.above),

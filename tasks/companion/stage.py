@@ -1,18 +1,21 @@
 """Makes the other half of a pair: the same clip, its face painted anew so that it speaks its partner's sound.
 
 The generator paints segment by segment; what it painted is laid over the clip with a soft edge, so that background,
-hair and what is in front of the face are the clip's own pixels (METHOD 5).
+hair and what is in front of the face are the clip's own pixels (METHOD 5). Where the other half was given with the
+source, it is checked and cut as the clip was, and nothing is painted.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from infra.resources import Needs
+from models.faces import load_face
+from models.faces.face import FaceBackend
 from models.weights.digests import digest
-from storage.ledger.rows import Blob
 from storage.store import Store
 from tasks.companion.config import CompanionConfig
+from tasks.companion.rows import GENERATED, CompanionInput, CompanionRow
 from tasks.facemask import FaceMask
 from tasks.ingest import Ingest
 from tasks.occluders import Occluders
@@ -24,50 +27,6 @@ if TYPE_CHECKING:
     from models.companions.painter import Companion as Painted
     from models.companions.painter import Painter
     from tasks.companion.clip_files import Prepared
-
-
-@dataclass(frozen=True)
-class CompanionInput:
-    """A clip, its masks, and the sound of the clips whose words it is to speak."""
-
-    id: str
-    partner: str
-    start: int
-    frames: int
-    fps: float
-    video: Blob
-    face_masks: Blob
-    occluder_masks: Blob
-    partner_audio: Blob | None
-    second_audio: Blob | None
-    third_audio: Blob | None
-
-
-@dataclass(frozen=True)
-class CompanionRow:
-    """The companion of one clip, and how it was made."""
-
-    id: str
-    origin: str
-    """generated: by a generator, here; rendered, imported: given with the source."""
-    seed: int
-    """What its noise follows from, with the number of each segment's first frame."""
-    segments: int
-    starts: list[int]
-    """First frame of each segment."""
-    seams: list[float]
-    """For each segment after the first, how far it is from the one before on the frames they share: mean difference
-    in the painted part, of 0..255."""
-    drifts: list[float]
-    """For each segment how much brighter it was than the clip, before colours were matched, of 0..255."""
-    painted_share: float
-    """Of the picture, mean over frames: what was laid over it."""
-    companion_video: Blob
-    """MP4, as long and as large as the clip, with the sound that it speaks."""
-    companion_audio: Blob
-    """FLAC, 16 kHz: that sound."""
-    poster: Blob
-    """JPEG: some frames of clip, what was painted, companion, and difference."""
 
 
 class Companion(Annotate):
@@ -89,16 +48,48 @@ class Companion(Annotate):
 
     def weights(self) -> dict[str, str]:
         c = self.config
-        return {reference: digest(reference) for reference in (c.generator, c.vae, c.whisper)}
+        painting = (c.generator, c.vae, c.whisper) if c.generator else ()
+        return {reference: digest(reference) for reference in (*painting, c.face_model)}
+
+    def packages(self) -> dict[str, str]:
+        if self.config.face != "mediapipe":
+            return {}
+        return {"mediapipe": "uv sync --extra real; on Debian also apt-get install libegl1 libgles2 libgl1"}
 
     def setup(self, store: Store) -> None:
-        # Only workers paint: whoever reads a recipe should not wait for torch.
-        from tasks.companion.networks import load_networks
-
         super().setup(store)
-        self.painter, self.whisper, self.lanes = load_networks(self.config)
+        if self.config.generator:
+            # Only workers paint: whoever reads a recipe should not wait for torch.
+            from tasks.companion.networks import load_networks
+
+            self.painter, self.whisper, self.lanes = load_networks(self.config)
+
+    @cached_property
+    def face(self) -> FaceBackend:
+        """Loaded where the first given companion comes; most datasets have none."""
+        return load_face(self.config.face, self.config.face_model)
 
     def __call__(self, rows: Sequence[CompanionInput]) -> list[CompanionRow | Rejected]:
+        made = {row.id: self._given(row) for row in rows if row.how == "given"}
+        others = [row for row in rows if row.id not in made]
+        painted = self._painted(others) if self.config.generator else map(_no_generator, others)
+        made |= {one.id: one for one in painted}
+        return [made[row.id] for row in rows]
+
+    def _given(self, row: CompanionInput) -> CompanionRow | Rejected:
+        from tasks.companion.given import Unfit, given_files
+
+        try:
+            files = given_files(row, self.store, self.face, self.config)
+        except Unfit as error:
+            return Rejected(row.id, error.code, str(error))
+        assert row.origin
+        return CompanionRow(
+            id=row.id, origin=row.origin, seed=0, segments=0, starts=[], motion=0, seams=[], drifts=[], painted_share=0.0,
+            **files,
+        )  # fmt: skip
+
+    def _painted(self, rows: Sequence[CompanionInput]) -> list[CompanionRow | Rejected]:
         from tasks.companion.clip_files import Prepared, prepared
 
         ready = [prepared(row, self.config, self.whisper) for row in rows]
@@ -111,12 +102,22 @@ class Companion(Annotate):
 
         return CompanionRow(
             id=ready.id,
-            origin="generated",
+            origin=GENERATED,
             seed=made.clip.seed,
             segments=len(made.starts),
             starts=made.starts,
+            motion=self.config.motion,
             seams=made.seams,
             drifts=made.drifts,
             painted_share=float(made.over_FHW.mean()),
             **files_of(made, ready.sound, self.config.crf),
         )
+
+
+def _no_generator(row: CompanionInput) -> Rejected:
+    return Rejected(
+        row.id,
+        "no_generator",
+        "its companion was not given with the source, and nothing paints one: name a generator "
+        "(companion.generator=mini:generator or run:NAME)",
+    )

@@ -69,6 +69,16 @@ class ClipRow:
     """NPZ of the face, frame by frame (tasks/ingest/track_data.py)."""
     poster: Blob
     """JPEG: three frames side by side."""
+    source_width: int | None = None
+    source_height: int | None = None
+    source_fps: float | None = None
+    source_s: float | None = None
+    """Length of the whole source."""
+    companion: str | None = None
+    """The other half that the source was given with, by which it is half of a pair; and the hash of its bytes."""
+    companion_content: str | None = None
+    origin: str | None = None
+    """How that half was made: rendered or imported."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,13 @@ class IngestInput:
     part: int
     part_start_s: float
     part_stop_s: float | None
+    width: int
+    height: int
+    fps: float
+    duration_s: float
+    companion: str | None
+    companion_content: str | None
+    origin: str | None
 
 
 class Ingest(Expand):
@@ -152,6 +169,13 @@ class Ingest(Expand):
             consent=row.consent,
             named_speaker=row.speaker,
             part=row.part,
+            source_width=row.width,
+            source_height=row.height,
+            source_fps=row.fps,
+            source_s=row.duration_s,
+            companion=row.companion,
+            companion_content=row.companion_content,
+            origin=row.origin,
             **clip,
         )
 

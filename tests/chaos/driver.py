@@ -25,9 +25,7 @@ def main(sources: str, catalog: str, extent: str, hurt: str = "", mark: str = ""
     from flows.run.request import Request
     from infra.profiles import load_profile
 
-    # With this preset x264 repeats itself to the bit even on tiny frames (storage/media/encode.py).
-    exact = RECIPES["mini"].ingest.model_copy(update={"preset": "ultrafast"})
-    recipe: Stages = RECIPES["mini"].model_copy(update={"ingest": exact})
+    recipe: Stages = RECIPES["mini"]
     if extent == "clips":
         some = {name: (type(getattr(recipe, name)), getattr(recipe, name)) for name in CLIPS}
         recipe = create_model("Clips", __base__=Stages, **some)()

@@ -26,7 +26,10 @@ from flows.recipes import STAGES
 
 VICTIMS = ("worker", "driver", "ray")
 NOT_CONTENT = {"run", "seconds", "written_at", "bytes", "uri", "mtime_ns", "detail"}
-BLOBS = {"poster", "video", "audio", "track_data", "occluder_masks", "face_masks", "lip_masks", "head_fit"}
+BLOBS = {
+    "poster", "video", "audio", "track_data", "occluder_masks", "face_masks", "lip_masks", "head_fit", "heard",
+    "companion_video", "companion_audio", "relit_video", "relit_companion_video",
+}  # fmt: skip
 TRIES = 6
 SLOWEST_S = 240
 Contents = dict[str, Counter[Any]]

@@ -11,25 +11,28 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
-from flows.recipes import RECIPES
+from flows.recipes import RECIPES, STAGES
 from flows.run.graph import nodes_of, stages_of
 from flows.terminal.versions import show_funnel
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS
-from storage.ledger.rows import Blob
+from storage.ledger.rows import Blob, is_blob, row_fields
 from storage.media.encode import encode_video
 from tasks.stage import Annotate, Rejected
 from tests.docs.pages import PAGES, ROOT, Command, blocks, commands
 from tests.flows.conftest import run_command  # noqa: F401 - a fixture
 from tests.storage.trainings import trained
 from tests.toy.inline import Ran, run_inline, toy_stages
+from tests.toy.pairs import content, published
 from tests.toy.stages import Lines
 
-READING, STAGE_PAGE, NETWORK = (
-    ROOT / "docs" / f"{name}.md" for name in ("reading-a-dataset", "add-a-stage", "the-network")
+READING, PAIRS, STAGE_PAGE, NETWORK = (
+    ROOT / "docs" / f"{name}.md"
+    for name in ("reading-a-dataset", "reading-pairs", "add-a-stage", "the-network")
 )
 NAMED = {"bad_frozen.mp4": "world14-000", "interview.mp4": "NAME", "bad_playlist.m3u8": "Ana"}
 """Files that commands on the pages name, and who is seen in them."""
+RELIGHTING = ROOT / "docs" / "relighting.md"
 TRAINED = ("gen-a", "gen-b")
 """Trainings that commands on the pages name."""
 LOOKING = ("plan", "status", "trace", "diff", "gc", "forget", "quarantine list", "runs")
@@ -101,6 +104,43 @@ def test_a_version_is_read_as_the_page_says(
     assert (tmp_path / "v1.parquet").is_file()
 
 
+def test_pairs_are_opened_as_the_page_says(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run_command: Callable[..., str],  # noqa: F811
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = published(tmp_path, clips=6, kb=0).catalog.root
+    assert "v1 is exported to folder: 6 pairs" in run_command(
+        "export", "v1", "pairs", "--to", "folder", "-c", root
+    )
+    places, *rest = blocks(PAIRS, "python")
+    names: dict[str, Any] = {}
+    exec(places, names)
+    names["CATALOG"] = root
+    for block in rest:
+        exec(block, names)
+    item = names["row"]["item_id"]
+    assert names["first"] == [content(item, column, kb=0) for column in ("video", "companion_video")]
+    assert len(names["found"].fetchall()) == len(names["rows"]) == 6
+    for video_FHWC in next(iter(names["pairs"])):
+        assert video_FHWC.shape == (8, 32, 32, 3)
+
+
+@pytest.mark.parametrize(
+    "stage", [name for name in ("partner", "companion", "relight", "pairscores") if name in STAGES]
+)
+def test_the_columns_of_pairs_are_those_on_the_page(stage: str) -> None:
+    columns = {name for name, hint in row_fields(STAGES[stage].Output).items() if not is_blob(hint)} - {"id"}
+    section = PAIRS.read_text().partition(f"\n### {stage}\n")[2].partition("\n#")[0]
+    named = {
+        word for head in re.findall(r"^\| (`.*?) \|", section, re.M) for word in re.findall(r"`(\w+)`", head)
+    }
+    assert named <= columns
+    elsewhere = set(re.findall(r"`(\w+)`", RELIGHTING.read_text())) if stage == "relight" else set()
+    assert columns <= named | elsewhere
+
+
 def test_the_stage_on_the_page_works() -> None:
     names: dict[str, Any] = {"__name__": "pace"}
     (code,) = blocks(STAGE_PAGE, "python")
@@ -110,8 +150,11 @@ def test_the_stage_on_the_page_works() -> None:
     assert pace([moving, still])[0] == names["PaceRow"]("a", 1250.0)
     assert isinstance(pace([moving, still])[1], Rejected)
     stages = stages_of(RECIPES["mini"])
-    speakers = stages.pop("speakers")
-    (node,) = (n for n in nodes_of(stages | {"pace": pace, "speakers": speakers}) if n.name == "pace")
+    later = list(stages).index("speakers")
+    named = list(stages.items())
+    (node,) = (
+        n for n in nodes_of(dict([*named[:later], ("pace", pace), *named[later:]])) if n.name == "pace"
+    )
     assert node.reads == ("quality", "ingest")
 
 
@@ -137,8 +180,14 @@ def looking() -> list[Command]:
 
 
 @pytest.fixture
-def look(ran: Ran, run_command: Callable[..., str]) -> Callable[[Command], str]:  # noqa: F811
-    """Runs such a command on the small catalog instead of its own."""
+def look(
+    ran: Ran,
+    run_command: Callable[..., str],  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[Command], str]:
+    """Runs such a command on the small catalog instead of its own; pictures that it writes are nobody's."""
+    monkeypatch.chdir(tmp_path)
 
     def run(command: Command) -> str:
         words = [*command.words[1:], "--catalog", ran.catalog.root]

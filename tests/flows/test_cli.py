@@ -188,6 +188,11 @@ def test_render_writes_videos_truth_and_the_other_halves_once(tmp_path: Path) ->
             (f"dubs/{take}", "npz"),
         )
     }
+    lines = (tmp_path / "out" / "videos" / "manifest.csv").read_text().splitlines()
+    assert [line.split(",")[-2:] for line in lines] == [
+        ["companion", "origin"],
+        *([f"../dubs/{take}.mp4", "rendered"] for take in takes),
+    ]
     redub(*command, cwd=tmp_path)
     assert all(path.stat().st_mtime_ns == at for path, at in made.items() if path.parent.name != "takes")
     redub("sheet", "render", "-c", "out/takes", "-o", "look", "--column", "occluder", cwd=tmp_path)

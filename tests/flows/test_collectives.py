@@ -43,8 +43,12 @@ def test_jobs_of_collectives_are_whole_and_others_are_not(tmp_path: Path) -> Non
     nodes, catalog = nodes_of(stages), Catalog(str(tmp_path))
     chosen = select(catalog, nodes, [])
     jobs, _ = build_jobs(catalog, stages, nodes, chosen, Profile(name="mine"), "run", {}, {})
-    assert [job.name for job in jobs if job.whole] == ["speakers"]
-    assert {name for name, stage in STAGES.items() if issubclass(stage, Collective)} == {"speakers", "screen"}
+    assert [job.name for job in jobs if job.whole] == ["speakers", "partner"]
+    assert {name for name, stage in STAGES.items() if issubclass(stage, Collective)} == {
+        "speakers",
+        "screen",
+        "partner",
+    }
     assert [is_whole(Screen(ScreenConfig(policy=p))) for p in ("none", "worst", "all")] == [
         False,
         True,

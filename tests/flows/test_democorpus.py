@@ -30,11 +30,15 @@ REASONS = {
 }
 
 
+CLIPS = RECIPES["mini"].model_copy(update={"companion": None})
+"""One take of each person: nobody has another utterance, so there are no pairs."""
+
+
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     folder = tmp_path_factory.mktemp("demo")
     make_corpus(folder / "videos", people=6, takes=1, min_seconds=2.4, max_seconds=2.8)
-    return run_inline(folder / "videos", folder / "catalog", stages_of(RECIPES["mini"]), batch=1)
+    return run_inline(folder / "videos", folder / "catalog", stages_of(CLIPS), batch=1)
 
 
 def test_good_takes_pass_whole_and_under_their_speaker(ran: Ran) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,45 @@ def test_a_trace_leads_to_the_other_item_and_its_source(words: Path) -> None:
     assert not [s for s in found.steps if s.row["item_id"] == by_text["one"]], (
         "its siblings have no part in it"
     )
+
+
+class Within(Partner):
+    """The next line of the same speaker; the last one has none."""
+
+    def __call__(self, rows: Sequence[Any], known: Sequence[Any]) -> list[Any]:
+        order = sorted(rows, key=lambda row: (row.speaker, row.text))
+        after = {a.id: b.id for a, b in pairwise(order) if a.speaker == b.speaker}
+        return [self.Output(row.id, after.get(row.id)) for row in rows]
+
+
+class Solo(Duet):
+    """Whoever names nobody sings alone."""
+
+    name = "solo"
+    reads = (
+        Partner,
+        Lines,
+        Through(Length, by="partner", optional=True),
+        Through(Lines, by="partner", optional=True),
+    )
+
+    def _one(self, row: Any) -> Any:
+        with_whom = "" if row.partner_text is None else f" / {row.partner_text}"
+        assert (row.partner_echo is None) == (row.partner_length is None) == (not with_whom)
+        return self.Output(row.id, row.text + with_whom, split_of(row.speaker, SHARES))
+
+
+def test_who_need_not_name_another_is_read_without(words: Path) -> None:
+    (words / "b.txt").write_text("four")
+    made: tuple[Stage, ...] = (Lines(), Length(), Within(), Solo())
+    for expected in (4, 0):
+        ran = run_inline(words, words.parent / "catalog", {stage.name: stage for stage in made})
+        assert ran.computed["solo"] == expected
+    rows = load_version(ran.catalog, ran.version.tag)[1].to_table()["solo_both"].to_pylist()
+    assert sorted(rows) == ["four", "one / three", "three / two", "two"]
+    (words / "c.txt").write_text("five\nsix")
+    more = run_inline(words, words.parent / "catalog", {stage.name: stage for stage in made})
+    assert more.computed["solo"] == 2
 
 
 def test_touched_sources_come_through_too(words: Path) -> None:

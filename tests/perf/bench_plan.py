@@ -13,18 +13,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import lance
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.ledger.catalog import Catalog
-from storage.ledger.lance_files import create_dataset
-from storage.ledger.node import SOURCES, Node
+from storage.ledger.node import SOURCES
+from tests.perf.filled import fill
 from tests.perf.line import Line, Say
 
 MILLION = 1_000_000
@@ -75,36 +72,12 @@ def _make(folder: Path, items: int) -> None:
     ids = pa.array([s.id for s in listing.sources])
     lines = pa.array([f"{i:020x}" for i in range(items)])
     source_values = {c: [getattr(s, c) for s in listing.sources] for c in catalog.table(SOURCES).columns}
-    _fill(catalog, SOURCES, ids, ids, source_values)
+    fill(catalog, SOURCES, ids, ids, source_values)
     texts = {"text": uris, "speaker": uris, "licence": ["CC0"] * items, "consent": ["signed"] * items}
-    _fill(catalog, nodes[0], lines, ids, texts)
-    _fill(catalog, nodes[1], lines, lines, {"length": np.full(items, 20.0), "echo": [None] * items})
-    _fill(catalog, nodes[2], lines, lines, {"split": ["train"] * items})
+    fill(catalog, nodes[0], lines, ids, texts)
+    fill(catalog, nodes[1], lines, lines, {"length": np.full(items, 20.0), "echo": [None] * items})
+    fill(catalog, nodes[2], lines, lines, {"split": ["train"] * items})
     catalog.record(nodes)
-
-
-def _fill(catalog: Catalog, node: Node, ids: pa.Array, parents: pa.Array, values: dict[str, Any]) -> None:
-    """What the writer would have left, without paying for a million inserts."""
-    n, table = len(ids), catalog.table(node)
-    suffix = f"@{node.fingerprint}.0"
-    columns: dict[str, Any] = {
-        "key": pa.array([i + suffix for i in ids.to_pylist()]),
-        "item_id": ids, "parent_id": parents, "fingerprint": pa.array([node.fingerprint] * n),
-        "status": pa.array(["ok"] * n), "revision": np.zeros(n, np.int64), "attempts": np.ones(n, np.int64),
-        "seconds": np.full(n, 0.1), "bytes": np.full(n, 1000), "run": pa.array(["bench"] * n),
-        "written_at": pa.array([datetime.now(UTC)] * n, pa.timestamp("us", "UTC")), **values,
-    }  # fmt: skip
-    arrays = [_array(columns.get(f.name), f, n, f.name in table.blobs) for f in table.schema]
-    dataset = create_dataset(table.uri, table.schema)
-    lance.write_dataset(
-        pa.table(arrays, schema=table.schema), dataset, mode="append", max_rows_per_file=1 << 18
-    )
-
-
-def _array(values: Any, field: pa.Field, n: int, is_blob: bool) -> pa.Array:
-    if is_blob:
-        return lance.blob_array([None] * n)
-    return pa.nulls(n, field.type) if values is None else pa.array(values, field.type)
 
 
 def _measure(folder: Path) -> dict[str, float]:

@@ -12,6 +12,7 @@ import numpy as np
 from models.faces import load_face, load_identity
 from models.mini.companions.films import SOURCE, TRUTH, Film
 from models.mini.generator.measure import decibels, likeness, seen_mouth
+from models.pairs.over_time import seam
 from models.sync.syncnet import SyncNet
 from models.world.body.head import head
 
@@ -67,14 +68,9 @@ class Judges:
             if occluder_FHW.any()
             else float("nan"),
             lips_db=decibels(made_FHWC, film.truth_FHWC, pair.lips_2FHW[TRUTH]),
-            seam=seam(made_FHWC, paint_FHW, borders),
+            seam=_number(seam(made_FHWC, paint_FHW, borders)),
         )
 
 
-def seam(rgb_FHWC: np.ndarray, paint_FHW: np.ndarray, borders: Sequence[int]) -> float:
-    """Returns the mean change onto these frames over that onto all others, where both frames are painted."""
-    both_FHW = paint_FHW[1:] & paint_FHW[:-1]
-    apart_FHW = np.abs(rgb_FHWC[1:].astype(np.int16) - rgb_FHWC[:-1]).mean(-1)
-    change_F = np.array([apart_FHW[f][both_FHW[f]].mean() for f in range(len(both_FHW))])
-    at_F = np.isin(np.arange(1, len(rgb_FHWC)), borders)
-    return float(change_F[at_F].mean() / change_F[~at_F].mean()) if at_F.any() else float("nan")
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value

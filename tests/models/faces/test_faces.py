@@ -11,8 +11,9 @@ from models.faces import load_face
 from models.faces.boxes import crop, overlap
 from models.faces.grid import STRIDES, cells, decode
 from models.faces.identity import TEMPLATE_52
+from models.faces.landmarks478 import INNER_RING, OUTER_LIPS, RIGID
 from models.faces.warp import apply, inverse, scaling, similarity, turned_square, warp
-from models.faces.yunet import shape_of_five
+from models.faces.yunet import YuNetFaces, shape_of_five
 from models.mini.world_pictures import make_shot
 from models.weights.references import ModelError
 from tests.media_files import DATA, needs_data
@@ -197,3 +198,18 @@ def test_mediapipe_knows_how_a_head_is_turned(mediapipe):
     assert abs(twin.pitch - shape.pitch) < 4
     assert twin.five_52[0, 0] < twin.five_52[1, 0]
     assert mediapipe.shape(rgb_HWC, (5, 600, 40, 40)) is None
+
+
+def test_back_ends_say_which_points_are_the_mouths_and_which_speech_leaves_alone():
+    mini, names = load_face("mini", "mini:face"), load_face("mini", "mini:face").names
+    assert len(mini.mouth) == 14
+    assert {names[n].partition("_")[0] for n in mini.mouth} == {"mouth", "upper", "lower"}
+    assert not {names[n] for n in mini.steady} & {"chin", "nose_base", "left_jaw_1"}
+    for mouth, steady, count in (
+        (mini.mouth, mini.steady, len(names)),
+        (YuNetFaces.mouth, YuNetFaces.steady, 5),
+        ([*OUTER_LIPS, *INNER_RING], RIGID, 478),
+    ):
+        assert not set(mouth) & set(steady)
+        assert len(steady) >= 3, "fewer do not say how a face is turned, placed and sized"
+        assert max(*mouth, *steady) < count

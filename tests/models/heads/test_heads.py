@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.heads import load_head
-from models.heads.coefficients import FRAME_COEFFICIENTS, SHAPE_COEFFICIENTS
-from models.heads.fit import Fit, Surface, fan
-from models.heads.jaw import fit_of_points, points_with_jaw
-from models.heads.landmarks478 import (
+from models.faces.landmarks478 import (
     CHIN,
     FOREHEAD,
     INNER_RING,
@@ -19,6 +15,10 @@ from models.heads.landmarks478 import (
     OVAL,
     RIGID,
 )
+from models.heads import load_head
+from models.heads.coefficients import FRAME_COEFFICIENTS, SHAPE_COEFFICIENTS
+from models.heads.fit import Fit, Surface, fan
+from models.heads.jaw import fit_of_points, points_with_jaw
 from models.heads.masks import dilated, filled, outline
 from models.heads.mouth_leak import mouth_r2
 from models.heads.smoothing import bridged, longest_gap, smoothed

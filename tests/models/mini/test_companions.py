@@ -10,7 +10,6 @@ from models.mini.companions.codec import CLIP_CRF, COMPANION_CRF, through_a_file
 from models.mini.companions.films import SOURCE, TRUTH, beginning, film_of, load_whisper
 from models.mini.companions.intervals import over_people
 from models.mini.companions.measure import Bench, borders_of, companions, numbers
-from models.mini.companions.score import seam
 from models.mini.generator.people import film
 from storage.media.encode import encode_video
 from tasks.companion import CompanionConfig
@@ -93,17 +92,19 @@ def test_a_longer_film_has_the_same_movements_twice_and_its_own_sound():
     assert film(260, clear=True).rgb_2FHWC.shape == (2, 25, 64, 64, 3)
 
 
-def test_seams_are_seen_where_they_are():
-    rng = np.random.default_rng(0)
-    rgb_FHWC = (100 + rng.integers(0, 3, (10, 8, 8, 3))).astype(np.uint8)
-    rgb_FHWC[5:] += 20
-    everywhere_FHW = np.ones((10, 8, 8), bool)
-    assert seam(rgb_FHWC, everywhere_FHW, [5]) > 10
-    assert seam(rgb_FHWC, everywhere_FHW, [3]) < 1
-    assert np.isnan(seam(rgb_FHWC, everywhere_FHW, []))
+def test_seams_are_sought_where_a_segment_brings_its_first_new_frame():
     assert borders_of(Cut(25, 5), 97) == [25, 45, 65, 85]
     assert borders_of(Cut(25, 0), 77) == [25, 50, 75]
     assert borders_of(Cut(77, 5), 77) == []
+    one = filmed()
+    leaping_FHWC = one.truth_FHWC.copy()
+    leaping_FHWC[25:] //= 2
+    smooth, leaps, uncut = (
+        bench().judges.score(one, rgb_FHWC, borders).seam
+        for rgb_FHWC, borders in ((one.truth_FHWC, [25]), (leaping_FHWC, [25]), (leaping_FHWC, []))
+    )
+    assert leaps > 3 * smooth
+    assert np.isnan(uncut)
 
 
 def test_a_share_that_everybody_has_is_not_sure():

@@ -284,3 +284,14 @@ def test_real_sound_lies_where_its_timestamps_say():
     assert min(lag, 131072 - lag) < 0.04 * 16000
     assert sound(DATA / "bad" / "nan_inf_float32.wav").nonfinite == 402
     assert sound(DATA / "bad" / "streamed_header_size_ffffffff.wav").seconds == pytest.approx(5.24, abs=0.01)
+
+
+def test_a_file_that_is_read_again_is_as_long_as_it_was(tmp_path):
+    """Its container is opened anew for that, and what the old one said of its length must not be asked again."""
+    path = grey_video(tmp_path / "a.mkv", range(0, 1000, 40))
+    for _ in range(30):
+        with open(path, "rb") as file, open_media(file) as media:
+            assert len(list(decode_video(media))) == 25
+            again = decode_video(media, span=(0.2, None))
+            assert len(list(again)) == 20
+            assert again.damage == ""

@@ -101,7 +101,11 @@ def test_seams_are_sought_where_a_segment_brings_its_first_new_frame():
     leaping_FHWC[25:] //= 2
     smooth, leaps, uncut = (
         bench().judges.score(one, rgb_FHWC, borders).seam
-        for rgb_FHWC, borders in ((one.truth_FHWC, [25]), (leaping_FHWC, [25]), (leaping_FHWC, []))
+        for rgb_FHWC, borders in (
+            (through_a_file(one.truth_FHWC), [25]),
+            (leaping_FHWC, [25]),
+            (leaping_FHWC, []),
+        )
     )
     assert leaps > 3 * smooth
     assert np.isnan(uncut)

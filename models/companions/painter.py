@@ -117,8 +117,9 @@ class Painter:
         shown = [tensor.to(self.kind) for tensor in (masked, reference, audio, noise)]
         motion = self._motion(batch, masked)
         z = painted(self.dit, shown[0], shown[1], shown[2], shown[3], self.settings.sampling, motion).float()
-        for one, at, made_FHWC in zip(painted_now, numbers, self._pixels(z), strict=False):
-            self._laid(one, at, made_FHWC)
+        made = self._pixels(z)
+        for place, one in enumerate(painted_now):
+            self._laid(one, numbers[place], made[place], video[place].transpose(0, 1) / 2 + 0.5)
 
     def _motion(self, batch: Sequence[Companion], like: Tensor) -> Motion | None:
         """The last frames of the segment before, as they are now; clips that begin have none."""
@@ -131,15 +132,15 @@ class Painter:
         padded = [np.concatenate([some, np.zeros((count - len(some), *shape), np.uint8)]) for some in frames]
         return Motion(self._encoded(self._video(padded)).to(self.kind), kept_B)
 
-    def _laid(self, one: Companion, at: np.ndarray, made_FHWC: np.ndarray) -> None:
+    def _laid(self, one: Companion, at: np.ndarray, made_FCHW: Tensor, own_FCHW: Tensor) -> None:
         """Colours matched, laid over the clip; of frames that are there already only the difference is noted."""
         start, clip = one.start, one.clip
         shared = self.settings.cut.motion if one.drifts else 0
-        count = min(len(made_FHWC), len(clip.rgb_FHWC) - start)
-        paint_FHW, own_FHWC = clip.paint_FHW[at], clip.rgb_FHWC[at]
-        one.drifts.append(_mean_difference(made_FHWC, own_FHWC, paint_FHW, absolute=False))
+        count = min(len(made_FCHW), len(clip.rgb_FHWC) - start)
+        paint_FHW, made_FHWC = clip.paint_FHW[at], _levels(made_FCHW)
+        one.drifts.append(_mean_difference(made_FHWC, clip.rgb_FHWC[at], paint_FHW, absolute=False))
         if self.settings.match_colour:
-            made_FHWC = np.stack([_matched(*pair) for pair in zip(made_FHWC, own_FHWC, strict=True)])
+            made_FHWC = _levels(matched(made_FCHW, own_FCHW).clamp(0, 1))
         if shared:
             before_FHWC = one.rgb_FHWC[start : start + shared]
             same = slice(0, len(before_FHWC))
@@ -167,20 +168,16 @@ class Painter:
         )
         return normalised(self.vae, z.float())
 
-    def _pixels(self, z_BCFHW: Tensor) -> np.ndarray:
-        """Of 0..255, float32 (B, F, H, W, C)."""
+    def _pixels(self, z_BCFHW: Tensor) -> Tensor:
+        """Of 0..1, float32 (B, F, C, H, W)."""
         z = denormalised(self.vae, z_BCFHW).to(self.vae.dtype)
         made = decode_tiled(self.vae, z, self.settings.tile, self.settings.tile // 4).float().clamp(-1, 1)
-        return ((made.permute(0, 2, 3, 4, 1) + 1) * 127.5).cpu().numpy()
+        return made.transpose(1, 2) / 2 + 0.5
 
 
-def _matched(made_HWC: np.ndarray, own_HWC: np.ndarray) -> np.ndarray:
-    """Colours of the clip, by the pixels that were not meant to change."""
-    made_CHW, own_CHW = (
-        torch.from_numpy(np.ascontiguousarray(one)).float().permute(2, 0, 1) / 255
-        for one in (made_HWC, own_HWC)
-    )
-    return (matched(made_CHW, own_CHW).clamp(0, 1) * 255).permute(1, 2, 0).numpy()
+def _levels(picture_FCHW: Tensor) -> np.ndarray:
+    """Of 0..255, float32 (F, H, W, C)."""
+    return (picture_FCHW.permute(0, 2, 3, 1) * 255).cpu().numpy()
 
 
 def _mean_difference(

@@ -1,6 +1,6 @@
 """Takes pictures into latents and back, and keeps their colours.
 
-C counts channels, F frames of H by W, N pixels.
+C counts channels, F frames of H by W.
 """
 
 import numpy as np
@@ -19,19 +19,27 @@ NOISE = (1 / 255) ** 2
 
 
 def matched(made_CHW: Tensor, reference_CHW: Tensor) -> Tensor:
-    """Gives a picture the mean and deviation of the reference in each channel; both are 0..1.
+    """Gives a picture, or each of many, the mean and deviation of its reference in each channel; all are 0..1.
 
     Each clip begins with what the VAE made of the one before it, and small errors of colour would add up. It is
     done on pixels, frame by frame: there it can be told which of them were meant to stay as they were (a mouth that
     opens makes no picture darker), and light that changes in the reference is followed.
     """
-    same_HW = (made_CHW - reference_CHW).abs().mean(0) < SAME
-    if same_HW.float().mean() < MOST:
-        return made_CHW
-    made_CN, wanted_CN = made_CHW[:, same_HW], reference_CHW[:, same_HW]
-    scale_C = ((wanted_CN.var(1) + NOISE) / (made_CN.var(1) + NOISE)).sqrt()
-    centred_CHW = made_CHW - made_CN.mean(1)[:, None, None]
-    return centred_CHW * scale_C[:, None, None] + wanted_CN.mean(1)[:, None, None]
+    same_1HW = (made_CHW - reference_CHW).abs().mean(-3, keepdim=True) < SAME
+    made_C11, varies_C11 = _mean_and_variance(made_CHW, same_1HW)
+    wanted_C11, wanted_varies_C11 = _mean_and_variance(reference_CHW, same_1HW)
+    scale_C11 = ((wanted_varies_C11 + NOISE) / (varies_C11 + NOISE)).sqrt()
+    moved_CHW = (made_CHW - made_C11) * scale_C11 + wanted_C11
+    enough_111 = same_1HW.float().mean((-2, -1), keepdim=True) >= MOST
+    return torch.where(enough_111, moved_CHW, made_CHW)
+
+
+def _mean_and_variance(x_CHW: Tensor, where_1HW: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the pixels of a mask; of none, numbers that are finite and mean nothing."""
+    count_111 = where_1HW.sum((-2, -1), keepdim=True)
+    mean_C11 = (x_CHW * where_1HW).sum((-2, -1), keepdim=True) / count_111.clamp(min=1)
+    apart_CHW = (x_CHW - mean_C11) * where_1HW
+    return mean_C11, apart_CHW.square().sum((-2, -1), keepdim=True) / (count_111 - 1).clamp(min=1)
 
 
 def encoded(parts: Networks, video_1CFHW: Tensor, settings: Settings) -> Tensor:

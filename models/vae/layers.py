@@ -21,7 +21,10 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import (
     WanUpBlock,
 )
 from torch import Tensor, cat, nn
-from torch.nn.functional import conv2d, normalize, silu
+from torch.nn.functional import conv2d, silu
+
+TINY = 1e-12
+"""Vectors shorter than this are divided by it, as in the library."""
 
 
 @dataclass
@@ -155,10 +158,12 @@ def _halve_time(conv: WanCausalConv3d, x_BTCHW: Tensor, run: Run) -> Tensor:
 def normed_and_bent(norm: WanRMS_norm, x_BTCHW: Tensor) -> Tensor:
     """Norms, and applies SiLU.
 
-    Halves are widened first, as the library does, so that they are rounded once.
+    Halves are widened first, as the library does, so that they are rounded once. A sum of squares over channels, which
+    lie far apart, is several times quicker than PyTorch's norm of a vector.
     """
     wide = x_BTCHW.float() if x_BTCHW.dtype in (torch.float16, torch.bfloat16) else x_BTCHW
-    even = normalize(wide, dim=2).type_as(x_BTCHW)
+    length_BT1HW = wide.square().sum(2, keepdim=True).clamp(min=TINY**2).sqrt()
+    even = (wide / length_BT1HW).type_as(x_BTCHW)
     return silu(even * (norm.scale * norm.gamma.view(-1, 1, 1)) + norm.bias)
 
 

@@ -19,8 +19,8 @@ from flows import environment
 from tests.perf.line import Line
 
 PARTS = (
-    "chain", "plan", "media", "ingest", "render", "captions", "occluders", "facemask", "batches", "export",
-    "dit", "training", "whatif", "start",
+    "chain", "plan", "media", "ingest", "render", "captions", "occluders", "facemask", "companion", "batches",
+    "export", "dit", "training", "whatif", "start",
 )  # fmt: skip
 WIDTH = 100
 

@@ -19,6 +19,7 @@ from models.dit.net import VideoDit
 from models.dit.painting import Sampling, painted
 from models.faces import load_face, load_identity
 from models.faces.boxes import hull
+from models.faces.face import Embedder, FaceBackend
 from models.mini.generator.corpus import heard, windows_of
 from models.mini.generator.people import Pair, film
 from models.vae import decode, denormalised
@@ -138,13 +139,19 @@ def _mouths(people: Sequence[Stranger], rgb_NFHWC: np.ndarray, quiet_NFHWC: np.n
 def seen_mouths(people: Sequence[Stranger], rgb_NFHWC: np.ndarray) -> np.ndarray:
     """Returns opening and width (N, F, 2) as the mini landmarks see them in the box the source's tracker has."""
     faces = load_face("mini", "mini:face")
-    found = np.zeros((*rgb_NFHWC.shape[:2], 2))
-    for n, one in enumerate(people):
-        for f, rgb_HWC in enumerate(rgb_NFHWC[n]):
-            shape = faces.shape(rgb_HWC, hull(one.pair.landmarks_2FL2[1, f]))
-            if shape is not None:
-                found[n, f] = shape.opening, shape.width
-    return found
+    return np.stack(
+        [seen_mouth(faces, one.pair, rgb_FHWC) for one, rgb_FHWC in zip(people, rgb_NFHWC, strict=True)]
+    )
+
+
+def seen_mouth(faces: FaceBackend, pair: Pair, rgb_FHWC: np.ndarray) -> np.ndarray:
+    """Returns opening and width (F, 2) of the pictures of one stranger."""
+    found_F2 = np.zeros((len(rgb_FHWC), 2))
+    for f, rgb_HWC in enumerate(rgb_FHWC):
+        shape = faces.shape(rgb_HWC, hull(pair.landmarks_2FL2[1, f]))
+        if shape is not None:
+            found_F2[f] = shape.opening, shape.width
+    return found_F2
 
 
 def leak(read: np.ndarray, wanted: np.ndarray, was: np.ndarray) -> float:
@@ -166,14 +173,20 @@ def correlated(one: np.ndarray, other: np.ndarray) -> float:
 def _identity(people: Sequence[Stranger], rgb_NFHWC: np.ndarray, source_NFHWC: np.ndarray) -> float:
     embedder = load_identity("mini:identity")
     assert embedder is not None
-    same = []
-    for n, one in enumerate(people):
-        for f in IDENTITY_FRAMES:
-            five_52 = one.pair.landmarks_2FL2[1, f, head().five()]
-            same.append(
-                embedder.embed(rgb_NFHWC[n, f], five_52) @ embedder.embed(source_NFHWC[n, f], five_52)
-            )
-    return float(np.mean(same))
+    alike = [
+        likeness(embedder, one.pair, rgb_FHWC, source_FHWC, IDENTITY_FRAMES)
+        for one, rgb_FHWC, source_FHWC in zip(people, rgb_NFHWC, source_NFHWC, strict=True)
+    ]
+    return float(np.mean(alike))
+
+
+def likeness(
+    embedder: Embedder, pair: Pair, rgb_FHWC: np.ndarray, source_FHWC: np.ndarray, frames: Sequence[int]
+) -> float:
+    """Returns how far pictures show the one whom the source shows: the mean cosine over some frames."""
+    five_F52 = pair.landmarks_2FL2[1][:, head().five()]
+    both = [[embedder.embed(some[f], five_F52[f]) for some in (rgb_FHWC, source_FHWC)] for f in frames]
+    return float(np.mean([one @ other for one, other in both]))
 
 
 def decibels(made: np.ndarray, truth: np.ndarray, where: np.ndarray) -> float:

@@ -24,9 +24,12 @@ from models.world.sound.voice import SAMPLE_RATE, synthesise
 SIDE = 64
 SEGMENT = 25
 """Frames of a training window."""
-SCENE = 50
-"""Frames of the scene; the second half is where the far reference is from."""
+AFTER = 25
+"""Frames of the scene after those that are filmed; the far reference is from there."""
+LEAD = range(2, 28)
+"""At which frame of an utterance filming may begin."""
 SPOKEN_S = 2.2
+"""Seconds of an utterance of which a training window is filmed; a longer film has a longer one."""
 FRINGE_PX = 2.5
 """By how much the lips' box is larger than the lips: what moves with them counts too."""
 
@@ -53,6 +56,8 @@ class Pair:
     paint_2FHW: np.ndarray
     """True where a generator paints: the face with its jaw at the fixed opening, without what hides it."""
     lips_2FHW: np.ndarray
+    occluder_2FHW: np.ndarray
+    """True where it shows what is before the face."""
     far_HWC: np.ndarray
     """Another moment of the same scene."""
     landmarks_2FL2: np.ndarray
@@ -68,21 +73,22 @@ def film(
     occluded: float = 0.35,
     clear: bool | None = None,
     begins: float | None = BEGINS,
+    frames: int = SEGMENT,
 ) -> Pair:
     """Films a person. `silent`: how often the first utterance is none; `clear` settles what chance would."""
     rng = np.random.default_rng([12, person])
     who, shown = make_person(person), rng.random() < occluded
     shown = shown if clear is None else not clear
     kind = str(rng.choice(KINDS)) if shown else None
-    scene = make_scene(rng, who, SCENE, occluder=kind, framing="close")
-    said = [_say(rng, who.voice, frames=SEGMENT) for _ in range(2)]
+    scene = make_scene(rng, who, frames + AFTER, occluder=kind, framing="close")
+    said = [_say(rng, who.voice, frames) for _ in range(2)]
     if rng.random() < silent:
-        said[0] = _silence(rng)
-    scene = centred(scene, np.concatenate([said[0].mouth_F3] * 2), rng)
-    far = int(rng.integers(SEGMENT + 12, SCENE))
+        said[0] = _silence(rng, frames)
+    scene = centred(scene, np.resize(said[0].mouth_F3, (scene.frames, 3)), rng)
+    far = int(rng.integers(frames + AFTER // 2, scene.frames))
     done = [render(scene, one.mouth_F3, (SIDE, SIDE)) for one in said]
     other = speak(rng, 1.0).mouth(FPS, FPS)[int(rng.integers(FPS))]
-    drawn_FHW = dilated(face_mask(some_frames(scene, np.arange(SEGMENT)), (SIDE, SIDE)), 1)
+    drawn_FHW = dilated(face_mask(some_frames(scene, np.arange(frames)), (SIDE, SIDE)), 1)
     if begins is not None:
         drawn_FHW &= below_the_eyes(done[1].five_F52, begins, SIDE)
     hidden = [one.labels_FHW == Part.OCCLUDER for one in done]
@@ -93,21 +99,31 @@ def film(
         np.stack([one.rgb_FHWC for one in done]),
         np.stack([drawn_FHW & ~hidden_FHW for hidden_FHW in hidden]),
         np.stack([_lips(one) & ~hidden_FHW for one, hidden_FHW in zip(done, hidden, strict=True)]),
+        np.stack(hidden),
         _picture_at(scene, far, other),
         np.stack([one.landmarks_FL2 for one in done]),
     )
 
 
 def _say(rng: np.random.Generator, voice, frames: int) -> Said:
-    speech: Speech = speak(rng, SPOKEN_S)
-    sound, start = synthesise(speech, voice, rng), int(rng.integers(2, 28))
-    return Said(speech.mouth(FPS, round(SPOKEN_S * FPS))[start : start + frames], sound, start)
+    seconds = _spoken_s(frames)
+    speech: Speech = speak(rng, seconds)
+    sound, start = synthesise(speech, voice, rng), _start(rng)
+    return Said(speech.mouth(FPS, round(seconds * FPS))[start : start + frames], sound, start)
 
 
-def _silence(rng: np.random.Generator) -> Said:
+def _silence(rng: np.random.Generator, frames: int) -> Said:
     """Shut lips and a faint hiss."""
-    hiss = 10 ** rng.uniform(-5, -2.5) * rng.standard_normal(round(SPOKEN_S * SAMPLE_RATE))
-    return Said(np.zeros((SEGMENT, 3), np.float32), hiss.astype(np.float32), int(rng.integers(2, 28)))
+    hiss = 10 ** rng.uniform(-5, -2.5) * rng.standard_normal(round(_spoken_s(frames) * SAMPLE_RATE))
+    return Said(np.zeros((frames, 3), np.float32), hiss.astype(np.float32), _start(rng))
+
+
+def _spoken_s(frames: int) -> float:
+    return SPOKEN_S + (frames - SEGMENT) / FPS
+
+
+def _start(rng: np.random.Generator) -> int:
+    return int(rng.integers(LEAD.start, LEAD.stop))
 
 
 def _picture_at(scene: Scene, frame: int, mouth_3: np.ndarray) -> np.ndarray:

@@ -134,17 +134,20 @@ class Painter:
 
     def _laid(self, one: Companion, at: np.ndarray, made_FCHW: Tensor, own_FCHW: Tensor) -> None:
         """Colours matched, laid over the clip; of frames that are there already only the difference is noted."""
-        start, clip = one.start, one.clip
-        shared = self.settings.cut.motion if one.drifts else 0
+        start, clip, cut = one.start, one.clip, self.settings.cut
+        shared = cut.motion if one.drifts else 0
         count = min(len(made_FCHW), len(clip.rgb_FHWC) - start)
         paint_FHW, made_FHWC = clip.paint_FHW[at], _levels(made_FCHW)
         one.drifts.append(_mean_difference(made_FHWC, clip.rgb_FHWC[at], paint_FHW, absolute=False))
         if self.settings.match_colour:
-            made_FHWC = _levels(matched(made_FCHW, own_FCHW).clamp(0, 1))
+            paint_F1HW = torch.from_numpy(paint_FHW)[:, None].to(made_FCHW.device)
+            made_FHWC = _levels(matched(made_FCHW, own_FCHW, paint_F1HW).clamp(0, 1))
         if shared:
             before_FHWC = one.rgb_FHWC[start : start + shared]
             same = slice(0, len(before_FHWC))
             one.seams.append(_mean_difference(made_FHWC[same], before_FHWC, paint_FHW[same]))
+            blended = slice(shared, min(shared + cut.blended, count))
+            made_FHWC[blended] = _passing(one.rgb_FHWC[start:][blended], made_FHWC[blended], cut.blended)
         new, inside = slice(start + shared, start + count), slice(shared, count)
         one.rgb_FHWC[new] = composed(made_FHWC[inside], clip.rgb_FHWC[new], one.over_FHW[new])
 
@@ -173,6 +176,12 @@ class Painter:
         z = denormalised(self.vae, z_BCFHW).to(self.vae.dtype)
         made = decode_tiled(self.vae, z, self.settings.tile, self.settings.tile // 4).float().clamp(-1, 1)
         return made.transpose(1, 2) / 2 + 0.5
+
+
+def _passing(before_FHWC: np.ndarray, after_FHWC: np.ndarray, frames: int) -> np.ndarray:
+    """From the one to the other within so many frames."""
+    along_F111 = ((1 + np.arange(len(after_FHWC))) / (frames + 1)).astype(np.float32)[:, None, None, None]
+    return (1 - along_F111) * before_FHWC + along_F111 * after_FHWC
 
 
 def _levels(picture_FCHW: Tensor) -> np.ndarray:

@@ -17,25 +17,33 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Cut:
-    """How a clip is cut into segments: of so many frames, the first of which are the last ones of the one before."""
+    """How a clip is cut into segments: of so many frames, the first of which are some of the one before."""
 
     length: int = 25
     motion: int = 5
+    """Frames of the one before that a segment begins with."""
+    blended: int = 0
+    """Frames after those that are painted in both, and pass from the one to the other."""
 
     def __post_init__(self) -> None:
         latents_of(self.length)
         if self.motion:
             latents_of(self.motion)
-        if not 0 <= self.motion < self.length:
+        if self.motion < 0 or self.blended < 0 or self.step < 1:
             raise ValueError(
-                f"{self.motion} motion frames leave nothing of a segment of {self.length}; give 5 of 25"
+                f"{self.motion} motion frames and {self.blended} blended ones leave nothing of a segment of {self.length}; "
+                "give 5 of 25"
             )
+
+    @property
+    def step(self) -> int:
+        """How many frames later each segment begins than the one before."""
+        return self.length - self.motion - self.blended
 
     def starts(self, frames: int) -> list[int]:
         """Returns the first frame of each segment; together they cover so many frames, the last one maybe more."""
-        step = self.length - self.motion
-        count = 1 + max(0, -(-(frames - self.length) // step))
-        return [number * step for number in range(count)]
+        count = 1 + max(0, -(-(frames - self.length) // self.step))
+        return [number * self.step for number in range(count)]
 
     def frames_of(self, start: int, frames: int) -> np.ndarray:
         """Returns the numbers of a segment's frames; past the clip's end it turns round."""

@@ -18,19 +18,24 @@ NOISE = (1 / 255) ** 2
 """What deviations are not trusted below: a flat wall must not be stretched to the grain of another."""
 
 
-def matched(made_CHW: Tensor, reference_CHW: Tensor) -> Tensor:
+def matched(made_CHW: Tensor, reference_CHW: Tensor, among_1HW: Tensor | None = None) -> Tensor:
     """Gives a picture, or each of many, the mean and deviation of its reference in each channel; all are 0..1.
+
+    Only pixels `among` these count, where some are named.
 
     Each clip begins with what the VAE made of the one before it, and small errors of colour would add up. It is
     done on pixels, frame by frame: there it can be told which of them were meant to stay as they were (a mouth that
     opens makes no picture darker), and light that changes in the reference is followed.
     """
     same_1HW = (made_CHW - reference_CHW).abs().mean(-3, keepdim=True) < SAME
+    count_111: Tensor | int = same_1HW.shape[-2] * same_1HW.shape[-1]
+    if among_1HW is not None:
+        same_1HW, count_111 = same_1HW & among_1HW, among_1HW.sum((-2, -1), keepdim=True).clamp(min=1)
     made_C11, varies_C11 = _mean_and_variance(made_CHW, same_1HW)
     wanted_C11, wanted_varies_C11 = _mean_and_variance(reference_CHW, same_1HW)
     scale_C11 = ((wanted_varies_C11 + NOISE) / (varies_C11 + NOISE)).sqrt()
     moved_CHW = (made_CHW - made_C11) * scale_C11 + wanted_C11
-    enough_111 = same_1HW.float().mean((-2, -1), keepdim=True) >= MOST
+    enough_111 = same_1HW.sum((-2, -1), keepdim=True) >= MOST * count_111
     return torch.where(enough_111, moved_CHW, made_CHW)
 
 

@@ -23,6 +23,8 @@ class CompanionConfig(StageConfig):
     """Frames painted at once, 4k + 1."""
     motion: int = Field(default=5, ge=0)
     """Of them, those that the segment before ended with, 4k + 1; 0 paints each segment by itself."""
+    blended: int = Field(default=2, ge=0)
+    """Frames after those that are painted by both segments and pass from one to the other; the paper has none."""
     steps: int = Field(default=2, ge=1, le=1000)
     """Steps from noise to picture: few for the mini generator, which was measured so; the paper's nets take 30."""
     shift: float = Field(default=6.0, gt=0, le=100, allow_inf_nan=False)
@@ -52,6 +54,8 @@ class CompanionConfig(StageConfig):
         for name, frames in (("segment", self.segment), ("motion", self.motion)):
             if frames and frames % 4 != 1:
                 raise ValueError(f"{name} is a count of frames 4k + 1 (5, 9, ... 25, 77), not {frames}")
-        if self.motion >= self.segment:
-            raise ValueError(f"{self.motion} motion frames leave nothing of a segment of {self.segment}")
+        if self.motion + self.blended >= self.segment:
+            raise ValueError(
+                f"{self.motion} motion frames and {self.blended} blended ones leave nothing of a segment of {self.segment}"
+            )
         return self

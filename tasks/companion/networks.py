@@ -32,7 +32,7 @@ def load_networks(config: CompanionConfig) -> tuple[Painter, Whisper, int]:
             f"{config.layers} gives {heard}; set companion.whisper and companion.layers to what it learnt with"
         )
     settings = Settings(
-        Cut(config.segment, config.motion),
+        Cut(config.segment, config.motion, config.blended),
         Sampling(config.steps, config.shift, config.guidance, config.above),
         config.feather,
         config.match_colour,

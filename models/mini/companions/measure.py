@@ -27,7 +27,7 @@ ALIKE = 0.85
 """Identity from which a pair is kept, as the stage pairverdict has it."""
 SHORT = 77
 """Frames of the clips that are cut in several ways: the longest that the paper paints at once."""
-CUTS = {"segments": Cut(25, 5), "apart": Cut(25, 0), "once": Cut(SHORT, 5)}
+CUTS = {"segments": Cut(25, 5, 2), "apart": Cut(25, 0), "once": Cut(SHORT, 5)}
 """25 frames of which 5 are the segment's before, 25 with nothing in common, and all in one pass."""
 Scores = Sequence[Score]
 Tell = Callable[[str], None]

@@ -14,6 +14,12 @@ def test_segments_cover_the_clip_each_beginning_with_the_last_frames_of_the_one_
     assert starts[-1] + 25 >= frames
 
 
+def test_blended_frames_are_painted_twice():
+    assert Cut(25, 5, 2).starts(61) == [0, 18, 36]
+    with pytest.raises(ValueError, match="leave nothing"):
+        Cut(25, 5, 20)
+
+
 def test_past_its_end_a_clip_turns_round():
     assert Cut(9, 1).frames_of(0, 4).tolist() == [0, 1, 2, 3, 2, 1, 0, 1, 2]
     assert Cut(9, 1).frames_of(0, 1).tolist() == [0] * 9

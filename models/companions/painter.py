@@ -18,7 +18,7 @@ from diffusers import AutoencoderKLWan
 from torch import Tensor
 
 from models.audio.windows import windows_of_latents
-from models.companions.segments import Cut, composed, inner_feather
+from models.companions.segments import Cut, composed, inner_feather, passing
 from models.dit.inputs import Motion, grey_where_masked
 from models.dit.net import VideoDit
 from models.dit.painting import Sampling, painted
@@ -147,7 +147,7 @@ class Painter:
             same = slice(0, len(before_FHWC))
             one.seams.append(_mean_difference(made_FHWC[same], before_FHWC, paint_FHW[same]))
             blended = slice(shared, min(shared + cut.blended, count))
-            made_FHWC[blended] = _passing(one.rgb_FHWC[start:][blended], made_FHWC[blended], cut.blended)
+            made_FHWC[blended] = passing(one.rgb_FHWC[start:][blended], made_FHWC[blended], cut.blended)
         new, inside = slice(start + shared, start + count), slice(shared, count)
         one.rgb_FHWC[new] = composed(made_FHWC[inside], clip.rgb_FHWC[new], one.over_FHW[new])
 
@@ -176,12 +176,6 @@ class Painter:
         z = denormalised(self.vae, z_BCFHW).to(self.vae.dtype)
         made = decode_tiled(self.vae, z, self.settings.tile, self.settings.tile // 4).float().clamp(-1, 1)
         return made.transpose(1, 2) / 2 + 0.5
-
-
-def _passing(before_FHWC: np.ndarray, after_FHWC: np.ndarray, frames: int) -> np.ndarray:
-    """From the one to the other within so many frames."""
-    along_F111 = ((1 + np.arange(len(after_FHWC))) / (frames + 1)).astype(np.float32)[:, None, None, None]
-    return (1 - along_F111) * before_FHWC + along_F111 * after_FHWC
 
 
 def _levels(picture_FCHW: Tensor) -> np.ndarray:

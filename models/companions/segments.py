@@ -73,3 +73,9 @@ def composed(made_FHWC: np.ndarray, clip_FHWC: np.ndarray, over_FHW: np.ndarray)
     """Lays what was made over the clip, uint8: V_post = M~ V_gen + (1 - M~) V_orig."""
     over_FHW1 = over_FHW[..., None]
     return (over_FHW1 * made_FHWC + (1 - over_FHW1) * clip_FHWC).round().clip(0, 255).astype(np.uint8)
+
+
+def passing(before_FHWC: np.ndarray, after_FHWC: np.ndarray, frames: int) -> np.ndarray:
+    """Returns frames that go from the one to the other within so many frames, of which these are the first."""
+    along_F111 = ((1 + np.arange(len(after_FHWC))) / (frames + 1)).astype(np.float32)[:, None, None, None]
+    return (1 - along_F111) * before_FHWC + along_F111 * after_FHWC

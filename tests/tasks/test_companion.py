@@ -61,7 +61,7 @@ def test_a_clip_gets_a_companion_of_its_own_length_that_speaks_the_partners_soun
     assert len(sound) == FRAMES * RATE // 25
     with open_media(io.BytesIO(made.companion_video)) as media:
         assert media.audio is not None
-    assert (made.origin, made.segments, made.starts, len(made.seams)) == ("generated", 2, [0, 20], 1)
+    assert (made.origin, made.segments, made.starts, len(made.seams)) == ("generated", 2, [0, 18], 1)
     assert 0.05 < made.painted_share < 0.4
     assert decode_image(made.poster).shape == (4 * 64, 4 * 64, 3)
 

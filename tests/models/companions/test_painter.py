@@ -63,25 +63,6 @@ def test_motion_frames_join_segments():
     assert np.mean([one.seams[0] for one in joined]) < np.mean([one.seams[0] for one in apart])
 
 
-def test_blended_frames_pass_from_one_segment_to_the_next():
-    plain, blending = (
-        painter(),
-        Painter(load("mini:generator"), load_vae("mini:vae"), Settings(Cut(25, 5, 2))),
-    )
-    jumps = []
-    for one in (plain, blending):
-        cut = one.settings.cut
-        made = one.companions(clips())
-        borders = [cut.step + cut.motion + number for number in range(cut.blended + 1)]
-        jumps.append(np.mean([max(jump(each, border) for border in borders) for each in made]))
-    assert jumps[1] < 0.9 * jumps[0]
-
-
-def jump(made, border):
-    apart = made.rgb_FHWC[border].astype(float) - made.rgb_FHWC[border - 1]
-    return np.abs(apart)[made.clip.paint_FHW[border]].mean()
-
-
 def test_numbers_that_are_not_finite_are_refused():
     first = clips()[0]
     bad = Clip(first.rgb_FHWC, first.paint_FHW, np.full_like(first.heard_PA, np.inf), 1)

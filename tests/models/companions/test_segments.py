@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.companions.segments import Cut, composed, inner_feather
+from models.companions.segments import Cut, composed, inner_feather, passing
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,12 @@ def test_blended_frames_are_painted_twice():
     assert Cut(25, 5, 2).starts(61) == [0, 18, 36]
     with pytest.raises(ValueError, match="leave nothing"):
         Cut(25, 5, 20)
+
+
+def test_blended_frames_go_evenly_from_the_one_to_the_other():
+    before, after = np.zeros((3, 2, 2, 3)), np.full((3, 2, 2, 3), 8.0)
+    assert passing(before, after, 3)[:, 0, 0, 0].tolist() == [2, 4, 6]
+    assert passing(before[:1], after[:1], 3)[:, 0, 0, 0].tolist() == [2], "where the clip ends"
 
 
 def test_past_its_end_a_clip_turns_round():

@@ -1,4 +1,4 @@
-"""Makes the pictures of a finished `make demo`: docs/demo.svg, docs/sheet.png and docs/masks.jpg.
+"""Makes the pictures of a finished `make demo`: docs/demo.svg, docs/pairs.jpg and docs/masks.jpg.
 
 python docs/demo.py
 """
@@ -30,8 +30,8 @@ def terminal_picture(catalog: str) -> None:
     recorder.print("Spoiling copies of some of them, each in another way ...")
     version, _ = load_version(Catalog(catalog), "v1")
     versions.show_version(type(version)(version.tag, version.manifest, new=True), catalog)
-    clips, masks = demo.pictures(Catalog(catalog), FOLDER)
-    demo.say_what_next(catalog, clips, masks)
+    pairs, masks = demo.pictures(Catalog(catalog), FOLDER)
+    demo.say_what_next(catalog, pairs, masks)
     recorder.save_svg(str(DOCS / "demo.svg"), title="redub demo")
 
 
@@ -45,6 +45,6 @@ def first_row(sheet: np.ndarray) -> np.ndarray:
 
 if __name__ == "__main__":
     terminal_picture(str(FOLDER / "catalog"))
-    Image.open(FOLDER / "sheet.png").quantize(256).save(DOCS / "sheet.png", optimize=True)
-    row_HWC = first_row(decode_image((FOLDER / "masks.png").read_bytes()))
-    Image.fromarray(row_HWC).save(DOCS / "masks.jpg", quality=82)
+    for name in ("pairs", "masks"):
+        row_HWC = first_row(decode_image((FOLDER / f"{name}.png").read_bytes()))
+        Image.fromarray(row_HWC).save(DOCS / f"{name}.jpg", quality=82)

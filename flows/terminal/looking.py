@@ -10,10 +10,11 @@ from flows.terminal.lineage import show_seen, show_trace
 from flows.terminal.run_lineage import show_run_trace
 from flows.terminal.versions import show_diff
 from models.weights.runs import RUN, split_run
-from storage.ledger.catalog import existing_catalog
+from storage.ledger.catalog import Catalog, existing_catalog
+from storage.trainings.reading import trainings
 from storage.versions.diff import diff
-from storage.versions.lineage import trace
-from storage.versions.trained import trace_run, who_saw
+from storage.versions.lineage import Trace, trace
+from storage.versions.trained import RunTrace, trace_run, who_saw
 
 
 def write_sheet(
@@ -44,12 +45,24 @@ def print_trace(catalog: str, item: str, history: bool, as_json: bool) -> None:
         print_json(made) if as_json else show_run_trace(made)
         return
     found = trace(tables, item)
-    seen = who_saw(tables, found.ids)
+    seen, behind = who_saw(tables, found.ids), trainings_behind(tables, found)
     if as_json:
-        print_json({"trace": found, "trainings": seen})
+        print_json({"trace": found, "made_with": behind, "trainings": seen})
         return
     show_trace(found, history)
+    for reference, run in behind.items():
+        console.print(f"[bold]{reference}[/], whose weights had a hand in it:")
+        show_run_trace(run) if run else console.print("  the catalog does not know it any more")
     show_seen(seen)
+
+
+def trainings_behind(catalog: Catalog, found: Trace) -> dict[str, RunTrace | None]:
+    """Reference -> what made these weights, of each training by which a row of the newest settings was computed."""
+    used = [step.computation.weights for step in found.steps if step.current and step.computation]
+    references = dict.fromkeys(one for weights in used for one in weights if one.startswith(RUN))
+    known = {one.run for one in trainings(catalog)}
+    named = {one: split_run(one) for one in references}
+    return {one: trace_run(catalog, *which) if which[0] in known else None for one, which in named.items()}
 
 
 def print_diff(catalog: str, before: str, after: str) -> None:

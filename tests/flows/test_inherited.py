@@ -1,5 +1,6 @@
 """A version's manifest names what came together in the weights that it was made with, however many trainings ago."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ import pytest
 from flows.recipe_files import load_recipe
 from flows.run.driver import Rebuild
 from flows.run.request import Request
+from flows.terminal.looking import print_trace
 from infra.profiles import load_profile
 from tests.storage.trainings import trained
 from tests.toy.inline import Ran, run_inline, toy_stages, write_words
+from tests.toy.stages import Length
 
 
 @pytest.fixture
@@ -59,6 +62,32 @@ def test_weights_that_are_gone_are_said_to_be_unknown(ran: Ran, tmp_path: Path) 
     trained(ran.catalog, "third", parents=[f"{tmp_path}/lost.safetensors 7a8b"])
     said = facts(ran, "ingest.identity_model=run:third")
     assert said["non_commercial"] == [f"{tmp_path}/lost.safetensors (unknown, unclear), in run:third@300"]
+
+
+class Weighed(Length):
+    """A stage by the weights of a training."""
+
+    def weights(self) -> dict[str, str]:
+        return {"run:second@300": "9f", "run:gone@1": "8e", "mini:vae": "7d"}
+
+
+def test_a_trace_leads_through_the_training_to_the_data_that_it_learnt_from(
+    ran: Ran, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weighed = toy_stages() | {"length": Weighed(Length.Config(scale=2.0))}
+    again = run_inline(tmp_path / "words", tmp_path / "catalog", weighed)
+    item = again.chosen["length"].ok["item_id"].to_pylist()[0]
+    print_trace(again.catalog.root, item, history=False, as_json=False)
+    told = capsys.readouterr().out
+    assert "run:second@300, whose weights had a hand in it" in told
+    assert "data v1" in told
+    assert "licences CC0" in told
+    assert "parent run:first@200" in told
+    assert "the catalog does not know it any more" in told
+    print_trace(again.catalog.root, item, history=False, as_json=True)
+    made_with = json.loads(capsys.readouterr().out)["made_with"]
+    assert made_with["run:second@300"]["training"]["data"] == "v1"
+    assert made_with["run:gone@1"] is None
 
 
 def test_shipped_weights_say_their_licence_and_what_they_learnt_from(ran: Ran) -> None:

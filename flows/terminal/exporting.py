@@ -83,7 +83,7 @@ def _show(done: Exported) -> None:
     kind = "pairs" if done.pairs else "clips"
     state = "was whole already" if done.found == done.files else f"is exported to {done.to}"
     console.print(
-        f"{done.version} {state}: {number(done.rows)} {kind}, {number(done.files)} files, {size(done.bytes)}"
+        f"{done.version} {state}: {number(done.rows)} {kind}, {_files(done.files)}, {size(done.bytes)}"
     )
     if 0 < done.found < done.files:
         console.print(f"{number(done.found)} of the files were there from an earlier run.")
@@ -92,3 +92,7 @@ def _show(done: Exported) -> None:
             f"{number(done.left_out)} pairs without a sound are left out: ltx-trainer reads two of each."
         )
     console.print(f"{escape(done.folder)}/manifest.json says what it may be used for.", soft_wrap=True)
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{number(count)} files"

@@ -75,8 +75,8 @@ def say_what_next(catalog: str, pairs: Written, masks: Written) -> None:
         f"Then try, each with -c {catalog}:\n"
     )
     for command, what in NEXT:
-        console.print(f"  {command:<36} {what}", soft_wrap=True)
-    console.print("  redub serve                          the Prefect UI (needs no -c)")
+        console.print(f"  {command:<41} {what}", soft_wrap=True)
+    console.print("  redub serve                               the Prefect UI (needs no -c)")
 
 
 def render_to_folder(out: Path, takes: str, overrides: Sequence[str], profile: str) -> bool:

@@ -1,7 +1,7 @@
 """What changed between two versions: settings, stages, and items with the reasons why they left."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ class Diff:
 
 def diff(catalog: Catalog, before: str, after: str) -> Diff:
     (a, a_rows), (b, b_rows) = load_version(catalog, before), load_version(catalog, after)
-    refs = [c for c in a_rows.schema.names if c.endswith("_row") and c in b_rows.schema.names]
+    refs = [c for c in _saying(a_rows.schema.names) if c in b_rows.schema.names]
     old = _members(a_rows, refs)
     new = _members(b_rows, refs)
     gone = old.keys() - new.keys()
@@ -44,6 +44,16 @@ def diff(catalog: Catalog, before: str, after: str) -> Diff:
         tuple(sorted(i for i in old.keys() & new.keys() if old[i] != new[i])),
         differing_settings(a.manifest.get("recipe", {}), b.manifest.get("recipe", {})),
     )
+
+
+def _saying(names: Sequence[str]) -> list[str]:
+    """The columns of row ids, but for those of stages that say nothing of an item, as a verdict: it went on, or didn't."""
+    stages = [name.removesuffix("_row") for name in names if name.endswith("_row")]
+    return [
+        f"{one}_row"
+        for one in stages
+        if any(name.startswith(f"{one}_") and name != f"{one}_row" for name in names)
+    ]
 
 
 def _members(dataset: Any, refs: list[str]) -> dict[str, tuple[int, ...]]:

@@ -21,6 +21,8 @@ from tests.flows.prefect_api import Api, ray_processes, until
 
 pytestmark = pytest.mark.timeout(400)
 MANY = 80
+CLIPS = {"companion": None}
+"""A recipe without pairs: these tests are of the server."""
 """Sources of the run that is interrupted: enough for half a minute of work."""
 
 
@@ -73,7 +75,7 @@ def test_a_bad_value_is_refused_with_the_name_of_the_field(api: Api, corpus: Pat
 
 def test_a_triggered_run_publishes_and_leaves_its_artifacts(api: Api, corpus: Path) -> None:
     catalog = corpus.parent / "catalog"
-    run = api.trigger("on-demand", sources=str(corpus), catalog=str(catalog))
+    run = api.trigger("on-demand", sources=str(corpus), catalog=str(catalog), recipe=CLIPS)
     assert api.wait(run, "COMPLETED", "FAILED", "CRASHED")[0] == "COMPLETED"
     assert tags(Catalog(str(catalog))) == ["v1"]
     made = api.artifacts(run)
@@ -88,7 +90,8 @@ def test_a_triggered_run_publishes_and_leaves_its_artifacts(api: Api, corpus: Pa
 
 def test_cancel_stops_ray_and_the_next_run_goes_on(api: Api, corpus: Path, tmp_path: Path) -> None:
     _multiply(corpus, tmp_path / "videos")
-    where = {"sources": str(tmp_path / "videos"), "catalog": str(tmp_path / "catalog")}
+    where: dict[str, Any] = {"sources": str(tmp_path / "videos"), "catalog": str(tmp_path / "catalog")}
+    where["recipe"] = CLIPS
     catalog = Catalog(where["catalog"])
     first = api.trigger("on-demand", **where)
     until(lambda: _rows(catalog) > 5, 120, lambda: (api.state(first), _rows(catalog)))

@@ -39,7 +39,12 @@ SMALL = ["crop=8", "batch=2", "save_every=200"]
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("training")
     make_corpus(folder / "videos", people=4, takes=1, seed=SEED, broken=0, **TAKES)
-    run_inline(folder / "videos", folder / "catalog", stages_of(load_recipe("mini", ["latents=on"])), batch=4)
+    run_inline(
+        folder / "videos",
+        folder / "catalog",
+        stages_of(load_recipe("mini", ["latents=on", "companion=off"])),
+        batch=4,
+    )
     return str(folder / "catalog")
 
 

@@ -52,7 +52,9 @@ def _opened(folder: Path) -> tuple[ClipWindows, ClipWindows]:
     make_corpus(folder / "videos", people=PEOPLE, takes=1, seed=SEED, broken=0, **TAKES)
     root = folder / "catalog"
     plain, cached = (
-        run_inline(folder / "videos", root, stages_of(load_recipe("mini", settings)), batch=8).version.tag
+        run_inline(
+            folder / "videos", root, stages_of(load_recipe("mini", [*settings, "companion=off"])), batch=8
+        ).version.tag
         for settings in ([], ["latents=on"])
     )
     return ClipWindows(str(root), plain, "train"), ClipWindows(str(root), cached, "train")

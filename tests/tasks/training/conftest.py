@@ -31,7 +31,8 @@ def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Rebuilt:
     root = folder / "catalog"
 
     def run(*settings: str) -> Ran:
-        return run_inline(folder / "videos", root, stages_of(load_recipe("mini", settings)), batch=4)
+        clips = load_recipe("mini", [*settings, "companion=off"])
+        return run_inline(folder / "videos", root, stages_of(clips), batch=4)
 
     return Rebuilt(str(root), run("hearing=off"), run(), run("latents=on"))
 

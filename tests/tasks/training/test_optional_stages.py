@@ -30,7 +30,9 @@ def test_a_stage_is_switched_by_its_name_or_by_a_setting_of_its_own(tmp_path) ->
     assert load_recipe("mini", ["hearing=off"]).hearing is None
     assert load_recipe("mini", ["latents.stride=5"]).latents.stride == 5
     assert load_recipe("mini", ["latents=on", "latents.frames=17"]).latents.frames == 17
-    (tmp_path / "own.toml").write_text('base = "mini"\nhearing = false\ncompanion = false\n[latents]\nframes = 9\n')
+    (tmp_path / "own.toml").write_text(
+        'base = "mini"\nhearing = false\ncompanion = false\n[latents]\nframes = 9\n'
+    )
     own = load_recipe(str(tmp_path / "own.toml"))
     assert (own.hearing, own.latents.frames) == (None, 9)
     assert "mini:vae" in references_of(own)

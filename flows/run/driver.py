@@ -170,7 +170,10 @@ class Rebuild:
     def publish(self) -> Version:
         """Tag what was accepted; the version that is there when nothing changed."""
         assert self.plan is not None
-        assert self.engine is None or self._finished.is_set()
+        if self.engine is not None:
+            self._finished.wait()  # the last stage may be done a moment before the engine is
+            if self.error:
+                raise self.error
         # Without an engine nothing was written since the plan looked.
         chosen = select(self.catalog, self.nodes, self._listed) if self.engine else self.plan.chosen
         self._version = publish(self.catalog, self.nodes, chosen, self._facts(), self.request.recipe.required)

@@ -27,7 +27,7 @@ def test_it_says_what_was_written_and_the_second_time_that_it_is_there(
     export: Callable[..., str], tmp_path: Path
 ) -> None:
     said = " ".join(export("v1", tmp_path / "out", "--to", "webdataset").split())
-    assert "v1 is exported to webdataset: 12 pairs, 1 files, 218 kB" in said
+    assert "v1 is exported to webdataset: 12 pairs, 1 file, 218 kB" in said
     assert "out/manifest.json says what it may be used for" in said
     assert "v1 was whole already" in export("v1", tmp_path / "out", "--to", "webdataset")
 

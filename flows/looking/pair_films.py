@@ -6,12 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from flows.looking.rows import Shown, table_of
-from storage.drawing.side_by_side import fitted
+from storage.drawing.side_by_side import film_video
 from storage.ledger.catalog import Catalog
 from storage.ledger.table import Status
 from storage.media.container import open_media
 from storage.media.decode import decode_audio, decode_video
-from storage.media.encode import encode_video
 from tasks.facemask import visible_mask
 from tasks.masks import unpack
 from tasks.pair_drawing import panels
@@ -20,8 +19,6 @@ COMPANION, FPS, RATE = "companion", 25.0, 16000
 PARTS = (
     ("ingest", "video"), ("facemask", "face_masks"), ("occluders", "occluder_masks"), (COMPANION, "companion_video"),
 )  # fmt: skip
-WIDE = 96
-"""Pixels that each of the four pictures is wide, or a little more."""
 
 
 def are_pairs(shown: Sequence[Shown]) -> bool:
@@ -46,10 +43,8 @@ def _row(item: Shown, stage: str) -> int | None:
 
 def _film(video: bytes, face: bytes, occluded: bytes, companion: bytes) -> bytes:
     clip_FHWC, (other_FHWC, sound) = _frames(video), _frames_and_sound(companion)
-    paint_FHW = visible_mask(unpack(face), unpack(occluded))
-    made = panels(clip_FHWC, paint_FHW, other_FHWC).values()
-    frames = (np.concatenate([fitted(one, WIDE) for one in four], 1) for four in zip(*made, strict=True))
-    return encode_video(None, (_even(frame) for frame in frames), FPS, sound, RATE)
+    made = panels(clip_FHWC, visible_mask(unpack(face), unpack(occluded)), other_FHWC)
+    return film_video({name: film_FHWC[None] for name, film_FHWC in made.items()}, [sound], FPS, RATE)
 
 
 def _frames(video: bytes) -> np.ndarray:
@@ -60,8 +55,3 @@ def _frames(video: bytes) -> np.ndarray:
 def _frames_and_sound(video: bytes) -> tuple[np.ndarray, np.ndarray]:
     with open_media(io.BytesIO(video)) as media:
         return _frames(video), decode_audio(media, rate=RATE).samples
-
-
-def _even(picture: np.ndarray) -> np.ndarray:
-    high, wide = (side % 2 for side in picture.shape[:2])
-    return np.pad(picture, ((0, high), (0, wide), (0, 0)), mode="edge")

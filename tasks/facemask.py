@@ -24,6 +24,7 @@ from storage.ledger.rows import Blob
 from storage.media.container import open_media
 from storage.media.decode import decode_video
 from storage.store import Store
+from tasks.face_packages import packages_of
 from tasks.ingest import Ingest
 from tasks.ingest.track_data import TrackData
 from tasks.masks import pack, unpack
@@ -120,9 +121,7 @@ class FaceMask(Annotate):
         return {reference: digest(reference) for reference in needed if reference}
 
     def packages(self) -> dict[str, str]:
-        if self.config.head != "mediapipe":
-            return {}
-        return {"mediapipe": "uv sync --extra real; on Debian also apt-get install libegl1 libgles2 libgl1"}
+        return packages_of(self.config.head)
 
     def setup(self, store: Store) -> None:
         super().setup(store)

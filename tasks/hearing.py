@@ -105,7 +105,7 @@ class Hearing(Annotate):
             )
         heard_PLD = self.whisper.features(_as_long_as_the_picture(sound, row))
         positions, layers, numbers = heard_PLD.shape
-        return HearingRow(row.id, positions, layers, numbers, _loudness(sound), pack(heard_PLD))
+        return HearingRow(row.id, positions, layers, numbers, loudness_db(sound), pack(heard_PLD))
 
 
 def _decoded(audio: bytes) -> np.ndarray:
@@ -117,6 +117,7 @@ def _as_long_as_the_picture(sound: np.ndarray, row: HearingInput) -> np.ndarray:
     return padded_with_silence(sound, row.frames, row.fps)[: round(row.frames / row.fps * RATE)]
 
 
-def _loudness(sound: np.ndarray) -> float:
+def loudness_db(sound: np.ndarray) -> float:
+    """Returns the root mean square of all samples, dBFS."""
     power = float(np.square(sound, dtype=np.float64).mean())
     return max(10 * float(np.log10(power)), NO_LOUDNESS) if power else NO_LOUDNESS

@@ -19,8 +19,9 @@ from storage.media.decode import decode_video
 from storage.media.encode import encode_flac, encode_video
 from tasks.companion.config import CompanionConfig
 from tasks.companion.rows import CompanionInput
-from tasks.companion.sound import RATE, NoSound, joined_sound, loudness_db
+from tasks.companion.sound import RATE, NoSound, joined_sound
 from tasks.facemask import visible_mask
+from tasks.hearing import loudness_db
 from tasks.masks import unpack
 from tasks.pair_drawing import poster
 from tasks.stage import Rejected

@@ -20,7 +20,8 @@ from storage.store import Store
 from tasks.companion.clip_files import FPS, clip_and_mask, frames_of
 from tasks.companion.config import CompanionConfig
 from tasks.companion.rows import CompanionInput
-from tasks.companion.sound import RATE, loudness_db
+from tasks.companion.sound import RATE
+from tasks.hearing import loudness_db
 from tasks.ingest.track_data import TrackData
 from tasks.media_facts import check_has_video, duration_of, first_frame, picture_facts
 from tasks.pair_drawing import poster

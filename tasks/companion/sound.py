@@ -30,11 +30,6 @@ def joined_sound(flacs: Sequence[bytes | None], start_s: float, seconds: float) 
     return np.pad(sound, (0, samples - len(sound)))
 
 
-def loudness_db(sound: np.ndarray) -> float:
-    """Returns the root mean square of all samples, dBFS."""
-    return float(10 * np.log10(np.square(sound, dtype=np.float64).mean() + 1e-12))
-
-
 def _parts(flacs: Sequence[bytes | None], start: int, samples: int) -> Iterator[np.ndarray]:
     there = 0
     for number, flac in enumerate(flacs):

@@ -16,6 +16,7 @@ from models.weights.digests import digest
 from storage.store import Store
 from tasks.companion.config import CompanionConfig
 from tasks.companion.rows import GENERATED, CompanionInput, CompanionRow
+from tasks.face_packages import packages_of
 from tasks.facemask import FaceMask
 from tasks.ingest import Ingest
 from tasks.occluders import Occluders
@@ -52,9 +53,7 @@ class Companion(Annotate):
         return {reference: digest(reference) for reference in (*painting, c.face_model)}
 
     def packages(self) -> dict[str, str]:
-        if self.config.face != "mediapipe":
-            return {}
-        return {"mediapipe": "uv sync --extra real; on Debian also apt-get install libegl1 libgles2 libgl1"}
+        return packages_of(self.config.face)
 
     def setup(self, store: Store) -> None:
         super().setup(store)

@@ -17,6 +17,7 @@ from storage.ledger.rows import Blob
 from storage.media.container import MediaError
 from storage.sources import change_since
 from storage.store import Store
+from tasks.face_packages import packages_of
 from tasks.ingest.config import IngestConfig
 from tasks.ingest.tally import Tally
 from tasks.probe import Probe
@@ -124,9 +125,7 @@ class Ingest(Expand):
         return {reference: digest(reference) for reference in references if reference}
 
     def packages(self) -> dict[str, str]:
-        if self.config.face != "mediapipe":
-            return {}
-        return {"mediapipe": "uv sync --extra real; on Debian also apt-get install libegl1 libgles2 libgl1"}
+        return packages_of(self.config.face)
 
     def setup(self, store: Store) -> None:
         super().setup(store)

@@ -18,6 +18,7 @@ from models.weights.digests import digest
 from storage.store import Store
 from tasks.companion import Companion
 from tasks.companion.rows import GENERATED
+from tasks.face_packages import packages_of
 from tasks.facemask import FaceMask
 from tasks.ingest import Ingest
 from tasks.occluders import Occluders
@@ -70,9 +71,7 @@ class PairScores(Annotate):
         return {reference: digest(reference) for reference in needed if reference}
 
     def packages(self) -> dict[str, str]:
-        if self.config.face != "mediapipe":
-            return {}
-        return {"mediapipe": "uv sync --extra real; on Debian also apt-get install libegl1 libgles2 libgl1"}
+        return packages_of(self.config.face)
 
     def setup(self, store: Store) -> None:
         super().setup(store)

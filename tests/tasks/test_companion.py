@@ -19,7 +19,8 @@ from tasks.companion import Companion, CompanionConfig
 from tasks.companion.clip_files import frames_of
 from tasks.companion.networks import check_generator
 from tasks.companion.rows import CompanionInput
-from tasks.companion.sound import NoSound, joined_sound, loudness_db
+from tasks.companion.sound import NoSound, joined_sound
+from tasks.hearing import loudness_db
 from tasks.masks import pack
 from tasks.stage import Rejected
 

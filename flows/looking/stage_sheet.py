@@ -16,6 +16,8 @@ from storage.media.container import MediaError
 
 COLUMNS, WIDTH = 5, 320
 """Cards in a row, and pixels they are wide at least: room for a file's name."""
+SIDE, PAIR_SIDE = 192, 384
+"""Pixels that a clip that plays is wide; a pair is four pictures beside each other."""
 PLAYING = 25
 """Clips in a mosaic at most: as many fit a screen, and as many decoders run at once."""
 
@@ -55,7 +57,8 @@ def stage_sheet(
     playing = [(v, f"{item.name}\n{re.split('[:,]', text)[0]}") for v, item, text in videos if v is not None]
     if not playing:
         return Written(len(shown), sheet_path, None)
-    mosaic_path.write_bytes(mosaic(playing, COLUMNS, heard=0))
+    side = PAIR_SIDE if are_pairs(shown) else SIDE
+    mosaic_path.write_bytes(mosaic(playing, COLUMNS, side, heard=0))
     return Written(len(shown), sheet_path, mosaic_path)
 
 

@@ -73,6 +73,7 @@ def editor_input(
     text_BLX: Tensor | None = None,
     motion: Motion | None = None,
     over: bool = False,
+    checked: bool = True,
 ) -> DitInput:
     """Lays out what the editor sees: Frame-concat(z_ref, z_t) (section 3.2). RoPE gives each pair of frames one time.
 
@@ -85,7 +86,7 @@ def editor_input(
     if over:
         noised_BCFHW = torch.cat([companion_BCFHW, noised_BCFHW], 1)
         reference_BCFHW = noised_BCFHW[:, :, :0]
-    return _laid_out(reference_BCFHW, noised_BCFHW, times_B, audio_BFNA, text_BLX, motion)
+    return _laid_out(reference_BCFHW, noised_BCFHW, times_B, audio_BFNA, text_BLX, motion, checked)
 
 
 def guidance_batch(make: Callable[[Tensor, Tensor], DitInput], reference: Tensor, audio: Tensor) -> DitInput:

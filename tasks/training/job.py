@@ -7,6 +7,8 @@ from typing import Any, Protocol
 from infra.zero import Sharding
 from storage.store import Store
 from tasks.training.checkpoints import Place
+from tasks.training.editor.recipe import StructureRecipe
+from tasks.training.editor.structure import Structure
 from tasks.training.generator import Generator
 from tasks.training.objective import Objective, Validator, Windows
 from tasks.training.recipe import GeneratorRecipe, SyncNetRecipe, TrainRecipe
@@ -53,6 +55,8 @@ def objective_of(recipe: TrainRecipe) -> Objective:
     """Returns what a recipe computes."""
     if isinstance(recipe, GeneratorRecipe):
         return Generator(recipe)
+    if isinstance(recipe, StructureRecipe):
+        return Structure(recipe)
     if isinstance(recipe, SyncNetRecipe):
         return SyncNetObjective(recipe)
     raise AssertionError(f"no objective for {type(recipe).__name__}")

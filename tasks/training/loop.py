@@ -186,15 +186,19 @@ class Saver:
         self.writer.write(step, state, self._exported(weights), about, note, self._written)
 
     def _exported(self, weights: dict[str, Tensor]) -> dict[str, Tensor] | None:
-        """All that a network is loaded from: what was trained, and what was not."""
+        """All that a network is loaded from, by its names there: what was trained, and what was not."""
         if self.writer.rank:
             return None
         net = getattr(self.sharded.module, "inner", self.sharded.module)
         net = getattr(net, "module", net)
+        named = {name: self.objective.name_in_file(name) for name in net.state_dict()}
+        own = {name: called for name, called in named.items() if called is not None}
         others = {
-            name: one.detach().cpu().clone() for name, one in net.state_dict().items() if name not in weights
+            called: one.detach().cpu().clone()
+            for name, one in net.state_dict().items()
+            if (called := own.get(name)) and name not in weights
         }
-        return {**others, **{name: one.contiguous() for name, one in weights.items()}}
+        return {**others, **{own[name]: one.contiguous() for name, one in weights.items() if name in own}}
 
     def _written(self, checkpoint: Checkpoint) -> None:
         self.channel.tell(

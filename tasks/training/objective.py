@@ -50,6 +50,10 @@ class Objective(Protocol):
         """Returns what goes into the header of exported weights beside their history."""
         ...
 
+    def name_in_file(self, name: str) -> str | None:
+        """Returns what a tensor of the net is called in exported weights; None where it isn't in them."""
+        ...
+
     def notice(self, step: int, means: Mapping[str, float]) -> str:
         """Returns what a person should be warned of after so many steps, seeing the last one's means; else ''."""
         ...

@@ -75,8 +75,8 @@ class TrainRecipe(Settings):
     """So many windows (or people of the world): a validation takes as long as they are many."""
 
 
-class GeneratorRecipe(TrainRecipe):
-    """Trains the mask dubber: it paints the face of a clip anew, to fit the sound (METHOD 4)."""
+class DitRecipe(TrainRecipe):
+    """What trainings of a video DiT have. The defaults suit the mini nets."""
 
     preset: str = "mini"
     """Of the DiT."""
@@ -85,6 +85,8 @@ class GeneratorRecipe(TrainRecipe):
     """What heard the sound; a version's rows say by themselves which it was."""
     alpha: float = Field(default=8.0, gt=0, le=100)
     """Where noise levels lie: above 1 near pure noise."""
+    times: Literal["logit-normal", "uniform"] = "logit-normal"
+    """How noise levels are drawn. uniform draws all alike, and alpha means nothing: an ablation of the paper's."""
     face_weight: float = Field(default=1.0, ge=0)
     lips_weight: float = Field(default=3.0, ge=0)
     audio_dropped: Share = 0.1
@@ -111,6 +113,10 @@ class GeneratorRecipe(TrainRecipe):
         if self.crop % 2:
             raise ValueError(f"crop is {self.crop}, and a square of latents has to be even")
         return self
+
+
+class GeneratorRecipe(DitRecipe):
+    """Trains the mask dubber: it paints the face of a clip anew, to fit the sound (METHOD 4)."""
 
 
 class SyncNetRecipe(TrainRecipe):

@@ -52,6 +52,10 @@ class SyncNetObjective:
         """Returns the net's sizes, with which models/sync/syncnet.py builds it."""
         return {"sizes": asdict(self.sizes)}
 
+    def name_in_file(self, name: str) -> str | None:
+        """Returns the name itself: all of it is exported."""
+        return name
+
     def notice(self, step: int, means: Mapping[str, float]) -> str:
         """Warns once of a net that is at chance after a tenth of its steps."""
         return self._suspicion.saw(step, means.get("in_sync"))

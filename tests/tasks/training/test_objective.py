@@ -7,7 +7,8 @@ from models.dit import flow
 from models.dit.inputs import Motion, generator_input, noised_frames
 from tasks.training.average import Average
 from tasks.training.chance import chance
-from tasks.training.generator import Generator, by_noise, channel_deviations, cropped
+from tasks.training.dit import by_noise, channel_deviations, cropped
+from tasks.training.generator import Generator
 from tasks.training.optimizers import MuonAndAdam, make_optimizer, orthogonal, pace
 from tasks.training.recipe import GeneratorRecipe, Optimizer
 from tests.tasks.training.toy import ToyWindows, recipe
@@ -59,7 +60,7 @@ def test_a_crop_lies_about_the_mouth_on_whole_patches_and_inside_the_picture():
         "target_BCFHW": rows.expand(2, 4, 3, 16, 16),
     }
     batch |= {"masked_BCFHW": batch["target_BCFHW"], "reference_BCHW": batch["target_BCFHW"][:, :, 0]}
-    cut = cropped(batch, 8, torch.zeros(2, 2))
+    cut = cropped(batch, 8, torch.zeros(2, 2), Generator.cut)
     assert cut["target_BCFHW"].shape == (2, 4, 3, 8, 8)
     first, second = cut["target_BCFHW"][:, 0, 0, 0, 0].tolist()
     assert (first, second) == (6, 8)

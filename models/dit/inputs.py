@@ -26,8 +26,10 @@ class DitInput:
     """Latent frames of reference, motion and target: together F. Only the last two are predicted."""
     times_B3: Tensor
     audio_BFNA: Tensor | None
-    """For motion and target; none switches audio cross-attention off (half of the texture phase's steps)."""
+    """For motion and target; none switches audio cross-attention off."""
     text_BLX: Tensor | None = None
+    heard_B: Tensor | None = None
+    """Clips for which audio cross-attention is on (half of the texture phase's samples); none: all."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def batched(sequences: Sequence[DitInput]) -> DitInput:
         torch.cat([one.times_B3 for one in sequences]),
         _maybe_cat([one.audio_BFNA for one in sequences]),
         _maybe_cat([one.text_BLX for one in sequences]),
+        _maybe_cat([one.heard_B for one in sequences]),
     )
 
 

@@ -90,8 +90,19 @@ def _prelu(given: list, _said: Attributes) -> Tensor:
 
 
 def _length(given: list, said: Attributes) -> Tensor:
-    axes = said["axes"] if "axes" in said else given[1].tolist()
-    return given[0].norm(dim=tuple(axes), keepdim=bool(said.get("keepdims", 1)))
+    return given[0].norm(dim=_axes(given, said), keepdim=bool(said.get("keepdims", 1)))
+
+
+def _unsqueezed(given: list, said: Attributes) -> Tensor:
+    found = given[0]
+    for axis in sorted(_axes(given, said)):
+        found = found.unsqueeze(axis)
+    return found
+
+
+def _axes(given: list, said: Attributes) -> tuple[int, ...]:
+    """An attribute in older files, an input in newer ones."""
+    return tuple(said["axes"] if "axes" in said else given[1].tolist())
 
 
 def _clip(given: list, said: Attributes) -> Tensor:
@@ -118,5 +129,7 @@ OPERATORS: Mapping[str, Callable[[list, Attributes], Tensor]] = {
     "Relu": lambda given, _: given[0].relu(),
     "Reshape": lambda given, _: given[0].reshape(given[1].tolist()),
     "Shape": lambda given, _: torch.tensor(given[0].shape),
+    "Squeeze": lambda given, said: given[0].squeeze(_axes(given, said)),
     "Sub": lambda given, _: given[0] - given[1],
+    "Unsqueeze": _unsqueezed,
 }

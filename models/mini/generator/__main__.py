@@ -17,7 +17,8 @@ from torch import Tensor
 
 from models.dit.checkpoint import load
 from models.dit.painting import Sampling
-from models.mini.generator.measure import FIRST, measured, strangers
+from models.mini.generator.measure import measured
+from models.mini.generator.strangers import FIRST, strangers
 from models.mini.shipping import show_progress
 from models.mini.world_pictures import TRAINING
 from models.weights.about import about

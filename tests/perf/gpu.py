@@ -1,4 +1,4 @@
-"""What takes a GPU to be worth measuring: a step of the generator's training, and a dub, beside plain code.
+"""What takes a GPU to be worth measuring: steps of the generator's and the editor's trainings, and a dub.
 
     python -m tests.perf.gpu            # or `make bench-gpu`; without a GPU it says so and measures nothing
     python -m tests.perf.gpu --small    # the same on any machine with nets of a few thousand numbers: does it run?
@@ -29,7 +29,7 @@ from tasks.training.chance import chance
 from tasks.training.generator import Generator
 from tasks.training.optimizers import make_optimizer
 from tasks.training.recipe import GeneratorRecipe, Optimizer
-from tests.perf import plain_dit
+from tests.perf import gpu_editor, plain_dit
 from tests.perf.__main__ import console, table
 from tests.perf.line import Line
 
@@ -75,6 +75,7 @@ def lines(here: Size) -> list[Line]:
     return [
         Line("peak, measured", peak / 1e12, " TFLOP/s", note=flash),
         *_training(here, peak),
+        *gpu_editor.lines(here.device, here.dtype, here.presets["1b"], here.training, peak, here.compiles),
         *_dub(here, peak),
         *([_replayed(here)] if here.device == "cuda" else []),
     ]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from models.dit.checkpoint import EXPERT, load
 from models.dit.experts import LAYERS, Expert, attach, parameters_to_train, sizes_of
+from models.dit.net import VideoDit
 from tasks.training.dit import Predicted
 from tasks.training.editor.decoding import decoded_part
 from tasks.training.editor.recipe import ExpertRecipe
@@ -39,10 +40,13 @@ class ExpertTraining(Structure):
         """Returns the frozen editor with a new expert, which adds nothing yet."""
         torch.manual_seed(self.recipe.seed)
         self.device = device
-        net = load(self.recipe.init, self.config)
+        return self.ready(self.with_expert(load(self.recipe.init, self.config)))
+
+    def with_expert(self, net: VideoDit) -> VideoDit:
+        """Returns an editor, frozen, with a new expert that is on and learns."""
         attach(net, self.name, self.rank, layers=self.layers)
         parameters_to_train(net, self.name)
-        return self.ready(net)
+        return net
 
     def loss(self, net: nn.Module, batch: Batch, chances: list[torch.Generator]) -> Loss:
         """Returns the flow-matching loss and the teachers'."""
@@ -50,7 +54,9 @@ class ExpertTraining(Structure):
         flow_loss = self.flow_loss(predicted)
         if not predicted.made_BCFHW.isfinite().all():  # nor is the loss, and the loop leaves the step out
             return Loss(flow_loss.value, {**flow_loss.parts, **self.untold()})
-        taught, told = self.taught(predicted, chances)
+        low = predicted.made_BCFHW.dtype == torch.bfloat16
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
+            taught, told = self.taught(predicted, chances)
         return Loss(flow_loss.value + taught, {**flow_loss.parts, **told})
 
     def untold(self) -> Mapping[str, Tensor]:

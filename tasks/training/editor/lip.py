@@ -51,7 +51,8 @@ class Lip(ExpertTraining):
         return net
 
     @cached_property
-    def _teacher(self) -> tuple[Net, Sizes]:
+    def teacher(self) -> tuple[Net, Sizes]:
+        """SyncNet, and how it crops."""
         net, sizes = load(resolve(self.sync))
         return net.requires_grad_(False).to(self.device), sizes
 
@@ -70,7 +71,7 @@ class Lip(ExpertTraining):
 
     def out_of_sync(self, video_3FHW: Tensor, five_F52: Tensor, mfcc_CT: Tensor, frames: slice) -> Tensor:
         """Returns the loss of some frames of a window, given the points and the sound of all of it."""
-        net, sizes = self._teacher
+        net, sizes = self.teacher
         lips_3FHW = crops_of(video_3FHW, places(five_F52.cpu().numpy())[frames], sizes)
         lips_N3FHW, sound_NCT = lip_pieces(lips_3FHW[None])[0], sound_pieces(mfcc_CT[None])[0]
         near_NM = -torch.cdist(net.lips(lips_N3FHW), net.sound(sound_NCT.to(lips_N3FHW)))
@@ -85,7 +86,7 @@ class Lip(ExpertTraining):
         return float(np.nanmean(found))
 
     def _told(self, windows: Windows, sample: int) -> float:
-        net, sizes = self._teacher
+        net, sizes = self.teacher
         batch = self.with_latents(windows.__getitems__([sample]))
         z_1CFHW = batch["target_BCFHW"].to(self.device)
         video_3FHW = decode(self.vae, denormalised(self.vae, z_1CFHW))[0]

@@ -9,9 +9,9 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from prefect import flow, get_run_logger, runtime
+from prefect import Flow, flow, get_run_logger, runtime
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
@@ -24,7 +24,7 @@ from flows.errors import RecipeError, TrainingRefused
 from flows.terminal.live_training import TrainingView
 from flows.training.checked import check, check_data, refuse_if_wrong, to_be_rendered
 from flows.training.driver import Training
-from flows.training.recipes import TRAININGS, load_training
+from flows.training.recipes import TRAININGS, called, load_training, recipe_of
 from flows.training.request import TrainRequest
 from flows.training.stopping import stopped_by_signals
 from infra.launch.outcome import Ended, LaunchError
@@ -46,54 +46,52 @@ QUIET_S = 60.0
 REFUSALS = (RecipeError, TrainingRefused, ProfileError, ModelError, StorageError, LaunchError)
 
 
-@flow(name="train-generator", validate_parameters=True)
-def train_generator(
-    catalog: str = "redub-data/catalog",
-    data: str = "",
-    recipe: str = "mini",
-    overrides: tuple[str, ...] = (),
-    profile: str = "laptop",
-    run: str = "",
-) -> Any:
-    """Train the generator on a version of a catalog.
+FORM = """{what}
 
-    Args:
-        catalog: Folder or object-store prefix that holds the tables.
-        data: A version (v3), or world:people=400; empty for the newest version.
-        recipe: What to compute: mini, paper, or a .toml file of yours.
-        overrides: Settings to change, such as steps=500 or optimizer.rate=1e-4.
-        profile: Where to compute: laptop, a100x32, h100x8, gpu24g, or your own file.toml#name.
-        run: Its name; one that is known goes on from its newest checkpoint.
-    """
-    return _train("generator", catalog, data, recipe, overrides, profile, run)
+Args:
+    catalog: Folder or object-store prefix that holds the tables.
+    data: A version (v3), or world:people=400; empty for the newest version.
+    recipe: What to compute: {recipes}, or a .toml file of yours.
+    overrides: Settings to change, such as steps=500 or optimizer.rate=1e-4.
+    profile: Where to compute: laptop, a100x32, h100x8, gpu24g, or your own file.toml#name.
+    run: Its name; one that is known goes on from its newest checkpoint.
+"""
 
 
-@flow(name="train-syncnet", validate_parameters=True)
-def train_syncnet(
-    catalog: str = "redub-data/catalog",
-    data: str = "",
-    recipe: str = "mini",
-    overrides: tuple[str, ...] = (),
-    profile: str = "laptop",
-    run: str = "",
-) -> Any:
-    """Train SyncNet on a version of a catalog.
+def training_flow(kind: str, what: str) -> Flow[..., Any]:
+    """Makes the flow of a kind of training. The form of each is the same, but for what it says of the kind."""
 
-    Args:
-        catalog: Folder or object-store prefix that holds the tables.
-        data: A version (v3), or world:people=400; empty for the newest version.
-        recipe: What to compute: mini, or a .toml file of yours.
-        overrides: Settings to change, such as steps=500 or optimizer.rate=1e-4.
-        profile: Where to compute: laptop, a100x32, h100x8, gpu24g, or your own file.toml#name.
-        run: Its name; one that is known goes on from its newest checkpoint.
-    """
-    return _train("syncnet", catalog, data, recipe, overrides, profile, run)
+    def train(
+        catalog: str = "redub-data/catalog",
+        data: str = "",
+        recipe: str = "mini",
+        overrides: tuple[str, ...] = (),
+        profile: str = "laptop",
+        run: str = "",
+    ) -> Any:
+        return _train(kind, catalog, data, recipe, overrides, profile, run)
+
+    train.__name__ = train.__qualname__ = f"train_{kind}"  # Prefect finds it by this name
+    train.__doc__ = FORM.format(what=what, recipes=", ".join(TRAININGS[kind]))
+    return flow(name=f"train-{kind}", validate_parameters=True)(train)
+
+
+train_generator = training_flow("generator", "Train the generator on a version of a catalog.")
+train_structure = training_flow(
+    "structure", "Train the editor, first phase: all of it, on a version of pairs."
+)
+train_lip = training_flow(
+    "lip", "Train the editor's lip expert over a structure editor: overrides must have init=run:NAME."
+)
+train_texture = training_flow(
+    "texture", "Train the editor's texture expert over a structure editor: overrides must have init=run:NAME."
+)
+train_syncnet = training_flow("syncnet", "Train SyncNet on a version of a catalog.")
 
 
 def _train(
-    kind: Literal["generator", "syncnet"], catalog: str, data: str, recipe: str, overrides: Sequence[str], profile: str,
-    run: str,
-) -> State[Any] | dict[str, Any]:  # fmt: skip
+    kind: str, catalog: str, data: str, recipe: str, overrides: Sequence[str], profile: str, run: str
+) -> State[Any] | dict[str, Any]:
     """What is refused is told in the run's state, in one sentence."""
     try:
         request = _request(kind, catalog, data, recipe, overrides, profile, run)
@@ -117,8 +115,10 @@ def _request(
         what = load_training(kind, recipe, overrides)
         return TrainRequest(kind, catalog, what, recipe, where, data, run, flow_run=flow_run)
     if known.kind != kind:
-        raise StorageError(f"training {run} is a {known.kind}, not a {kind}; give another name")
-    what = type(next(iter(TRAININGS[kind].values()))).model_validate(known.recipe)
+        raise StorageError(
+            f"training {run} is a {called(known.kind)}, not a {called(kind)}; give another name"
+        )
+    what = recipe_of(kind, known.recipe)
     return TrainRequest(kind, catalog, what, recipe, where, known.data, run, resumes=True, flow_run=flow_run)
 
 

@@ -35,6 +35,11 @@ class WindowShape:
         whole = 2 * self.latents * self.frame_bytes
         return HEADER.size + number * whole, whole
 
+    def own(self, number: int) -> tuple[int, int]:
+        """First byte and count of bytes of the clip's own, not masked, latents of one window."""
+        first, both = self.window(number)
+        return first, both // 2
+
     def first_latent(self, number: int) -> tuple[int, int]:
         """First byte and count of bytes of the first latent frame of the clip's own, not masked, latents."""
         return self.window(number)[0], self.frame_bytes
@@ -71,6 +76,11 @@ def unpack(data: bytes) -> np.ndarray:
 def unpack_window(part: bytes, shape: WindowShape) -> np.ndarray:
     """Returns the window (2, T, C, H, W) that a range of `WindowShape.window` holds."""
     return np.frombuffer(part, HALF).reshape(2, shape.latents, shape.channels, shape.height, shape.width)
+
+
+def unpack_own(part: bytes, shape: WindowShape) -> np.ndarray:
+    """Returns the latents (T, C, H, W) that a range of `WindowShape.own` holds."""
+    return np.frombuffer(part, HALF).reshape(shape.latents, shape.channels, shape.height, shape.width)
 
 
 def unpack_latent(part: bytes, shape: WindowShape) -> np.ndarray:

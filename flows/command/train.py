@@ -35,39 +35,31 @@ LogOption = Annotated[
 ]
 
 
-@app.command()
-def generator(
-    catalog: CatalogOption = CATALOG,
-    on: OnOption = "",
-    recipe: RecipeOption = "mini",
-    set_: SetOption = None,
-    profile: ProfileOption = "laptop",
-    name: NameOption = "",
-    check: CheckOption = False,
-    log: LogOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Train the generator: it paints the masked face of a clip anew, to fit the sound.
+def _command(kind: str, what: str) -> None:
+    """Adds the command of a kind of training: all take the same."""
 
-    Ctrl-C writes a checkpoint and ends; `redub train resume NAME` goes on with the very same steps.
-    """
-    _train("generator", catalog, on, recipe, set_ or [], profile, name, check, json, log or [])
+    def train(
+        catalog: CatalogOption = CATALOG,
+        on: OnOption = "",
+        recipe: RecipeOption = "mini",
+        set_: SetOption = None,
+        profile: ProfileOption = "laptop",
+        name: NameOption = "",
+        check: CheckOption = False,
+        log: LogOption = None,
+        json: JsonOption = False,
+    ) -> None:
+        _train(kind, catalog, on, recipe, set_ or [], profile, name, check, json, log or [])
+
+    stops = "Ctrl-C writes a checkpoint and ends; `redub train resume NAME` goes on with the very same steps."
+    app.command(kind, help=f"{what}\n\n{stops}")(train)
 
 
-@app.command()
-def syncnet(
-    catalog: CatalogOption = CATALOG,
-    on: OnOption = "",
-    recipe: RecipeOption = "mini",
-    set_: SetOption = None,
-    profile: ProfileOption = "laptop",
-    name: NameOption = "",
-    check: CheckOption = False,
-    log: LogOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Train SyncNet: it tells lips and sound that belong together from others."""
-    _train("syncnet", catalog, on, recipe, set_ or [], profile, name, check, json, log or [])
+_command("generator", "Train the generator: it paints the masked face of a clip anew, to fit the sound.")
+_command("structure", "Train the editor, first phase: all of it learns from pairs to give a clip other lips.")
+_command("lip", "Train the editor's lip expert, over a structure editor: give --set init=run:NAME.")
+_command("texture", "Train the editor's texture expert, over a structure editor: give --set init=run:NAME.")
+_command("syncnet", "Train SyncNet: it tells lips and sound that belong together from others.")
 
 
 @app.command()

@@ -15,7 +15,7 @@ from flows.terminal.console import console, number, print_json, problems, waitin
 from flows.terminal.live_training import TrainingView
 from flows.training.checked import check, check_data, refuse_if_wrong, to_be_rendered
 from flows.training.driver import Training
-from flows.training.recipes import TRAININGS, load_training
+from flows.training.recipes import called, load_training, recipe_of
 from flows.training.request import TrainRequest
 from flows.training.stopping import stopped_by_signals
 from flows.training.torchrun import rank_here
@@ -51,7 +51,7 @@ def resume_in_foreground(
 ) -> bool:
     """False when a person stopped it."""
     before = training(Catalog(catalog), run)
-    what = type(next(iter(TRAININGS[before.kind].values()))).model_validate(before.recipe)
+    what = recipe_of(before.kind, before.recipe)
     where = load_profile(profile or before.profile)
     request = TrainRequest(
         before.kind, catalog, what, "", where, before.data, run, resumes=True, log=tuple(log)
@@ -116,7 +116,7 @@ def _prepare(running: Training) -> None:
 def _say_what(running: Training) -> None:
     recipe, data = running.recipe, running.data
     console.print(
-        f"Training {running.name}: a {running.request.kind} on {data.name}, {number(len(data.windows))} windows; "
+        f"Training {running.name}: a {called(running.request.kind)} on {data.name}, {number(len(data.windows))} windows; "
         f"{number(recipe.steps)} steps of {recipe.batch}",
         markup=False, soft_wrap=True,
     )  # fmt: skip

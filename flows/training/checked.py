@@ -11,13 +11,14 @@ from collections.abc import Sequence
 
 from flows.errors import TrainingRefused
 from flows.training.driver import Training
+from models.mini.editor.corpus import WorldPairs
 from models.mini.generator.corpus import WorldWindows
 from models.mini.syncnet.windows import WorldLips
 from models.weights.licences import licences
 from tasks.training.checking.everything import Subject, before_data, of_data
 from tasks.training.checking.finding import Finding, ok
 
-RENDERED = (WorldWindows, WorldLips)
+RENDERED = (WorldWindows, WorldPairs, WorldLips)
 """People of the procedural world, made where they are missing."""
 
 

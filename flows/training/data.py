@@ -1,7 +1,7 @@
 """Finds what a training learns from: a version of the catalog, or people of the procedural world.
 
-v3                        the clips of a published version
-world:people=1600         rendered pairs of strangers to nobody, made here when they are missing
+v3                        the clips, or for an editor the pairs, of a published version
+world:people=1600         rendered people, strangers to nobody, made here when they are missing
 """
 
 import re
@@ -12,6 +12,7 @@ from typing import Any
 
 from flows.environment import DATA
 from flows.errors import RecipeError
+from models.mini.editor.corpus import PairPlan, WorldPairs
 from models.mini.generator.corpus import Plan, WorldWindows
 from models.mini.generator.people import BEGINS
 from models.mini.syncnet.windows import WorldLips, WorldPlan
@@ -19,8 +20,10 @@ from models.sync.net import PRESETS
 from storage.ledger.catalog import Catalog
 from storage.versions.version import latest_version, load_version
 from tasks.training.clip_windows import ClipWindows
+from tasks.training.editor.pair_windows import ClipPairs
+from tasks.training.editor.recipe import EditorRecipe, ExpertRecipe, LipRecipe
 from tasks.training.objective import Windows
-from tasks.training.recipe import GeneratorRecipe, SyncNetRecipe, TrainRecipe
+from tasks.training.recipe import DitRecipe, GeneratorRecipe, SyncNetRecipe, TrainRecipe
 from tasks.training.sync_windows import SyncWindows
 
 WORLD = re.compile(r"world:people=(\d+)(,whole)?")
@@ -61,6 +64,9 @@ def find_data(catalog: Catalog, name: str, recipe: TrainRecipe) -> Data:
     windows: Windows
     if isinstance(recipe, SyncNetRecipe):
         windows = SyncWindows(*where, PRESETS[recipe.preset])
+    elif isinstance(recipe, EditorRecipe):
+        faces, heard = isinstance(recipe, ExpertRecipe), isinstance(recipe, LipRecipe)
+        windows = ClipPairs(*where, vae=recipe.vae, points=faces, mfcc=heard)
     else:
         assert isinstance(recipe, GeneratorRecipe)
         windows = ClipWindows(*where, vae=recipe.vae)
@@ -70,7 +76,7 @@ def find_data(catalog: Catalog, name: str, recipe: TrainRecipe) -> Data:
 def _check_named(recipe: TrainRecipe, data: str) -> None:
     """A version's rows say by themselves what heard them; people of the world are heard here."""
     roles = ("vae", "whisper") if data.startswith("world:") else ("vae",)
-    for role in roles if isinstance(recipe, GeneratorRecipe) else ():
+    for role in roles if isinstance(recipe, DitRecipe) else ():
         if not getattr(recipe, role):
             raise RecipeError(
                 f"the recipe names no {role}: give --set {role}=REFERENCE (`redub models list`)"
@@ -87,11 +93,23 @@ def _world(name: str, recipe: TrainRecipe) -> Data:
         )
     if isinstance(recipe, SyncNetRecipe):
         return _talking(name, WorldPlan(people, sizes=PRESETS[recipe.preset]), recipe)
-    if not isinstance(recipe, GeneratorRecipe) or recipe.frames != 25:
-        raise RecipeError(f"{name} has windows of 25 frames for a generator, and no others; give a version")
-    begins = None if found and found[2] else BEGINS
+    if not isinstance(recipe, DitRecipe) or recipe.frames != 25:
+        raise RecipeError(f"{name} has windows of 25 frames, and no others; set frames=25, or give a version")
+    whole = bool(found and found[2])
+    if isinstance(recipe, EditorRecipe):
+        return _pairs(name, people, whole, recipe)
+    begins = None if whole else BEGINS
     plan = Plan(people, begins=begins, vae=recipe.vae, whisper=recipe.whisper)
     windows = WorldWindows(plan, Path(DATA) / "windows")
+    return Data(name, windows, windows.plan.digest, ("Apache-2.0",), windows.make)
+
+
+def _pairs(name: str, people: int, whole: bool, recipe: EditorRecipe) -> Data:
+    if whole:
+        raise RecipeError(
+            f"companions of the world are painted below the nose alone, not in whole faces; give world:people={people}"
+        )
+    windows = WorldPairs(PairPlan(people, vae=recipe.vae, whisper=recipe.whisper), Path(DATA) / "windows")
     return Data(name, windows, windows.plan.digest, ("Apache-2.0",), windows.make)
 
 

@@ -14,6 +14,7 @@ from flows.trained_weights import parent_of, pinned
 from flows.training.boards import Shown, check_boards, open_boards
 from flows.training.curves import Seen, keep_curves
 from flows.training.data import Data, find_data
+from flows.training.recipes import called
 from flows.training.recorder import Recorder
 from flows.training.request import TrainRequest
 from flows.training.torchrun import check_named, rank_here, world_here
@@ -30,10 +31,10 @@ from storage.trainings.records import FAILED, FINISHED, STOPPED, Attempt, Setup
 from storage.trainings.writing import finish_training, start_training
 from tasks.training.job import Job
 from tasks.training.loop import train
-from tasks.training.recipe import GeneratorRecipe
+from tasks.training.recipe import DitRecipe
 
 Tell = Callable[[dict[str, Any]], None]
-LOADED = ("init", "vae", "whisper")
+LOADED = ("init", "vae", "whisper", "sync", "identity", "clip")
 """Fields of a recipe that name networks."""
 
 
@@ -149,10 +150,10 @@ class Training:
         together = sorted({*self.data.licences, *(one["licence"] for one in models.values())})
         return {
             "licence": "Apache-2.0" if set(together) == {"Apache-2.0"} else " AND ".join(together),
-            "what": f"redub's {self.request.kind}, training {self.name}",
+            "what": f"redub's {called(self.request.kind)}, training {self.name}",
             "trained_on": self.data.about,
             "run": self.name,
-            "preset": self.recipe.preset if isinstance(self.recipe, GeneratorRecipe) else "",
+            "preset": self.recipe.preset if isinstance(self.recipe, DitRecipe) else "",
         }
 
 

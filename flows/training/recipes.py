@@ -2,18 +2,45 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from flows.errors import RecipeError
+from models.weights.known import reference
+from tasks.training.editor.recipe import LipRecipe, StructureRecipe, TextureRecipe
 from tasks.training.recipe import GeneratorRecipe, Optimizer, SyncNetRecipe, TrainRecipe
 
 FINE = Optimizer(kind="adamw", rate=1e-5, betas=(0.9, 0.999), weight_decay=0.01, warmup=500, decay=0.0)
 """The paper's: fine-tuning of a net that was trained before."""
+
+FINE_EXPERT = FINE.model_copy(update={"rate": 5e-6, "warmup": 100})
+
+EDITOR: dict[str, Any] = {
+    "preset": "1b",
+    "vae": "",
+    "whisper": "",
+    "frames": 77,
+    "stride": 77,
+    "face_weight": 0.3,
+    "lips_weight": 0.3,
+    "companion_dropped": 0.1,
+    "average_every": 10,
+    "recompute": True,
+    "compiled": True,
+}
+"""The paper's, in all phases (METHOD 7). 4,000 batches of 256 are its two epochs when no windows overlap."""
+EXPERT: dict[str, Any] = EDITOR | {
+    "steps": 1000,
+    "batch": 64,
+    "optimizer": FINE_EXPERT,
+    "average": 0.99,
+    "save_every": 100,
+}
 
 TRAININGS: dict[str, dict[str, TrainRecipe]] = {
     "generator": {
@@ -35,8 +62,37 @@ TRAININGS: dict[str, dict[str, TrainRecipe]] = {
             compiled=True,
         ),
     },
+    "structure": {
+        "mini": StructureRecipe(),
+        "paper": StructureRecipe(
+            **EDITOR, steps=4000, batch=256, alpha=4.0, optimizer=FINE, average=0.999, save_every=500
+        ),
+    },
+    # Experts are refused without init, which no recipe can name: their settings are checked when it is there.
+    "lip": {
+        "mini": LipRecipe.model_construct(),
+        "paper": LipRecipe.model_construct(**EXPERT, sync=reference("syncnet")),
+    },
+    "texture": {
+        "mini": TextureRecipe.model_construct(),
+        "paper": TextureRecipe.model_construct(
+            **EXPERT, identity=reference("arcface"), clip=reference("clip")
+        ),
+    },
     "syncnet": {"mini": SyncNetRecipe()},
 }
+CALLED = {"structure": "structure editor", "lip": "lip expert", "texture": "texture expert"}
+"""Kinds whose name alone says too little."""
+
+
+def called(kind: str) -> str:
+    """What is trained, in words."""
+    return CALLED.get(kind, kind)
+
+
+def recipe_of(kind: str, settings: Mapping[str, Any]) -> TrainRecipe:
+    """The recipe that a training's row holds."""
+    return type(next(iter(TRAININGS[kind].values()))).model_validate(settings)
 
 
 def load_training(kind: str, name: str, overrides: Sequence[str] = ()) -> TrainRecipe:
@@ -45,15 +101,19 @@ def load_training(kind: str, name: str, overrides: Sequence[str] = ()) -> TrainR
     for text in overrides:
         _override(tree, text)
     try:
-        return type(next(iter(TRAININGS[kind].values()))).model_validate(tree)
+        return recipe_of(kind, tree)
     except ValidationError as error:
-        lines = [
-            f"  {'.'.join(map(str, one['loc']))}: {one['msg']} (got {one['input']!r})"
-            for one in error.errors()
-        ]
+        lines = [f"  {_sentence(one)}" for one in error.errors()]
         raise RecipeError(
-            f"recipe {name!r} of a {kind} has settings that don't fit:\n" + "\n".join(lines)
+            f"recipe {name!r} of a {called(kind)} has settings that don't fit:\n" + "\n".join(lines)
         ) from None
+
+
+def _sentence(wrong: ErrorDetails) -> str:
+    """One setting by its name, and what was given; settings that don't fit one another in the recipe's own words."""
+    if not wrong["loc"]:
+        return wrong["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']} (got {wrong['input']!r})"
 
 
 def _read(kind: str, name: str) -> dict[str, Any]:
@@ -63,7 +123,7 @@ def _read(kind: str, name: str) -> dict[str, Any]:
     path = Path(name)
     if path.suffix != ".toml":
         raise RecipeError(
-            f"there is no recipe {name!r}{_close(name, known)} of a {kind}; there are: {', '.join(known)}, or a "
+            f"there is no recipe {name!r}{_close(name, known)} of a {called(kind)}; there are: {', '.join(known)}, or a "
             ".toml file"
         )
     try:

@@ -12,6 +12,7 @@ from storage.ledger.catalog import Catalog
 from storage.versions.version import load_version
 from tasks.training.clip_validation import ClipValidator
 from tasks.training.clip_windows import ClipWindows
+from tasks.training.editor.recipe import EditorRecipe
 from tasks.training.mouths import Looks
 from tasks.training.objective import Validator
 from tasks.training.recipe import GeneratorRecipe, SyncNetRecipe, TrainRecipe
@@ -25,6 +26,8 @@ SPLITS = ("val", "test")
 
 def find_validator(catalog: Catalog, data: Data, recipe: TrainRecipe) -> tuple[Validator | None, str]:
     """Returns the validator, or none and why."""
+    if isinstance(recipe, EditorRecipe):
+        return _of_editor(recipe)
     if isinstance(recipe, SyncNetRecipe) and data.name.startswith("world:"):
         return _strangers(recipe), ""
     if isinstance(recipe, GeneratorRecipe) and data.name.startswith("world:"):
@@ -43,6 +46,13 @@ def find_validator(catalog: Catalog, data: Data, recipe: TrainRecipe) -> tuple[V
     except StorageError as error:
         return None, f"nothing is validated: {error}"
     return ClipValidator(windows, recipe.vae, recipe.validate_on, _looks(windows)), ""
+
+
+def _of_editor(recipe: EditorRecipe) -> tuple[Validator | None, str]:
+    return (
+        None,
+        f"nothing is validated: nothing looks at a {type(recipe).__name__.removesuffix('Recipe').lower()} yet",
+    )
 
 
 def _strangers(recipe: SyncNetRecipe) -> SyncValidator:

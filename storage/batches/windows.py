@@ -28,7 +28,8 @@ class Windows:
     clips: pa.StringArray
     """Their ids."""
     columns: Mapping[str, np.ndarray]
-    """The counts among the version's columns, as `ingest_frames`; `<stage>_row` is the row id that `blobs` reads by."""
+    """The version's counts, as `ingest_frames`, and marks, as `relight_relit`; `<stage>_row` is the row id that `blobs`
+    reads by."""
     made: Mapping[str, Computation]
     """How each stage's rows were computed."""
 
@@ -71,7 +72,7 @@ def open_windows(
         splits = ", ".join(f"{one} ({rows} clips)" for one, rows in version.manifest["splits"].items())
         raise StorageError(f"{name} has no clip in split {split!r}; it has {splits}")
     _check_rates(members["ingest_fps"].to_pylist(), name)
-    columns = {field.name: members[field.name].to_numpy() for field in members.schema if _counts(field)}
+    columns = {field.name: members[field.name].to_numpy() for field in members.schema if _is_small(field)}
     places = Places(columns["ingest_frames"], frames, stride)
     if not len(places):
         raise StorageError(
@@ -92,13 +93,13 @@ def _members(dataset: Any, manifest: Mapping[str, Any], split: str, stages: Sequ
         raise StorageError(
             f"version {manifest['version']} doesn't say which of its columns is the split; rebuild, and take the new one"
         )
-    counts = [f.name for f in dataset.schema if _counts(f) and f.name.partition("_")[0] in stages]
-    rows = dataset.to_table(columns=["item_id", column, "ingest_fps", *counts])
+    small = [f.name for f in dataset.schema if _is_small(f) and f.name.partition("_")[0] in stages]
+    rows = dataset.to_table(columns=["item_id", column, "ingest_fps", *small])
     return rows.filter(pc.equal(rows[column], split))
 
 
-def _counts(field: pa.Field) -> bool:
-    return pa.types.is_integer(field.type)
+def _is_small(field: pa.Field) -> bool:
+    return pa.types.is_integer(field.type) or pa.types.is_boolean(field.type)
 
 
 def _check_rates(rates: Sequence[float], name: str) -> None:

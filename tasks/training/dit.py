@@ -24,7 +24,7 @@ from models.dit.net import VideoDit
 from models.dit.speedup import compiled
 from models.vae.opening import load_vae
 from tasks.training.chance import happens, normal
-from tasks.training.encoded import PIXELS, encode_windows
+from tasks.training.encoded import encode_windows, has_pixels
 from tasks.training.objective import Batch, Loss, Windows
 from tasks.training.problems import Stop
 from tasks.training.recipe import DitRecipe
@@ -132,7 +132,7 @@ class DitTraining(ABC):
 
     def with_latents(self, batch: Batch) -> Batch:
         """Returns a batch of pixels as latents; one that has latents as it is."""
-        return encode_windows(self.vae, batch) if PIXELS[0] in batch else batch
+        return encode_windows(self.vae, batch) if has_pixels(batch) else batch
 
     def about(self) -> Mapping[str, str]:
         """Returns the net's config, with which anybody can build it."""

@@ -43,15 +43,27 @@ class SeenWindow:
 def sounds(windows: Windows, places: Sequence[Place], frames: int) -> list[np.ndarray]:
     """The sound of each window, silence where the clip has no more."""
     stored = windows.blobs.whole("ingest", "audio", windows.rows("ingest", places))
-    return [_cut(data, place.first, frames) for data, place in zip(stored, places, strict=True)]
+    return [_cut(decoded(data), place.first, frames) for data, place in zip(stored, places, strict=True)]
 
 
-def _cut(flac: bytes, first: int, frames: int) -> np.ndarray:
+def decoded(flac: bytes) -> np.ndarray:
+    """The whole sound of a clip."""
     with open_media(io.BytesIO(flac)) as media:
-        samples = decode_audio(media, rate=RATE).samples
+        return decode_audio(media, rate=RATE).samples
+
+
+def _cut(samples: np.ndarray, first: int, frames: int) -> np.ndarray:
     start, count = round(first / FPS * RATE), round(frames / FPS * RATE)
     own = samples[start : start + count]
     return np.pad(own, (0, count - len(own)))
+
+
+@dataclass(frozen=True)
+class SeenPair(SeenWindow):
+    """One window of a pair."""
+
+    companion_FHWC: np.ndarray
+    """The same frames of the other half."""
 
 
 def tracks(windows: Windows, places: Sequence[Place]) -> list[TrackData]:

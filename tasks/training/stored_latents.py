@@ -11,7 +11,7 @@ from torch import Tensor
 
 from storage.batches.place import Place
 from storage.batches.windows import Windows
-from tasks.latent_windows import WindowShape, unpack_latent, unpack_window
+from tasks.latent_windows import WindowShape, unpack_latent, unpack_own, unpack_window
 
 STAGE, COLUMN = "latents", "window_latents"
 
@@ -50,6 +50,19 @@ def latents(windows: Windows, places: Sequence[Place], others: Sequence[Place]) 
         "masked_BCFHW": masked_BCFHW.contiguous(),
         "reference_BCHW": torch.from_numpy(np.stack(first)).float(),
     }
+
+
+def own_latents(windows: Windows, places: Sequence[Place]) -> Tensor:
+    """The windows of the clips alone (B, C, F, H, W); what is masked in them is not read."""
+    stride = windows.made[STAGE].config["stride"]
+    shapes, rows = [_shape(windows, place) for place in places], windows.rows(STAGE, places)
+    wanted = [
+        (row, *shape.own(place.first // stride))
+        for row, shape, place in zip(rows, shapes, places, strict=True)
+    ]
+    parts = windows.blobs.parts(STAGE, COLUMN, wanted)
+    own = [unpack_own(*pair) for pair in zip(parts, shapes, strict=True)]
+    return torch.from_numpy(np.stack(own)).float().transpose(1, 2).contiguous()
 
 
 def _shape(windows: Windows, place: Place) -> WindowShape:

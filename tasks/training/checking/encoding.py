@@ -7,19 +7,19 @@ from diffusers import AutoencoderKLWan
 
 from tasks.training.checking.finding import Finding, first_of, ok, refuse, warn
 from tasks.training.checking.rounding import HALF, OTHER_DEVICE, distances, farther
-from tasks.training.clip_windows import ClipWindows
 from tasks.training.encoded import encode_windows
 from tasks.training.objective import Batch
+from tasks.training.version_windows import VersionWindows
 
 LATENTS = ("target_BCFHW", "masked_BCFHW", "reference_BCHW")
 
 
 def as_encoded(
-    windows: ClipWindows, numbers: Sequence[int], batch: Batch, vae: AutoencoderKLWan
+    windows: VersionWindows, numbers: Sequence[int], batch: Batch, vae: AutoencoderKLWan
 ) -> Iterator[Finding]:
     """`batch` is the windows of these numbers."""
     made = encode_windows(vae, windows.from_videos().__getitems__(numbers))
-    off_KB = [distances(batch[name].cpu(), made[name].cpu()) for name in LATENTS]
+    off_KB = [distances(batch[name].cpu(), made[name].cpu()) for name in LATENTS if name in batch]
     off_B = torch.tensor(off_KB).amax(0).tolist()
     wrong, unlike = (farther(batch["id"], off_B, than) for than in (OTHER_DEVICE, HALF))
     if wrong:

@@ -20,20 +20,21 @@ from models.dit.presets import PRESETS, count_parameters, stacked
 from models.vae.opening import load_vae
 from models.weights.errors import ModelError
 from models.weights.references import resolve
-from storage.batches.windows import Windows as StoredWindows
-from storage.batches.windows import open_windows
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from tasks.latents import LatentsConfig
 from tasks.training import stored_sound
 from tasks.training.checking import dealing, dry, encoding, hearing, pictures, room, samples, version, weights
-from tasks.training.checking.finding import Finding, refuse, warn
+from tasks.training.checking.finding import Finding, ok, refuse, warn
 from tasks.training.checkpoints import CheckpointError
-from tasks.training.clip_windows import ClipWindows
+from tasks.training.editor.pair_windows import ClipPairs
+from tasks.training.editor.recipe import EditorRecipe
+from tasks.training.editor.structure import config_of
 from tasks.training.job import Job, objective_of
 from tasks.training.objective import Batch, Windows
 from tasks.training.problems import Stop
-from tasks.training.recipe import GeneratorRecipe, TrainRecipe
+from tasks.training.recipe import DitRecipe, GeneratorRecipe, TrainRecipe
+from tasks.training.version_windows import VersionWindows
 
 FEW = 3
 """Windows that are encoded and heard anew."""
@@ -69,6 +70,8 @@ class Subject:
     def config(self) -> DitConfig | None:
         """Of the net; None where it is no DiT."""
         recipe = self.job.recipe
+        if isinstance(recipe, EditorRecipe):
+            return config_of(recipe)
         return stacked(PRESETS[recipe.preset]) if isinstance(recipe, GeneratorRecipe) else None
 
 
@@ -87,7 +90,7 @@ def before_data(subject: Subject) -> Iterator[Finding]:
 
 def _unknown_preset(subject: Subject) -> Finding | None:
     recipe = subject.job.recipe
-    if not isinstance(recipe, GeneratorRecipe) or recipe.preset in PRESETS:
+    if not isinstance(recipe, DitRecipe) or recipe.preset in PRESETS:
         return None
     return refuse(f"there is no preset {recipe.preset!r} of the net; there are: {', '.join(PRESETS)}")
 
@@ -142,12 +145,12 @@ def _seen(subject: Subject) -> Iterator[Finding]:
     if not good:
         return
     finite = samples.some_of(batch, good)
-    if subject.config is not None and "target_BCFHW" in finite:
+    if subject.config is not None:
         wrong = list(pictures.sizes(finite, subject.config, subject.job.recipe.frames))
         yield from wrong or _pictures(finite)
         if wrong:
             return
-    if isinstance(subject.windows, ClipWindows) and subject.config is not None:
+    if isinstance(subject.windows, VersionWindows) and subject.config is not None:
         few = [good[place] for place in samples.spread_over(len(good), FEW, subject.job.recipe.seed)]
         numbers = [numbers[one] for one in few]
         yield from _made_anew(subject, subject.windows, numbers, samples.some_of(batch, few))
@@ -155,36 +158,31 @@ def _seen(subject: Subject) -> Iterator[Finding]:
 
 
 def _pictures(batch: Batch) -> Iterator[Finding]:
-    for look in (pictures.latents, pictures.sound, pictures.masks, pictures.places):
+    for look in (pictures.latents, pictures.halves, pictures.sound, pictures.masks, pictures.places):
         yield from look(batch)
 
 
 # -- encoded and heard anew ---------------------------------------------------------------------------
 
 
-def _made_anew(subject: Subject, windows: ClipWindows, few: list[int], batch: Batch) -> Iterator[Finding]:
+def _made_anew(subject: Subject, windows: VersionWindows, few: list[int], batch: Batch) -> Iterator[Finding]:
     recipe = subject.job.recipe
-    assert isinstance(recipe, GeneratorRecipe)
-    assert subject.catalog is not None
+    assert isinstance(recipe, DitRecipe)
     if not windows.not_cached:
         yield from _encoded(recipe.vae, windows, few, batch)
-    needed = ("ingest", stored_sound.STAGE)
-    stored = open_windows(
-        subject.catalog, subject.version, recipe.split, recipe.frames, recipe.stride, needed
-    )
-    yield from _heard(stored, few, batch)
+    yield from _heard(windows, few, batch)
 
 
-def _encoded(vae: str, windows: ClipWindows, few: list[int], batch: Batch) -> Iterator[Finding]:
+def _encoded(vae: str, windows: VersionWindows, few: list[int], batch: Batch) -> Iterator[Finding]:
     if _too_large(vae):
         yield warn(f"stored latents are not compared: {vae} is too large for this machine, which has no GPU")
     else:
         yield from encoding.as_encoded(windows, few, batch, load_vae(vae, _device()))
 
 
-def _heard(stored: StoredWindows, few: list[int], batch: Batch) -> Iterator[Finding]:
-    made = stored.made[stored_sound.STAGE].config
-    heard = hearing.listened(stored, few)
+def _heard(windows: VersionWindows, few: list[int], batch: Batch) -> Iterator[Finding]:
+    made = windows.config(stored_sound.STAGE)
+    heard = hearing.listened(windows.stored, [windows.place(one) for one in few])
     yield from hearing.as_long(heard)
     if _too_large(made["whisper"]):
         yield warn(
@@ -232,7 +230,9 @@ def _stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
         why = _not_cached(subject) or "the data don't fit the net"
         yield refuse(f"a step with two windows fails ({type(error).__name__}: {error}): {why}")
     else:
-        if why := _not_cached(subject):
+        if isinstance(subject.windows, ClipPairs):
+            yield ok("companions are decoded and encoded in each step: of them no latents are kept")
+        elif why := _not_cached(subject):
             yield warn(f"each step decodes videos and runs the VAE, which is several times as slow: {why}")
 
 
@@ -255,11 +255,18 @@ def _not_cached(subject: Subject) -> str:
 
 def _memory(subject: Subject, config: DitConfig, batch: Batch) -> Iterator[Finding]:
     recipe, training = subject.job.recipe, subject.profile.training
-    assert isinstance(recipe, GeneratorRecipe)
+    assert isinstance(recipe, DitRecipe)
     dtype = torch.bfloat16 if training.dtype == "bf16" else torch.float32
     frames, height, width = batch["face_BFHW"].shape[1:]
     side = (recipe.crop or height, recipe.crop or width)
     micro = training.micro or -(-recipe.batch // training.fewest)
-    each = room.activation_bytes(config, (frames, *side), dtype, recipe.recompute)
+    each = room.activation_bytes(config, (frames, *side), dtype, recipe.recompute, _shown(recipe, frames))
     state = room.state_bytes(count_parameters(config), subject.profile, recipe.average > 0)
     yield from room.memory(room.Taken(state, micro * each), subject.profile)
+
+
+def _shown(recipe: DitRecipe, frames: int) -> int:
+    """Latent frames beside the target: one of the same person, all of the companion, or none where it lies over it."""
+    if not isinstance(recipe, EditorRecipe):
+        return 1
+    return frames if recipe.companion == "beside" else 0

@@ -5,7 +5,6 @@ of that frame's has to change most. P positions, 50 a second; L layers of D numb
 each, A numbers.
 """
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,11 +21,11 @@ from models.audio.windows import (
     padded_with_silence,
     windows_of_latents,
 )
+from storage.batches.place import Place
 from storage.batches.windows import Windows
-from storage.media.container import open_media
-from storage.media.decode import decode_audio
 from tasks.training.checking.finding import Finding, first_of, ok, refuse, warn
 from tasks.training.checking.rounding import HALF, OTHER_DEVICE, distances, farther
+from tasks.training.seen_windows import decoded
 
 APART_S = 0.2
 """Sound and picture of a file never end at the very same time: packets of sound are 20 to 60 ms."""
@@ -52,19 +51,18 @@ class Heard:
         return padded_with_silence(self.sound, self.frames)[: round(self.frames / FPS * RATE)]
 
 
-def listened(windows: Windows, numbers: Sequence[int]) -> list[Heard]:
+def listened(windows: Windows, places: Sequence[Place]) -> list[Heard]:
     """Reads the sound of these windows' clips."""
-    places = [windows.places[number] for number in numbers]
     stored = windows.blobs.whole("ingest", "audio", windows.rows("ingest", places))
     return [
-        Heard(windows.ids[number], place.first, windows.count("ingest_frames", place), _decoded(data))
-        for number, place, data in zip(numbers, places, stored, strict=True)
+        Heard(
+            f"{windows.clips[place.clip].as_py()}@{place.first}",
+            place.first,
+            windows.count("ingest_frames", place),
+            decoded(data),
+        )
+        for place, data in zip(places, stored, strict=True)
     ]
-
-
-def _decoded(audio: bytes) -> np.ndarray:
-    with open_media(io.BytesIO(audio)) as media:
-        return decode_audio(media, rate=RATE).samples
 
 
 def as_long(heard: Sequence[Heard]) -> Iterator[Finding]:

@@ -1,4 +1,6 @@
-"""Looks at windows as the generator takes them: sizes, latents, sound, masks, and where face and lips lie.
+"""Looks at windows as a net takes them: sizes, latents, both halves of pairs, sound, masks, and where faces lie.
+
+A batch of pixels is looked at as far as that goes: what its latents are is known when they are encoded.
 
 B samples, C channels, F latent frames, H by W latents, N audio features of A numbers.
 """
@@ -22,6 +24,12 @@ EDGE = 0.25
 
 def sizes(batch: Batch, config: DitConfig, frames: int) -> Iterator[Finding]:
     """Whether the net takes them."""
+    if "target_BCFHW" in batch:
+        yield from _latent_sizes(batch, config, frames)
+    yield from _heard_sizes(batch["audio_BFNA"], config, latents_of(frames))
+
+
+def _latent_sizes(batch: Batch, config: DitConfig, frames: int) -> Iterator[Finding]:
     _, channels, count, height, width = batch["target_BCFHW"].shape
     place = (count, height, width)
     if channels != config.channels:
@@ -35,11 +43,10 @@ def sizes(batch: Batch, config: DitConfig, frames: int) -> Iterator[Finding]:
             f"of whole patches of {config.patch}x{config.patch}: rebuild the stage latents with the recipe's frames"
         )
     wrong = [name for name in ("face_BFHW", "lips_BFHW") if tuple(batch[name].shape[1:]) != place]
-    if wrong or batch["masked_BCFHW"].shape != batch["target_BCFHW"].shape:
-        yield refuse(
-            f"{', '.join(wrong) or 'masked_BCFHW'} has another size than the latents; rebuild its stage"
-        )
-    yield from _heard_sizes(batch["audio_BFNA"], config, count)
+    beside = [name for name in ("masked_BCFHW", "companion_BCFHW") if name in batch]
+    wrong += [name for name in beside if batch[name].shape != batch["target_BCFHW"].shape]
+    if wrong:
+        yield refuse(f"{', '.join(wrong)} has another size than the latents; rebuild its stage")
 
 
 def _heard_sizes(audio_BFNA: Tensor, config: DitConfig, count: int) -> Iterator[Finding]:
@@ -53,6 +60,8 @@ def _heard_sizes(audio_BFNA: Tensor, config: DitConfig, count: int) -> Iterator[
 
 def latents(batch: Batch) -> Iterator[Finding]:
     """Whether each channel has something to say, and none too much."""
+    if "target_BCFHW" not in batch:
+        return
     deviation_C = batch["target_BCFHW"].double().transpose(0, 1).flatten(1).std(1)
     odd = [number for number, one in enumerate(deviation_C.tolist()) if not FLATTEST < one < WIDEST]
     span = f"{deviation_C.min():.2f} to {deviation_C.max():.2f}"
@@ -63,6 +72,15 @@ def latents(batch: Batch) -> Iterator[Finding]:
         )
     else:
         yield ok(f"latents deviate by {span} a channel")
+
+
+def halves(batch: Batch) -> Iterator[Finding]:
+    """Whether a companion is another picture than its clip, where both are given alike."""
+    pairs = (("target_BCFHW", "companion_BCFHW"), ("video_BFHWC", "companion_BFHWC"))
+    for own, other in (pair for pair in pairs if all(name in batch for name in pair)):
+        same_B = (batch[own] == batch[other]).flatten(1).all(1)
+        same = _all_or_some(batch["id"], same_B, "the companion is the clip itself", "pairscores")
+        yield from same or [ok("companions are other pictures than their clips")]
 
 
 def sound(batch: Batch) -> Iterator[Finding]:
@@ -112,11 +130,11 @@ def _on_edge(mask_BFHW: Tensor) -> Tensor:
     return 1 - torch.where(total_B > 0, inner_B / total_B.clamp(min=1e-9), torch.ones_like(total_B))
 
 
-def _all_or_some(ids: Sequence[str], is_so_B: Tensor, what: str) -> list[Finding]:
+def _all_or_some(ids: Sequence[str], is_so_B: Tensor, what: str, stage: str = "facemask") -> list[Finding]:
     """Of one clip it may be so; where it is so of all, something is wrong with the stage."""
     rows = _rows(ids, is_so_B)
     if rows and len(rows) == len(ids):
-        return [refuse(f"{what} in all {len(ids)} windows looked at: look at `redub sheet facemask`", rows)]
+        return [refuse(f"{what} in all {len(ids)} windows looked at: look at `redub sheet {stage}`", rows)]
     return [warn(f"{what} in {len(rows)} of {len(ids)} windows: {first_of(rows)}", rows)] if rows else []
 
 

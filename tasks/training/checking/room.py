@@ -74,9 +74,11 @@ def state_bytes(parameters: int, profile: Profile, averaged: bool) -> int:
 
 
 def activation_bytes(
-    config: DitConfig, shape: tuple[int, int, int], dtype: torch.dtype, recompute: bool
+    config: DitConfig, shape: tuple[int, int, int], dtype: torch.dtype, recompute: bool, shown: int = 1
 ) -> int:
     """What the backward pass of one sample waits for; `shape` is its latent frames, height and width.
+
+    `shown` are the latent frames beside it: one of the generator's, all of the companion's of the editor.
 
     Attention keeps no matrix of all tokens by all tokens, as the meta device's does: those are left out.
     """
@@ -90,9 +92,9 @@ def activation_bytes(
         return one
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one):
-        net(example(config, shape, dtype, "meta"))
+        net(example(config, shape, dtype, "meta", shown))
     whole = sum(one.untyped_storage().nbytes() for one in held.values())
-    return _recomputed(whole, config, shape, dtype) if recompute else whole
+    return _recomputed(whole, config, shape, dtype, shown) if recompute else whole
 
 
 def _of_attention(one: Tensor, heads: int) -> bool:
@@ -101,23 +103,29 @@ def _of_attention(one: Tensor, heads: int) -> bool:
     return rows == columns and count > 0 and count % heads == 0
 
 
-def _recomputed(whole: int, config: DitConfig, shape: tuple[int, int, int], dtype: torch.dtype) -> int:
+def _recomputed(
+    whole: int, config: DitConfig, shape: tuple[int, int, int], dtype: torch.dtype, shown: int
+) -> int:
     """Each block keeps what went in; one block at a time has all of its own."""
     frames, height, width = shape
-    tokens = (frames + 1) * height * width // config.patch**2
+    tokens = (frames + shown) * height * width // config.patch**2
     return whole // config.layers + config.layers * tokens * config.dim * dtype.itemsize
 
 
-def example(config: DitConfig, shape: tuple[int, int, int], dtype: torch.dtype, device: str) -> DitInput:
-    """An input of the generator of this size, of zeros, or of nothing on the meta device."""
+def example(
+    config: DitConfig, shape: tuple[int, int, int], dtype: torch.dtype, device: str, shown: int = 1
+) -> DitInput:
+    """An input of this size, of zeros, or of nothing on the meta device."""
 
     def empty(*sizes: int) -> Tensor:
         return torch.zeros(1, *sizes, device=device, dtype=dtype)
 
     frames, height, width = shape
-    latents = empty(config.channels * config.stacked, frames + 1, height, width)
+    latents = empty(config.channels * config.stacked, frames + shown, height, width)
     audio = empty(frames, config.audio.window, config.audio.features)
-    return DitInput(latents, (1, 0, frames), empty(3), audio, empty(1, config.text) if config.text else None)
+    return DitInput(
+        latents, (shown, 0, frames), empty(3), audio, empty(1, config.text) if config.text else None
+    )
 
 
 def memory(taken: Taken, profile: Profile) -> Iterator[Finding]:

@@ -44,7 +44,7 @@ class LateWhisper(Whisper):
 
 def test_sound_that_is_heard_a_frame_late_is_refused(rebuilt: Rebuilt, batch: dict[str, Any]) -> None:
     stored = open_windows(Catalog(rebuilt.root), "v3", "train", 25, 12, ("ingest", "hearing"))
-    heard = hearing.listened(stored, [0, 3, 5])
+    heard = hearing.listened(stored, [stored.places[number] for number in (0, 3, 5)])
     late, right = (kind("mini:whisper", (LAST,)) for kind in (LateWhisper, Whisper))
     assert [one.level for one in hearing.in_step(heard, 7, right)] == ["ok"]
     (found,) = hearing.in_step(heard, 7, late)

@@ -1,0 +1,154 @@
+"""The training windows of a version of pairs, as batches for the editor; a map-style dataset of torch.
+
+    windows = ClipPairs("redub-data/demo/catalog", "v1", "train", mfcc=True)
+    batch = windows.__getitems__([0, 1])
+
+V is the clip and what is to be made, V' its companion and what is shown; rendered and imported pairs are pairs as
+those that a generator painted. A pair that the stage `relight` relit comes a second time in that light, both halves
+and the same sound, under its name with +relit: so an editor that moved light would be wrong. Those come after all others.
+
+Where the version has latents of the same VAE and windows, V's are taken from there. Of companions and of the second
+light none are kept, so V' is always given as pixels, and so is V where any pair is relit: whether a sample's latents
+went through half precision must not depend on which others are in its batch.
+
+It pickles: a worker opens the tables for itself, and needs no VAE. B samples, F frames or latent frames, H by W pixels
+or latents, N features a latent frame of A numbers, C coefficients of T columns of sound.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, overload
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.sync.syncnet import heard_between
+from storage.batches.place import Place, Places, WindowIds
+from storage.ledger.catalog import Catalog
+from tasks.training import seen_windows, stored_latents
+from tasks.training.seen_windows import SeenPair
+from tasks.training.version_windows import VersionWindows
+
+COMPANION, RELIGHT = "companion", "relight"
+LIT = "+relit"
+SECOND_LIGHT = "the version's pairs are given in a second light too, of which no latents are kept"
+Half = Mapping[bool, tuple[str, str]]
+"""Whether relit -> stage and column of its videos."""
+OWN: Half = {False: ("ingest", "video"), True: (RELIGHT, "relit_video")}
+OTHER: Half = {False: (COMPANION, "companion_video"), True: (RELIGHT, "relit_companion_video")}
+
+
+class ClipPairs(VersionWindows):
+    """Windows of pairs. Where asked for: `points`, the five points of the face in V's frames, and `mfcc`, what SyncNet
+    hears of V's sound there, for which each clip's sound is decoded. `relit` false leaves the second light out."""
+
+    def __init__(
+        self,
+        catalog: Catalog | str,
+        tag: str,
+        split: str,
+        frames: int = 25,
+        stride: int = 12,
+        vae: str = "mini:vae",
+        window: int = 16,
+        *,
+        points: bool = False,
+        mfcc: bool = False,
+        relit: bool = True,
+    ) -> None:
+        super().__init__(catalog, tag, split, frames, stride, vae, window, (COMPANION,), (RELIGHT,))
+        self._points, self._mfcc = points, mfcc
+        given_twice = relit and self.stored.has(RELIGHT)
+        is_relit_N = self.stored.columns[f"{RELIGHT}_relit"] if given_twice else False
+        self._relit = Places(np.where(is_relit_N, self.stored.columns["ingest_frames"], 0), frames, stride)
+        if not self.not_cached and len(self._relit):
+            self.not_cached = SECOND_LIGHT
+
+    def __len__(self) -> int:
+        return len(self.stored.places) + len(self._relit)
+
+    @property
+    def ids(self) -> Sequence[str]:
+        return PairIds(self.stored.ids, WindowIds(self.stored.clips, self._relit))
+
+    def place(self, sample: int) -> Place:
+        plain = len(self.stored.places)
+        return self.stored.places[sample] if sample < plain else self._relit[sample - plain]
+
+    def __getitems__(self, samples: Sequence[int]) -> dict[str, Any]:
+        places = [self.place(sample) for sample in samples]
+        batch: dict[str, Any] = {
+            "id": [self.ids[sample] for sample in samples],
+            "companion_BFHWC": torch.from_numpy(self.companions(samples)),
+            **self._labels(places, self._masks(places)),
+        }
+        if self.not_cached:
+            batch["video_BFHWC"] = torch.from_numpy(self.videos(samples))
+        else:
+            batch["target_BCFHW"] = stored_latents.own_latents(self.stored, places)
+        if self._points:
+            batch["five_BF52"] = self._five(places)
+        if self._mfcc:
+            batch["mfcc_BCT"] = self._heard(places)
+        return batch
+
+    def videos(self, samples: Sequence[int]) -> np.ndarray:
+        return self._half(OWN, samples)
+
+    def companions(self, samples: Sequence[int]) -> np.ndarray:
+        """Returns the same frames of the other halves (B, F, H, W, 3), in the light of their own."""
+        return self._half(OTHER, samples)
+
+    def seen(self, samples: Sequence[int]) -> Sequence[SeenPair]:
+        """Returns windows of pairs as a person sees and hears them."""
+        both = zip(super().seen(samples), self.companions(samples), strict=True)
+        return [SeenPair(**vars(one), companion_FHWC=companion_FHWC) for one, companion_FHWC in both]
+
+    def _half(self, half: Half, samples: Sequence[int]) -> np.ndarray:
+        """One read of each light's column."""
+        videos = dict(chain.from_iterable(self._bytes(half, lit, samples) for lit in (False, True)))
+        places = [self.place(sample) for sample in samples]
+        found = [self._decoded(videos[sample], place) for sample, place in zip(samples, places, strict=True)]
+        return np.stack([self._frames_of(*one) for one in zip(found, places, strict=True)])
+
+    def _bytes(self, half: Half, lit: bool, samples: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        chosen = [sample for sample in samples if (sample >= len(self.stored.places)) == lit]
+        if not chosen:
+            return
+        stage, column = half[lit]
+        rows = self.stored.rows(stage, [self.place(sample) for sample in chosen])
+        yield from zip(chosen, self.stored.blobs.whole(stage, column, rows), strict=True)
+
+    def _five(self, places: Sequence[Place]) -> Tensor:
+        tracks = seen_windows.tracks(self.stored, places)
+        five = [track.five_T52[self._span(place)] for track, place in zip(tracks, places, strict=True)]
+        return torch.from_numpy(np.stack(five))
+
+    def _heard(self, places: Sequence[Place]) -> Tensor:
+        stored = self.stored.blobs.whole("ingest", "audio", self.stored.rows("ingest", places))
+        heard = [
+            heard_between(seen_windows.decoded(data), place.first, self._frames)
+            for data, place in zip(stored, places, strict=True)
+        ]
+        return torch.from_numpy(np.stack(heard).astype(np.float32))
+
+
+class PairIds(Sequence[str]):
+    """`<clip id>@<first frame>` of each window, and of those in a second light with +relit."""
+
+    def __init__(self, plain: WindowIds, relit: WindowIds) -> None:
+        self._plain, self._relit = plain, relit
+
+    def __len__(self) -> int:
+        return len(self._plain) + len(self._relit)
+
+    @overload
+    def __getitem__(self, sample: int) -> str: ...
+    @overload
+    def __getitem__(self, sample: slice) -> Sequence[str]: ...
+    def __getitem__(self, sample: int | slice) -> str | Sequence[str]:
+        if isinstance(sample, slice):
+            return [self[i] for i in range(*sample.indices(len(self)))]
+        plain = len(self._plain)
+        return self._plain[sample] if sample < plain else f"{self._relit[sample - plain]}{LIT}"

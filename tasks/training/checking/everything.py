@@ -26,9 +26,10 @@ from tasks.latents import LatentsConfig
 from tasks.training import stored_sound
 from tasks.training.checking import dealing, dry, encoding, hearing, pictures, room, samples, version, weights
 from tasks.training.checking.finding import Finding, ok, refuse, warn
+from tasks.training.checking.learnt import learnt_parameters
 from tasks.training.checkpoints import CheckpointError
 from tasks.training.editor.pair_windows import ClipPairs
-from tasks.training.editor.recipe import EditorRecipe
+from tasks.training.editor.recipe import EditorRecipe, ExpertRecipe
 from tasks.training.editor.structure import config_of
 from tasks.training.job import Job, objective_of
 from tasks.training.objective import Batch, Windows
@@ -102,8 +103,8 @@ def _settings(subject: Subject) -> Iterator[Finding]:
     yield from dealing.differs(recipe.seed, recipe.batch)
     yield from version.models(subject.licences)
     if subject.config is not None:
-        yield from room.disk(subject.job.root, count_parameters(subject.config), recipe.keep)
-        if recipe.init and subject.begins:
+        yield from room.disk(subject.job.root, learnt_parameters(recipe, subject.config), recipe.keep)
+        if recipe.init and _takes_init(subject):
             yield from weights.begins_from(recipe.init, subject.config)
 
 
@@ -237,12 +238,18 @@ def _stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
 
 
 def _quick(subject: Subject) -> TrainRecipe:
-    """The recipe without what takes a minute, and without weights that were refused already."""
+    """The recipe without what takes a minute, and without weights that were refused already; an expert is none without."""
     recipe, config = subject.job.recipe, subject.config
     if config is None:
         return recipe
-    begins = recipe.init and subject.begins and weights.fits_a_block(recipe.init, config)
+    fits = recipe.init and _takes_init(subject) and weights.fits_a_block(recipe.init, config)
+    begins = fits or isinstance(recipe, ExpertRecipe)
     return recipe.model_copy(update={"compiled": False, "init": recipe.init if begins else ""})
+
+
+def _takes_init(subject: Subject) -> bool:
+    """One that goes on has it in its checkpoint, but for an expert, whose checkpoint is the expert alone."""
+    return subject.begins or isinstance(subject.job.recipe, ExpertRecipe)
 
 
 def _not_cached(subject: Subject) -> str:
@@ -261,7 +268,10 @@ def _memory(subject: Subject, config: DitConfig, batch: Batch) -> Iterator[Findi
     side = (recipe.crop or height, recipe.crop or width)
     micro = training.micro or -(-recipe.batch // training.fewest)
     each = room.activation_bytes(config, (frames, *side), dtype, recipe.recompute, _shown(recipe, frames))
-    state = room.state_bytes(count_parameters(config), subject.profile, recipe.average > 0)
+    learnt = learnt_parameters(recipe, config)
+    state = room.state_bytes(learnt, subject.profile, recipe.average > 0)
+    if learnt < (whole := count_parameters(config)):
+        state += room.frozen_bytes(whole, subject.profile)
     yield from room.memory(room.Taken(state, micro * each), subject.profile)
 
 

@@ -73,6 +73,11 @@ def state_bytes(parameters: int, profile: Profile, averaged: bool) -> int:
     return round(parameters * (each + average))
 
 
+def frozen_bytes(parameters: int, profile: Profile) -> int:
+    """Of what is only read; each worker has all of it."""
+    return parameters * (2 if profile.training.dtype == "bf16" else 4)
+
+
 def activation_bytes(
     config: DitConfig, shape: tuple[int, int, int], dtype: torch.dtype, recompute: bool, shown: int = 1
 ) -> int:

@@ -1,4 +1,4 @@
-"""Two people of the procedural world, each with a rendered and a painted companion, filmed once for all tests."""
+"""Two people of the procedural world, each with a rendered and a painted companion, and a version of pairs."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from models.dit.net import VideoDit
 from models.dit.presets import PRESETS
 from models.mini.editor.corpus import PairPlan, WorldPairs, filmed
 from models.mini.shards import shard_file
+from tests.tasks.training.editor.paired import Paired, rebuild_pairs
 from tests.tasks.training.editor.toys import described
 
 PEOPLE = 2
@@ -28,6 +29,11 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> WorldPairs:
     windows.folder.mkdir()
     save_file(filmed(plan, range(plan.first, plan.first + PEOPLE)), shard_file(windows.folder, plan.first, 0))
     return windows
+
+
+@pytest.fixture(scope="session")
+def paired(tmp_path_factory: pytest.TempPathFactory) -> Paired:
+    return rebuild_pairs(tmp_path_factory.mktemp("paired"))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,9 @@ FORM = {"catalog", "data", "recipe", "overrides", "profile", "run"}
 def test_every_kind_of_training_is_deployed_under_its_name_with_a_form_that_explains_itself() -> None:
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     trains = [one for one in deployments if "training" in one["tags"]]
-    flows: dict[str, Any] = {one["entrypoint"]: load_flow_from_entrypoint(one["entrypoint"]) for one in trains}
+    flows: dict[str, Any] = {
+        one["entrypoint"]: load_flow_from_entrypoint(one["entrypoint"]) for one in trains
+    }
     assert {one.name for one in flows.values()} == {f"train-{kind}" for kind in TRAININGS}
     for kind in TRAININGS:
         found = flows[f"flows.train.train_{kind}"]

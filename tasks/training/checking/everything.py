@@ -105,7 +105,7 @@ def _settings(subject: Subject) -> Iterator[Finding]:
     if subject.config is not None:
         yield from room.disk(subject.job.root, learnt_parameters(recipe, subject.config), recipe.keep)
         if recipe.init and _takes_init(subject):
-            yield from weights.begins_from(recipe.init, subject.config)
+            yield from weights.begins_from(recipe.init, subject.config, isinstance(recipe, ExpertRecipe))
 
 
 def _of_rows(subject: Subject) -> Iterator[Finding]:

@@ -8,14 +8,22 @@ from models.dit.presets import on_meta
 from tasks.training.checking.finding import Finding, first_of, ok, refuse, warn
 
 
-def begins_from(reference: str, config: DitConfig) -> Iterator[Finding]:
-    """Refuses weights of which no block fits, and says which parts of others start anew."""
+def begins_from(reference: str, config: DitConfig, frozen: bool = False) -> Iterator[Finding]:
+    """Refuses weights of which no block fits, and says which parts of others start anew.
+
+    A net that stays `frozen` under an expert could not learn those, and is refused unless it fits whole.
+    """
     fit = fit_of(reference, config)
     lacking = [*fit.reshaped, *(f"{name} (missing)" for name in fit.missing)]
     if not fits_a_block(reference, config):
         near = inspect(reference).fit
         what = f"of the presets, it is nearest to {near.name}: take that one, or" if near.shared else "give"
         yield refuse(f"init {reference} fits no block of the net: {first_of(lacking)}; {what} other weights")
+    elif lacking and frozen:
+        yield refuse(
+            f"an expert learns over a whole editor, and {len(lacking)} tensors of it are not in init {reference}: "
+            f"{first_of(lacking)}; give another init, or the recipe's preset and companion as the editor's"
+        )
     elif lacking:
         yield warn(
             f"of the net, {len(lacking)} tensors are not in init {reference} and start anew: {first_of(lacking)}"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
 from flows.command.main import main
 from flows.errors import RecipeError
@@ -18,16 +19,18 @@ from flows.training.recipes import TRAININGS, load_training
 from flows.training.request import TrainRequest
 from infra.profiles import load_profile
 from models.dit.checkpoint import inspect
-from models.mini import shards
-from models.mini.editor import corpus
-from models.mini.editor.corpus import WorldPairs, make_shard
+from models.dit.net import VideoDit
+from models.dit.presets import MINI
+from models.mini.editor.corpus import WorldPairs, filmed
+from models.mini.shards import shard_file
 from models.weights.digests import digest
 from storage.ledger.catalog import Catalog
 from storage.trainings.reading import checkpoints_of, metrics_of, training
 from tasks.training.checking.finding import Finding
+from tasks.training.checking.weights import begins_from
 from tasks.training.editor.pair_windows import ClipPairs
 from tests.storage.trainings import trained
-from tests.tasks.training.editor.conftest import Paired
+from tests.tasks.training.editor.paired import Paired
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 PHASES = ("structure", "lip", "texture")
@@ -187,6 +190,27 @@ def test_an_expert_over_a_net_that_is_no_editor_is_refused(
     assert room.startswith("4 checkpoints of 4 MB"), "the expert's alone, not the editor's"
 
 
+def test_an_expert_over_a_part_of_an_editor_is_refused(tmp_path: Path) -> None:
+    half = VideoDit(replace(MINI, layers=2))
+    save_file(half.state_dict(), tmp_path / "half.safetensors", {"licence": "Apache-2.0"})
+    where = str(tmp_path / "half.safetensors")
+    (found,) = begins_from(where, MINI, frozen=True)
+    assert found.level == "refuse"
+    assert "not in init" in found.what
+    assert [one.level for one in begins_from(where, MINI)] == ["warn"], "a structure editor may begin from it"
+
+
+@pytest.mark.parametrize("kind", ["lip", "texture"])
+def test_experts_over_an_editor_are_let_through(
+    paired: Paired, editor: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    settings = (f"init={editor}", "least_in_sync=0") if kind == "lip" else (f"init={editor}",)
+    fine = check_in_foreground(kind, paired.root, "", "mini", settings, "laptop", True)
+    found = [Finding(**one) for one in json.loads(capsys.readouterr().out)]
+    assert fine, found
+    assert any("a step with two windows: loss" in one.what for one in found)
+
+
 # -- two steps -----------------------------------------------------------------------------------------
 
 
@@ -208,13 +232,12 @@ def test_two_steps_on_people_of_the_world(
     tmp_path: Path, redub: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(corpus, "SHARD", 2)  # a file of two people takes seconds
     recipe = load_training("structure", "mini")
     windows = find_data(Catalog("c"), "world:people=2", recipe).windows
     assert isinstance(windows, WorldPairs)
-    (missing,) = windows.missing
     windows.folder.mkdir(parents=True)
-    make_shard(windows.plan, shards.shard_file(windows.folder, windows.plan.first, missing), missing)
+    first = windows.plan.first
+    save_file(filmed(windows.plan, range(first, first + 2)), shard_file(windows.folder, first, 0))
     on_world = replace(
         TrainRequest("structure", "c", recipe, "mini", load_profile("laptop")), data="world:people=2"
     )

@@ -16,6 +16,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from models.dit.flow import expert_at, schedule
 from models.dubbing.request import Settings
 from models.dubbing.suited import SAMPLING, said_of, settings_of
 from models.mini.editor.measure import SETTINGS, measured, opened
@@ -43,6 +44,7 @@ def main() -> None:
     torch.set_num_threads(1)
     given = {"": asked.weights, "lip": asked.lip, "texture": asked.texture}
     settings = _settings(asked.weights)
+    _check_used([name for name, file in given.items() if name and file], settings)
     people = strangers(FIRST, asked.people)
     shipped: list[str] = []
     for name, file in given.items():
@@ -67,6 +69,16 @@ def _parser() -> argparse.ArgumentParser:
 def _settings(weights: Path) -> Settings:
     """What the weights say suits them, else what suits the mini editor."""
     return settings_of(str(weights)) if SAMPLING in about(weights) else SETTINGS
+
+
+def _check_used(names: Sequence[str], settings: Settings) -> None:
+    """Few steps may pass an expert by: then nothing would be measured of it, and nobody would ever see it."""
+    used = {expert_at(t) for t in schedule(settings.steps, settings.shift)[:-1]}
+    if unused := [name for name in names if name not in used]:
+        raise SystemExit(
+            f"{settings.steps} steps at shift {settings.shift:g} have none where the {unused[0]} expert is on; say others "
+            'in the weights\' header, "sampling" in "about", as 8 steps at shift 2.5'
+        )
 
 
 def ship(

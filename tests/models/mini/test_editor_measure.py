@@ -15,8 +15,8 @@ from models.dit.checkpoint import load
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, stacked
 from models.dubbing.suited import said_of, settings_of
-from models.mini.editor import __main__ as shipping
 from models.mini.editor.measure import SETTINGS, edited, measured
+from models.mini.editor.ship import main
 from models.mini.generator.people import film
 from models.mini.generator.scores import films, scores_of
 from models.mini.generator.strangers import Stranger, sounds_of, strangers
@@ -140,7 +140,7 @@ def test_an_editor_and_its_expert_are_shipped_with_what_was_measured(tmp_path, m
     monkeypatch.setattr(
         sys, "argv", ["editor", str(given), "--lip", str(lip), "--people", "2", "--out", str(out)]
     )
-    shipping.main()
+    main()
     editor, expert = out / "editor.safetensors", out / "editor-lip.safetensors"
     assert {one.dtype for file in (editor, expert) for one in load_file(file).values()} == {torch.float16}
     assert settings_of(str(editor)) == WITH_EXPERTS
@@ -157,5 +157,5 @@ def test_an_expert_that_sampling_passes_by_is_not_shipped(tmp_path, monkeypatch)
     save_file({"x": torch.zeros(1)}, given, {"about": json.dumps({"sampling": {"steps": 4, "shift": 6}})})
     monkeypatch.setattr(sys, "argv", ["editor", str(given), "--texture", str(given), "--out", str(tmp_path)])
     with pytest.raises(SystemExit, match="4 steps at shift 6 have none where the texture expert is on"):
-        shipping.main()
+        main()
     assert [one.name for one in tmp_path.iterdir()] == ["given.safetensors"]

@@ -19,16 +19,15 @@ from torch import Tensor, nn
 from models.dit.painting import Sampling, painted
 from models.mini.generator.measure import feathered
 from models.mini.generator.scores import decibels
-from models.vae import decode_tiled, denormalised
-from models.vae.opening import load_vae
 from storage.batches.windows import FPS
 from storage.drawing.side_by_side import film_grid, film_video
 from tasks.training.clip_windows import ClipWindows
 from tasks.training.encoded import encode_windows
-from tasks.training.mouths import Looks, identity, mouth_metrics, sync
+from tasks.training.mouths import identity, mouth_metrics, sync
 from tasks.training.objective import Validation
 from tasks.training.reached import Reached, seeded
 from tasks.training.seen_windows import RATE, SeenWindow
+from tasks.training.window_validation import WindowValidator, decoded
 
 SHOWN = 8
 KEYS = ("masked_BCFHW", "reference_BCHW", "audio_BFNA")
@@ -38,76 +37,58 @@ KEYS = ("masked_BCFHW", "reference_BCHW", "audio_BFNA")
 class Prepared:
     """What stays the same from one validation to the next."""
 
-    seen: Sequence[SeenWindow]
     batch: Mapping[str, Tensor]
     others: Sequence[int]
     """Number of the window whose sound each gets; its own where all are of one clip."""
 
 
 @dataclass(frozen=True)
-class ClipValidator:
-    """So many windows of a split, spread over its clips; read when they are first needed and then kept."""
+class ClipValidator(WindowValidator):
+    """Paints the faces of so many windows of a split."""
 
     windows: ClipWindows
-    vae: str
-    count: int = 8
-    looks: Looks = field(default_factory=Looks)
     sampling: Sampling = field(default_factory=Sampling)
-    higher_is_better: bool = True
 
     def __call__(self, net: nn.Module, _step: int) -> Validation:
-        ready, reached = self._prepared, Reached(net)
+        ready, reached, seen = self._prepared, Reached(net), self.seen
         audio = ready.batch["audio_BFNA"]
         made_NFHWC = self._made(reached, audio)
-        heard = len({one.clip for one in ready.seen}) > 1
+        heard = len({one.clip for one in seen}) > 1
         swapped_NFHWC = self._made(reached, audio[list(ready.others)]) if heard else None
         metrics = {
-            **against_truth(ready.seen, made_NFHWC, swapped_NFHWC),
-            **mouth_metrics(self.looks, ready.seen, ready.others, made_NFHWC, swapped_NFHWC),
-            **identity(self.looks, ready.seen, made_NFHWC),
-            **sync(self.looks, ready.seen, made_NFHWC),
+            **against_truth(seen, made_NFHWC, swapped_NFHWC),
+            **mouth_metrics(self.looks, seen, ready.others, made_NFHWC, swapped_NFHWC),
+            **identity(self.looks, seen, made_NFHWC),
+            **sync(self.looks, seen, made_NFHWC),
         }
         return Validation(metrics, self._pictures(made_NFHWC, swapped_NFHWC))
 
-    def __getstate__(self) -> Mapping[str, Any]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
-    @cached_property
-    def _vae(self) -> AutoencoderKLWan:
-        return load_vae(self.vae)
-
     @cached_property
     def _prepared(self) -> Prepared:
-        samples = spread(self.windows.ids, self.count)
-        seen = [self.windows.seen([sample])[0] for sample in samples]
-        each = [self._latents(sample) for sample in samples]
+        each = [self._latents(sample) for sample in self.samples]
         batch = {key: torch.cat([one[key] for one in each]) for key in KEYS}
-        return Prepared(seen, batch, others_of([one.clip for one in seen]))
+        return Prepared(batch, others_of([one.clip for one in self.seen]))
 
     @torch.no_grad()
     def _latents(self, sample: int) -> Mapping[str, Tensor]:
         batch = self.windows.__getitems__([sample])
-        return encode_windows(self._vae, batch) if self.windows.not_cached else batch
+        return encode_windows(self.opened_vae, batch) if self.windows.not_cached else batch
 
     def _made(self, net: Reached, audio_NFNA: Tensor) -> np.ndarray:
         """Paints, decodes and lays the faces over their clips, one window after the other: they may be large."""
-        vae = self._vae.to(net.device)
-        made = [self._one(net, vae, n, audio_NFNA[n : n + 1]) for n in range(len(audio_NFNA))]
-        vae.to("cpu")
-        return np.stack(made)
+        with self.vae_on(net.device) as vae:
+            return np.stack([self._one(net, vae, n, audio_NFNA[n : n + 1]) for n in range(len(audio_NFNA))])
 
     def _one(self, net: Reached, vae: AutoencoderKLWan, n: int, audio_1FNA: Tensor) -> np.ndarray:
         masked, reference = (self._prepared.batch[key][n : n + 1] for key in KEYS[:2])
         noise = seeded(masked.shape, n)
         z = painted(cast(Any, net), masked, reference, audio_1FNA, noise, self.sampling)
-        video_CFHW = decode_tiled(vae, denormalised(vae, z.to(net.device)))[0].clamp(-1, 1).cpu()
-        rgb_FHWC = (video_CFHW.permute(1, 2, 3, 0).numpy() + 1) * 127.5
-        seen = self._prepared.seen[n]
+        seen, rgb_FHWC = self.seen[n], decoded(vae, z)
         over_FHW1 = feathered(seen.paint_FHW[None])[0][..., None]
         return (over_FHW1 * rgb_FHWC + (1 - over_FHW1) * seen.rgb_FHWC).round().astype(np.uint8)
 
     def _pictures(self, made_NFHWC: np.ndarray, swapped_NFHWC: np.ndarray | None) -> Mapping[str, bytes]:
-        seen = self._prepared.seen[:SHOWN]
+        seen = self.seen[:SHOWN]
         shown = {"clip": np.stack([one.rgb_FHWC for one in seen]), "made": made_NFHWC[:SHOWN]}
         if swapped_NFHWC is not None:
             shown["another's sound"] = swapped_NFHWC[:SHOWN]
@@ -132,11 +113,6 @@ def against_truth(
         metrics["psnr_lips_other_sound"] = decibels(swapped_NFHWC, truth, lips)
         metrics["heard_db"] = metrics["psnr_lips"] - metrics["psnr_lips_other_sound"]
     return metrics
-
-
-def spread(ids: Sequence[str], count: int) -> list[int]:
-    """Returns the numbers of windows that are as far apart among all as can be."""
-    return np.unique(np.linspace(0, len(ids) - 1, min(count, len(ids))).round().astype(int)).tolist()
 
 
 def others_of(clips: Sequence[str]) -> list[int]:

@@ -41,15 +41,33 @@ def mouth_metrics(
 
     Of frames on which the lips are to be seen.
     """
-    own_NF = np.stack([np.where(one.lips_FHW.any((1, 2)), one.opening_F, np.nan) for one in seen])
+    own_NF = _in_sight(seen)
     metrics = _followed("opening_r", openings(looks, seen, made_NFHWC), own_NF)
     if swapped_NFHWC is not None:
         read_NF, wanted_NF = openings(looks, seen, swapped_NFHWC), own_NF[list(others)]
         metrics |= _followed("opening_r_other_sound", read_NF, wanted_NF)
-        there_NF = np.isfinite(read_NF + wanted_NF + own_NF)
-        if there_NF.sum() >= FEWEST:
-            metrics["leak"] = leak(read_NF[there_NF], wanted_NF[there_NF], own_NF[there_NF])
+        metrics |= _leaked(read_NF, wanted_NF, own_NF)
     return metrics
+
+
+def pair_metrics(
+    looks: Looks, seen: Sequence[SeenWindow], companion_NFHWC: np.ndarray, made_NFHWC: np.ndarray
+) -> dict[str, float]:
+    """How the opening follows the true mouth, and how far the companion's, which is looked for in the same places."""
+    own_NF = _in_sight(seen)
+    was_NF, read_NF = (openings(looks, seen, some) for some in (companion_NFHWC, made_NFHWC))
+    return _followed("opening_r", read_NF, own_NF) | _leaked(read_NF, own_NF, was_NF)
+
+
+def _in_sight(seen: Sequence[SeenWindow]) -> np.ndarray:
+    """The true openings (N, F); NaN where the lips are hidden."""
+    return np.stack([np.where(one.lips_FHW.any((1, 2)), one.opening_F, np.nan) for one in seen])
+
+
+def _leaked(read_NF: np.ndarray, wanted_NF: np.ndarray, was_NF: np.ndarray) -> dict[str, float]:
+    there_NF = np.isfinite(read_NF + wanted_NF + was_NF)
+    enough = there_NF.sum() >= FEWEST
+    return {"leak": leak(read_NF[there_NF], wanted_NF[there_NF], was_NF[there_NF])} if enough else {}
 
 
 def _followed(name: str, read_NF: np.ndarray, wanted_NF: np.ndarray) -> dict[str, float]:

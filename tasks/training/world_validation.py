@@ -38,21 +38,25 @@ class WorldValidator:
     higher_is_better: bool = True
 
     def __call__(self, net: nn.Module, _step: int) -> Validation:
-        who = self._strangers
-        found, made_NFHWC = measured(cast(Any, Reached(net)), who, Sampling(), vae=self.vae)
+        found, made_NFHWC = self.measured(net)
         return Validation({name: found[name] for name in FIRST_SHOWN} | found, self._pictures(made_NFHWC))
 
+    def measured(self, net: nn.Module) -> tuple[dict[str, float], np.ndarray]:
+        """Returns the numbers, and what was made."""
+        return measured(cast(Any, Reached(net)), self.strangers, Sampling(), vae=self.vae)
+
     @cached_property
-    def _strangers(self) -> list[Stranger]:
+    def strangers(self) -> list[Stranger]:
+        """Who is looked at."""
         return strangers(FIRST, self.people, self.vae, self.whisper)
 
     def __getstate__(self) -> Mapping[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     def _pictures(self, made_NFHWC: np.ndarray) -> Mapping[str, bytes]:
-        truth, source = (np.stack([one.pair.rgb_2FHWC[k] for one in self._strangers]) for k in (0, 1))
+        truth, source = (np.stack([one.pair.rgb_2FHWC[k] for one in self.strangers]) for k in (0, 1))
         shown = {"source": source, "truth": truth, "made": made_NFHWC}
-        sounds = [_heard(one) for one in self._strangers]
+        sounds = [_heard(one) for one in self.strangers]
         return {"people.png": film_grid(shown), "people.mp4": film_video(shown, sounds, FPS, RATE)}
 
 

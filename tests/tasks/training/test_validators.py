@@ -21,9 +21,10 @@ from models.world.body.head import head
 from storage.media.container import open_media
 from storage.media.decode import decode_audio, decode_video
 from storage.media.images import decode_image
-from tasks.training.clip_validation import ClipValidator, against_truth, others_of, spread
+from tasks.training.clip_validation import ClipValidator, against_truth, others_of
 from tasks.training.mouths import Looks, identity, mouth_metrics, sync
 from tasks.training.seen_windows import RATE, SeenWindow
+from tasks.training.window_validation import spread
 from tasks.training.world_validation import FIRST, WorldValidator
 
 PEOPLE = 3

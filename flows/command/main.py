@@ -12,6 +12,7 @@ from flows.command import (
     models,
     pairs,
     rebuild,
+    reproduce,
     review,
     runs,
     server,
@@ -36,6 +37,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(review.app, name="review")
 app.add_typer(train.app, name="train")
 app.add_typer(runs.app, name="runs")
+app.add_typer(reproduce.app, name="reproduce")
 
 
 def main() -> None:

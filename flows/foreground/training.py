@@ -83,26 +83,29 @@ def _run(request: TrainRequest, as_json: bool) -> bool:
     if running.first:
         with nullcontext() if as_json else waiting("Checking"):
             findings = check(running)
-        _heed(findings)
+        heed(findings)
     with running, TrainingView() as view:
         if not as_json and running.first:
             _say_what(running)
-        _prepare(running)
-        with stopped_by_signals(problems.print) as stop, _starting():
+        prepare(running)
+        with stopped_by_signals(problems.print) as stop, starting():
             ended = running.run(view.hear if not as_json else lambda _: None, stop)
     return _concluded(running, ended, as_json) if running.first else ended.state == "finished"
 
 
-def _starting() -> AbstractContextManager[Any]:
+def starting() -> AbstractContextManager[Any]:
+    """Says that Ray starts, where it does."""
     return waiting("Starting Ray") if rank_here() is None else nullcontext()
 
 
-def _heed(findings: Sequence[Finding]) -> None:
+def heed(findings: Sequence[Finding]) -> None:
+    """Prints warnings; raises what is refused."""
     print_warnings(findings)
     refuse_if_wrong(findings)
 
 
-def _prepare(running: Training) -> None:
+def prepare(running: Training) -> None:
+    """Renders people of the world where they are missing, and then looks at them."""
     if running.data.prepare is None:
         return
     unseen = to_be_rendered(running)
@@ -110,7 +113,7 @@ def _prepare(running: Training) -> None:
         task = progress.add_task("Rendering people of the world", total=None)
         running.data.prepare(cpus_here(), lambda done, of: progress.update(task, completed=done, total=of))
     if unseen:
-        _heed(check_data(running))
+        heed(check_data(running))
 
 
 def _say_what(running: Training) -> None:

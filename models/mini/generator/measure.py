@@ -4,6 +4,7 @@ F counts frames, N strangers.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,6 +26,19 @@ FEATHER_PX = 1.0
 CHUNK = 8
 
 
+@dataclass(frozen=True)
+class Use:
+    """What a generator is used for. The defaults are what makes companions; an editor has the help of neither."""
+
+    pasted: bool = True
+    """What is painted is laid over the source."""
+    near: bool = True
+    """The reference is the source's first frame; else it is another moment of the scene, with another pose."""
+
+
+COMPANION = Use()
+
+
 def measure(reference: str, people: int, seed: int = 0) -> dict[str, float]:
     """Measures the weights on as many strangers."""
     return measured(load(reference), strangers(FIRST, people), Sampling(), seed)[0]
@@ -40,7 +54,13 @@ def measured(
 
 
 def dubbed(
-    net: VideoDit, people: Sequence[Stranger], audio_NFNA: Tensor, sampling: Sampling, seed: int, vae: str
+    net: VideoDit,
+    people: Sequence[Stranger],
+    audio_NFNA: Tensor,
+    sampling: Sampling,
+    seed: int,
+    vae: str,
+    use: Use = COMPANION,
 ) -> np.ndarray:
     """Returns the sources with other lips: painted in latents, decoded, and feathered over the source."""
     made = []
@@ -50,8 +70,11 @@ def dubbed(
         own = torch.stack([one.windows["target"][1] for one in some]).float()
         chance = torch.Generator().manual_seed(1000 * seed + start)
         noise = torch.randn(own.shape, generator=chance)
-        made.append(painted(net, masked, own[:, :, 0], audio_NFNA[start : start + CHUNK], noise, sampling))
+        reference = own[:, :, 0] if use.near else torch.stack([one.windows["far"] for one in some]).float()
+        made.append(painted(net, masked, reference, audio_NFNA[start : start + CHUNK], noise, sampling))
     rgb_NFHWC = pixels(torch.cat(made), vae)
+    if not use.pasted:
+        return rgb_NFHWC
     source_NFHWC = films(people, 1)
     over_NFHW1 = feathered(np.stack([one.pair.paint_2FHW[1] for one in people]))[..., None]
     return (over_NFHW1 * rgb_NFHWC + (1 - over_NFHW1) * source_NFHWC).round().astype(np.uint8)

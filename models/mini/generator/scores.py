@@ -4,7 +4,8 @@ F counts frames, N strangers. Each is filmed twice (strangers.py), so it is know
 frame, and how open the source's was: motion that follows the source's lips instead is a leak.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,25 +22,89 @@ SOME_FRAMES = (4, 12, 20)
 """Frames in which faces and pictures are recognised."""
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What is seen of the films of one stranger, before anything is summed up over people."""
+
+    occluded: bool
+    """Whether something is before the face."""
+    mouths_3F2: np.ndarray
+    """Opening and width: as they look, as they should be, and as they were in the source."""
+    quiet_2F: np.ndarray
+    """Opening when nothing is said: as it looks, and as the source's was; of those with nothing before the face."""
+    squares: Mapping[str, tuple[float, int]]
+    """Sum of the squared errors, and of how many values, for each PSNR."""
+    means: Mapping[str, float]
+    """Numbers of which people have their mean."""
+
+
 def scores_of(people: Sequence[Stranger], rgb_NFHWC: np.ndarray, quiet_NFHWC: np.ndarray) -> dict[str, float]:
     """Returns the numbers of films made from the sources with the truth's sound, and with a hiss that says nothing.
 
-    `clip_likeness` stands in for LPIPS, whose weights are not shipped: the mean cosine of the mini CLIP's vectors.
+    Those that none of these people has are left out.
     """
-    truth, source = films(people, 0), films(people, 1)
-    paint = np.stack([one.pair.paint_2FHW[1] for one in people])
-    lips = np.stack([one.pair.lips_2FHW[0] for one in people])
-    whole = np.ones_like(paint)
+    numbers = numbers_of(seen_of(people, rgb_NFHWC, quiet_NFHWC))
+    return {name: value for name, value in numbers.items() if not np.isnan(value)}
+
+
+def seen_of(people: Sequence[Stranger], rgb_NFHWC: np.ndarray, quiet_NFHWC: np.ndarray) -> list[Seen]:
+    """Returns what is seen of each."""
+    judges = Judges()
+    return [judges.seen(*one) for one in zip(people, rgb_NFHWC, quiet_NFHWC, strict=True)]
+
+
+class Judges:
+    """What looks at films: loaded once."""
+
+    def __init__(self) -> None:
+        embedder = load_identity("mini:identity")
+        assert embedder is not None
+        self.embedder, self.faces, self.clip = (
+            embedder,
+            load_face("mini", "mini:face"),
+            ClipLikeness("mini:clip"),
+        )
+
+    def seen(self, one: Stranger, rgb_FHWC: np.ndarray, quiet_FHWC: np.ndarray) -> Seen:
+        """`clip_likeness` stands in for LPIPS, whose weights are not shipped: the mean cosine of CLIP's vectors."""
+        pair = one.pair
+        truth_FHWC, source_FHWC = pair.rgb_2FHWC
+        should_F2, was_F2 = (said.mouth_F3[:, :2] for said in pair.said)
+        made, true = (self.clip.embed(list(some[list(SOME_FRAMES)])) for some in (rgb_FHWC, truth_FHWC))
+        return Seen(
+            bool(pair.occluder),
+            np.stack([seen_mouth(self.faces, pair, rgb_FHWC), should_F2, was_F2]),
+            self._quiet(pair, quiet_FHWC, was_F2[:, 0]),
+            {
+                "psnr_mask": squared(rgb_FHWC, truth_FHWC, pair.paint_2FHW[1]),
+                "psnr_lips": squared(rgb_FHWC, truth_FHWC, pair.lips_2FHW[0]),
+                "psnr_lips_of_the_source": squared(source_FHWC, truth_FHWC, pair.lips_2FHW[0]),
+                "psnr_full": squared(rgb_FHWC, truth_FHWC, np.ones_like(pair.paint_2FHW[0])),
+            },
+            {
+                "identity": likeness(self.embedder, pair, rgb_FHWC, source_FHWC, SOME_FRAMES),
+                "ssim_full": ssim(rgb_FHWC, truth_FHWC),
+                "clip_likeness": float((made * true).sum(1).mean()),
+            },
+        )
+
+    def _quiet(self, pair: Pair, quiet_FHWC: np.ndarray, was_F: np.ndarray) -> np.ndarray:
+        if pair.occluder:
+            return np.zeros((2, 0))
+        return np.stack([seen_mouth(self.faces, pair, quiet_FHWC)[:, 0], was_F])
+
+
+def numbers_of(seen: Sequence[Seen]) -> dict[str, float]:
+    """Returns all numbers over these people (and noises, if someone is there once for each); NaN for what none has."""
+    clear = [one for one in seen if not one.occluded]
+    hidden = [one for one in seen if one.occluded]
     return {
-        **_mouths(people, rgb_NFHWC),
-        **_in_silence(people, quiet_NFHWC),
-        "identity": _identity(people, rgb_NFHWC, source),
-        "psnr_mask": decibels(rgb_NFHWC, truth, paint),
-        "psnr_lips": decibels(rgb_NFHWC, truth, lips),
-        "psnr_lips_of_the_source": decibels(source, truth, lips),
-        "psnr_full": decibels(rgb_NFHWC, truth, whole),
-        "ssim_full": float(np.mean([ssim(*pair) for pair in zip(rgb_NFHWC, truth, strict=True)])),
-        "clip_likeness": _likeness_to_clip(rgb_NFHWC, truth),
+        **_followed(clear),
+        "width_r": _followed(clear, 1)["opening_r"],
+        **{f"{name}_occluded": value for name, value in _followed(hidden).items()},
+        **_in_silence(clear),
+        **{name: float(np.mean([one.means[name] for one in seen])) for name in seen[0].means},
+        **{name: _psnr([one.squares[name] for one in seen]) for name in seen[0].squares},
     }
 
 
@@ -48,51 +113,30 @@ def films(people: Sequence[Stranger], which: int) -> np.ndarray:
     return np.stack([one.pair.rgb_2FHWC[which] for one in people])
 
 
-def _mouths(people: Sequence[Stranger], rgb_NFHWC: np.ndarray) -> dict[str, float]:
-    """How the lips move, as the landmarks see them; where something is before the face, apart."""
-    wanted, was = (np.stack([one.pair.said[k].mouth_F3[:, :2] for one in people]) for k in (0, 1))
-    read = seen_mouths(people, rgb_NFHWC)
-    clear, hidden = _by_occluder(people)
-    numbers = {}
-    if clear:
-        numbers = _followed(read[clear], wanted[clear], was[clear])
-        numbers["width_r"] = correlated(read[clear][..., 1], wanted[clear][..., 1])
-    if hidden:
-        found = _followed(read[hidden], wanted[hidden], was[hidden])
-        numbers |= {f"{name}_occluded": value for name, value in found.items()}
-    return numbers
+def _followed(seen: Sequence[Seen], which: int = 0) -> dict[str, float]:
+    """How the lips' opening, or width, follows what it should, as the landmarks see it."""
+    if not seen:
+        return dict.fromkeys(("opening_r", "leak"), float("nan"))
+    read, should, source = np.stack([one.mouths_3F2[..., which] for one in seen], 1)
+    return {"opening_r": correlated(read, should), "leak": leak(read, should, source)}
 
 
-def _followed(read: np.ndarray, wanted: np.ndarray, was: np.ndarray) -> dict[str, float]:
-    opening, should, source = (some[..., 0] for some in (read, wanted, was))
-    return {"opening_r": correlated(opening, should), "leak": leak(opening, should, source)}
-
-
-def _in_silence(people: Sequence[Stranger], quiet_NFHWC: np.ndarray) -> dict[str, float]:
-    """How far the lips move when nothing is said, and whether as the source's do; where nothing is before the face."""
-    clear, _ = _by_occluder(people)
-    if not clear:
-        return {}
-    quiet = seen_mouths([people[n] for n in clear], quiet_NFHWC[clear])[..., 0]
-    was = np.stack([people[n].pair.said[1].mouth_F3[:, 0] for n in clear])
+def _in_silence(seen: Sequence[Seen]) -> dict[str, float]:
+    """How far the lips move when nothing is said, and whether as the source's do."""
+    if not seen:
+        return dict.fromkeys(("silent_motion", "silent_follows_source"), float("nan"))
+    quiet, was = np.stack([one.quiet_2F for one in seen], 1)
     return {
         "silent_motion": float(quiet.std(1).mean()),
         "silent_follows_source": correlated(quiet - quiet.mean(1, keepdims=True), was),
     }
 
 
-def _by_occluder(people: Sequence[Stranger]) -> tuple[list[int], list[int]]:
-    """Numbers of those with nothing before the face, and of the others."""
-    hidden = [bool(one.pair.occluder) for one in people]
-    return [n for n, is_so in enumerate(hidden) if not is_so], [n for n, is_so in enumerate(hidden) if is_so]
-
-
-def seen_mouths(people: Sequence[Stranger], rgb_NFHWC: np.ndarray) -> np.ndarray:
-    """Returns opening and width (N, F, 2) as the mini landmarks see them in the box the source's tracker has."""
-    faces = load_face("mini", "mini:face")
-    return np.stack(
-        [seen_mouth(faces, one.pair, rgb_FHWC) for one, rgb_FHWC in zip(people, rgb_NFHWC, strict=True)]
-    )
+def _psnr(squares: Sequence[tuple[float, int]]) -> float:
+    wrong, count = (sum(some) for some in zip(*squares, strict=True))
+    if not count:
+        return float("nan")
+    return float(10 * np.log10(255**2 * count / wrong)) if wrong else float("inf")
 
 
 def seen_mouth(faces: FaceBackend, pair: Pair, rgb_FHWC: np.ndarray) -> np.ndarray:
@@ -121,16 +165,6 @@ def correlated(one: np.ndarray, other: np.ndarray) -> float:
     return float((standard(one) * standard(other)).mean())
 
 
-def _identity(people: Sequence[Stranger], rgb_NFHWC: np.ndarray, source_NFHWC: np.ndarray) -> float:
-    embedder = load_identity("mini:identity")
-    assert embedder is not None
-    alike = [
-        likeness(embedder, one.pair, rgb_FHWC, source_FHWC, SOME_FRAMES)
-        for one, rgb_FHWC, source_FHWC in zip(people, rgb_NFHWC, source_NFHWC, strict=True)
-    ]
-    return float(np.mean(alike))
-
-
 def likeness(
     embedder: Embedder, pair: Pair, rgb_FHWC: np.ndarray, source_FHWC: np.ndarray, frames: Sequence[int]
 ) -> float:
@@ -140,16 +174,13 @@ def likeness(
     return float(np.mean([one @ other for one, other in both]))
 
 
-def _likeness_to_clip(rgb_NFHWC: np.ndarray, truth_NFHWC: np.ndarray) -> float:
-    sees = ClipLikeness("mini:clip")
-    made, true = (
-        sees.embed(list(some[:, SOME_FRAMES].reshape(-1, *some.shape[2:])))
-        for some in (rgb_NFHWC, truth_NFHWC)
-    )
-    return float((made * true).sum(1).mean())
-
-
 def decibels(made: np.ndarray, truth: np.ndarray, where: np.ndarray) -> float:
     """Returns the PSNR over the pixels of a mask, of all strangers together."""
+    wrong, count = squared(made, truth, where)
+    return float(10 * np.log10(255**2 / np.divide(wrong, count)))
+
+
+def squared(made: np.ndarray, truth: np.ndarray, where: np.ndarray) -> tuple[float, int]:
+    """Returns the sum of the squared errors over the pixels of a mask, and of how many values."""
     wrong = (made.astype(np.float64) - truth.astype(np.float64))[where]
-    return float(10 * np.log10(255**2 / np.square(wrong).mean()))
+    return float(np.square(wrong).sum()), wrong.size

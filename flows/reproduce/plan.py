@@ -1,0 +1,179 @@
+"""Says which networks are compared, and by which trainings each comes to be. Data: nothing here computes.
+
+    variants = variants_of(BUDGETS["small"])
+    trainings_of(variants)          # each once, parents first
+
+All begin from the shipped generator, so what differs is what they were taught afterwards. What each is, and why it is
+in the comparison, docs/reproducing.md says in words.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from json import dumps
+from typing import Literal
+
+from flows.environment import DATA
+from flows.training.data import find_data
+from flows.training.driver import LOADED
+from flows.training.recipes import load_training
+from models.dit.painting import Sampling
+from models.dubbing.request import Settings
+from models.mini.editor.measure import SETTINGS
+from models.weights.digests import digest
+from models.weights.runs import RUN
+from storage.ledger.catalog import Catalog
+from tasks.training.recipe import TrainRecipe
+
+GENERATOR = "mini:generator"
+NOT_LEARNT = ("save_every", "keep", "validate_every", "validate_on")
+"""Settings of a recipe that change nothing of the weights."""
+FIRST_PART = ("crop=10", "seed=1", "optimizer.warmup=30", "optimizer.decay=0.4")
+"""Of a net that learns as a whole: squares round the mouth, which are cheaper, before whole pictures."""
+SECOND_PART = ("seed=2", "optimizer.warmup=30", "optimizer.decay=0.5")
+EDITED: Settings = replace(SETTINGS, steps=8, shift=2.5)
+"""All editors are sampled alike, with steps at which each expert is on."""
+PAINTED = Sampling()
+STARRED = replace(PAINTED, steps=EDITED.steps)
+"""The generator used as an editor has as many steps as one."""
+Use = Literal["pasted", "whole", "edited"]
+"""A generator laid over the source with the source's first frame as its reference, as companions are made; a generator
+by itself with another moment as its reference; an editor."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long is trained, and on how many people of the world."""
+
+    crop: int
+    """Steps on squares round the mouth, of nets that learn as a whole."""
+    whole: int
+    """And on whole pictures."""
+    expert: int
+    """Of each LoRA expert."""
+    batch: int = 8
+    people: int = 600
+
+
+BUDGETS = {"small": Budget(600, 300, 100), "full": Budget(1800, 900, 300)}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One training. It begins from another one's last weights, or from weights that are shipped."""
+
+    label: str
+    kind: str
+    settings: tuple[str, ...]
+    steps: int
+    people: int
+    parent: "Planned | None" = None
+
+    @cached_property
+    def name(self) -> str:
+        """What it is called: another recipe, other data or another parent give another name."""
+        return f"{self.label}-{sha256(dumps(self._learnt, sort_keys=True).encode()).hexdigest()[:10]}"
+
+    @property
+    def reference(self) -> str:
+        """Of its last weights."""
+        return f"{RUN}{self.name}@{self.steps}"
+
+    @property
+    def data(self) -> str:
+        return f"world:people={self.people}"
+
+    @cached_property
+    def recipe(self) -> TrainRecipe:
+        init = self.parent.reference if self.parent else GENERATOR
+        return load_training(self.kind, "mini", [*self.settings, f"steps={self.steps}", f"init={init}"])
+
+    @property
+    def _learnt(self) -> dict[str, object]:
+        """All that its weights follow from."""
+        recipe = {k: v for k, v in self.recipe.model_dump(mode="json").items() if k not in NOT_LEARNT}
+        networks = [str(recipe.get(field, "")) for field in LOADED]
+        shipped = [one for one in networks if one and not one.startswith(RUN)]
+        people = find_data(Catalog(str(DATA)), self.data, self.recipe)
+        return {
+            "kind": self.kind, "recipe": recipe, "data": [self.data, people.digest],
+            "networks": {one: digest(one) for one in shipped},
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One column of the comparison: a net, the experts over it, and how it is used."""
+
+    name: str
+    use: Use
+    net: Planned | None = None
+    """None: the generator as it is shipped."""
+    experts: tuple[Planned, ...] = ()
+
+    @property
+    def weights(self) -> str:
+        return self.net.reference if self.net else GENERATOR
+
+
+NAMES = (
+    "generator", "control", "generator*", "structure", "with lip", "with texture", "editor", "uniform t", "channel concat",
+)  # fmt: skip
+
+
+def variants_of(budget: Budget) -> tuple[Variant, ...]:
+    """All that are compared, in the order of `NAMES`."""
+    control, structure = (
+        in_two_parts("control", "generator", budget),
+        in_two_parts("structure", "structure", budget),
+    )
+    uniform = in_two_parts("uniform", "structure", budget, "times=uniform")
+    over = in_two_parts("over", "structure", budget, "companion=over")
+    lip, texture = (expert_over(structure, kind, budget) for kind in ("lip", "texture"))
+    found = (
+        Variant("generator", "pasted"),
+        Variant("control", "pasted", control),
+        Variant("generator*", "whole", control),
+        Variant("structure", "edited", structure),
+        Variant("with lip", "edited", structure, (lip,)),
+        Variant("with texture", "edited", structure, (texture,)),
+        Variant("editor", "edited", structure, (lip, texture)),
+        Variant("uniform t", "edited", uniform),
+        Variant("channel concat", "edited", over),
+    )
+    assert tuple(one.name for one in found) == NAMES
+    return found
+
+
+def in_two_parts(label: str, kind: str, budget: Budget, *settings: str) -> Planned:
+    """A net that learns as a whole: the second training, whose parent is the first."""
+    given = (f"batch={budget.batch}", *settings)
+    first = Planned(f"{label}-crop", kind, (*given, *FIRST_PART), budget.crop, budget.people)
+    return Planned(f"{label}-whole", kind, (*given, *SECOND_PART), budget.whole, budget.people, first)
+
+
+def expert_over(editor: Planned, kind: str, budget: Budget) -> Planned:
+    """A LoRA expert's training."""
+    settings = (f"batch={budget.batch}", "seed=3")
+    return Planned(kind, kind, settings, budget.expert, budget.people, editor)
+
+
+def trainings_of(variants: Iterable[Variant]) -> list[Planned]:
+    """Each once, parents first."""
+    nets: list[Planned] = []
+    for one in variants:
+        nets += [net for net in (one.net, *one.experts) if net]
+    return list(dict.fromkeys(each for net in nets for each in line_of(net)))
+
+
+def line_of(net: Planned) -> Iterator[Planned]:
+    """Its ancestors, the first one first, and itself."""
+    if net.parent:
+        yield from line_of(net.parent)
+    yield net
+
+
+def chosen(variants: Sequence[Variant], names: Sequence[str]) -> tuple[Variant, ...]:
+    """Those of some names; all where none is given."""
+    return tuple(one for one in variants if not names or one.name in names)

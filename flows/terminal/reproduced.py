@@ -1,0 +1,124 @@
+"""Prints what was reproduced: the numbers of each variant, and claim by claim whether it holds."""
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from rich.table import Table
+
+from flows.reproduce.claims import METRICS, Judged, Metric
+from flows.reproduce.run import Reproduction
+from flows.terminal.console import console, table_of_columns
+from models.mini.companions.intervals import Sure
+
+LIPS = ("opening_r", "width_r", "leak", "opening_r_occluded", "silent_motion", "silent_follows_source")
+PICTURES = ("psnr_full", "ssim_full", "psnr_mask", "psnr_lips", "clip_likeness", "identity")
+SHORT = {
+    "opening_r": "opening", "width_r": "width", "opening_r_occluded": "occluded", "silent_motion": "silence",
+    "silent_follows_source": "follows", "psnr_full": "PSNR", "ssim_full": "SSIM", "psnr_mask": "mask dB",
+    "psnr_lips": "lips dB", "clip_likeness": "CLIP",
+}  # fmt: skip
+COLOURS = {"holds": "green", "does not hold": "red", "not told apart": "yellow"}
+SOURCE = "psnr_lips_of_the_source"
+
+
+def show_reproduction(found: Reproduction) -> None:
+    """Two tables: all numbers (lips, then pictures), and all claims."""
+    console.print(
+        f"{found.people} strangers, {found.noises} noises each; +- is half of a 95 % interval over people\n"
+    )
+    for names in (LIPS, PICTURES):
+        console.print(_numbers(found, names))
+        console.print()
+    source = next(iter(found.numbers.values()))[SOURCE]
+    console.print(f"The source's own lips are {source.value:.2f} dB from the truth's.\n", markup=False)
+    console.print(_claims(found.judged))
+
+
+def as_plain(found: Reproduction) -> dict[str, Any]:
+    """For a program."""
+    return {
+        "people": found.people,
+        "noises": found.noises,
+        "variants": {
+            name: {metric: _plain(sure) for metric, sure in numbers.items()}
+            for name, numbers in found.numbers.items()
+        },
+        "claims": [
+            {
+                "name": one.claim.name, "metric": one.claim.metric, "ours": one.claim.ours, "theirs": one.claim.theirs,
+                "difference": _plain(one.apart), "verdict": one.verdict, "paper": one.claim.paper,
+            }
+            for one in found.judged
+        ],
+    }  # fmt: skip
+
+
+def as_markdown(found: Reproduction) -> str:
+    """Both tables for a page."""
+    parts = [
+        f"{found.people} strangers, {found.noises} noises each; ± is half of a 95 % interval over people."
+    ]
+    metrics = [name for name in METRICS if any(name in one for one in found.numbers.values())]
+    rows = [
+        [
+            METRICS[name].words,
+            *(_said(numbers[name], METRICS[name], "±") for numbers in found.numbers.values()),
+        ]
+        for name in metrics
+    ]
+    parts.append(_markdown(["", *found.numbers], rows))
+    parts.append(_markdown(["claim", "number", "difference", "", "the paper"], map(_claim, found.judged)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _claim(one: Judged) -> list[str]:
+    metric = METRICS[one.claim.metric]
+    return [
+        one.claim.sentence,
+        metric.words,
+        _said(one.apart, metric, "±", "+"),
+        f"**{one.verdict}**",
+        one.claim.paper,
+    ]
+
+
+def _markdown(head: Sequence[str], rows: Any) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(line).replace("*", "\\*").replace("\\*\\*", "**") + " |" for line in lines
+    )
+
+
+def _numbers(found: Reproduction, names: Sequence[str]) -> Table:
+    table = table_of_columns(("", "left"), *((SHORT.get(name, name), "right") for name in names))
+    for variant, numbers in found.numbers.items():
+        table.add_row(variant, *(_said(numbers[name], METRICS[name], "+-") for name in names))
+    return table
+
+
+def _claims(judged: Sequence[Judged]) -> Table:
+    table = table_of_columns(("claim", "left"), ("difference", "right"), ("", "left"), ("the paper", "left"))
+    for one in judged:
+        said = _said(one.apart, METRICS[one.claim.metric], "+-", "+")
+        table.add_row(one.claim.sentence, said, f"[{COLOURS[one.verdict]}]{one.verdict}[/]", one.claim.paper)
+    return table
+
+
+def _said(sure: Sure, metric: Metric, between: str, sign: str = "") -> str:
+    if not isfinite(sure.value):
+        return "-"
+    digits = metric.digits
+    return f"{_short(sure.value, digits, sign)}{between}{_short(sure.plus_minus, digits)}"
+
+
+def _short(value: float, digits: int, sign: str = "") -> str:
+    """Without the zero before the point, which takes room."""
+    text = f"{value:{sign}.{digits}f}"
+    return text.replace("0.", ".", 1) if text.lstrip("+-").startswith("0.") else text
+
+
+def _plain(sure: Sure) -> dict[str, float | None]:
+    """NaN is no JSON."""
+    values: Mapping[str, float] = {"value": sure.value, "plus_minus": sure.plus_minus}
+    return {name: round(value, 5) if isfinite(value) else None for name, value in values.items()}

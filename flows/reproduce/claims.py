@@ -52,15 +52,19 @@ class Claim:
     """The numbers in which the paper has it, as text."""
 
     def __post_init__(self) -> None:
-        for one in (self.ours, self.theirs):
-            if isinstance(one, str) and one not in NAMES:
-                raise ValueError(
-                    f"the claim {self.name!r} is about {one!r}, which is not compared; there are: {', '.join(NAMES)}"
-                )
+        for one in sorted(self.about - set(NAMES)):
+            raise ValueError(
+                f"the claim {self.name!r} is about {one!r}, which is not compared; there are: {', '.join(NAMES)}"
+            )
         if self.metric not in METRICS:
             raise ValueError(
                 f"the claim {self.name!r} is about {self.metric!r}, which is not measured; there are: {', '.join(METRICS)}"
             )
+
+    @property
+    def about(self) -> set[str]:
+        """Names of the variants."""
+        return {one for one in (self.ours, self.theirs) if isinstance(one, str)}
 
     @property
     def sentence(self) -> str:

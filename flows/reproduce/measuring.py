@@ -5,6 +5,7 @@ measured anew when one of these changes, and printed from its file when none doe
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
 from hashlib import sha256
@@ -14,7 +15,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from flows.reproduce.plan import EDITED, PAINTED, STARRED, Variant
+from flows.reproduce.plan import EDITED, PAINTED, STARRED, Use, Variant
+from models.dit.painting import Sampling
+from models.dubbing.request import Settings
 from models.mini.editor.measure import edited, opened
 from models.mini.generator.measure import COMPANION, dubbed
 from models.mini.generator.measure import Use as Help
@@ -25,7 +28,7 @@ from models.weights.digests import digest, write_whole
 CODE = 1
 """Raise it when the code's films or numbers change: all is then measured anew."""
 JUDGES = ("mini:vae", "mini:whisper", "mini:face", "mini:identity", "mini:clip")
-SAMPLED = {"pasted": PAINTED, "whole": STARRED, "edited": EDITED}
+SAMPLED: Mapping[Use, Sampling | Settings] = {"pasted": PAINTED, "whole": STARRED, "edited": EDITED}
 
 
 class Bench:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from flows.reproduce.claims import METRICS, Judged, Metric
-from flows.reproduce.run import Reproduction
+from flows.reproduce.comparison import Reproduction
 from flows.terminal.console import console, table_of_columns
 from models.mini.companions.intervals import Sure
 

@@ -118,7 +118,9 @@ class WorldPairs:
         return {
             "id": [self.name(one) for one in indices],
             "target_BCFHW": there["target"][person, utterance].float(),
-            "companion_BCFHW": torch.where(is_painted[:, None, None, None, None], painted_BCFHW, rendered_BCFHW),
+            "companion_BCFHW": torch.where(
+                is_painted[:, None, None, None, None], painted_BCFHW, rendered_BCFHW
+            ),
             "audio_BFNA": there["audio"][person, utterance].float(),
             "face_BFHW": there["face"][person, utterance].float(),
             "lips_BFHW": there["lips"][person, utterance].float(),
@@ -139,9 +141,7 @@ def make_shard(plan: PairPlan, file: Path, number: int) -> None:
     temporary.replace(file)
 
 
-def pair_windows(
-    pair: Pair, painter: VideoDit, vae: AutoencoderKLWan, whisper: Whisper
-) -> dict[str, Tensor]:
+def pair_windows(pair: Pair, painter: VideoDit, vae: AutoencoderKLWan, whisper: Whisper) -> dict[str, Tensor]:
     """Returns both utterances of a person, stacked, each with what the generator makes of it."""
     made = windows_of(pair, vae, whisper)
     rgb_2FHWC = companions_of(pair, made, painter, vae)

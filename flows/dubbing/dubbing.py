@@ -16,6 +16,7 @@ from flows.dubbing.clip_files import Clip
 from flows.dubbing.said import sampling_in
 from models.dit.config import DitConfig
 from models.dit.cost import SHAPES
+from models.dit.flow import EXPERTS, expert_at, schedule
 from models.dit.presets import PRESETS
 from models.dit.speedup import compiled, in_float8, use_flash_attention_3
 from models.dubbing.dub import dub, input_halfway, there_and_back
@@ -123,6 +124,7 @@ def dubbed(
         raise
     except ValueError as error:
         raise ModelError(f"{clip.video} could not be dubbed with {clip.sound}: {error}") from error
+    costs += _idle(parts, settings)
     if settings.reuse:
         costs.append(
             f"{made.left_out} of {steps} steps were left out, which led at most {made.error:.1%} of the way astray."
@@ -142,6 +144,17 @@ def _sped_up(
     if ask.compile:
         compiled(parts.dit)
     return costs
+
+
+def _idle(parts: Networks, settings: Settings) -> list[str]:
+    """A sentence for each expert that has no step of its own: few steps may pass its noise levels over."""
+    on = {expert_at(t) for t in schedule(settings.steps, settings.shift)[: settings.steps]}
+    return [
+        f"The expert {name!r} was never on: none of the {settings.steps} steps falls between noise levels "
+        f"{EXPERTS[name][0]:g} and {EXPERTS[name][1]:g}; take more steps."
+        for name in vars(parts.dit).get("peft_config", {})
+        if name not in on
+    ]
 
 
 def _reference(name: str) -> str:

@@ -48,20 +48,24 @@ def test_what_was_promoted_dubs_with_its_experts_as_its_weights_ask(here, catalo
     digest = editor_run(catalog)
     expert_run(catalog, "tex-a", f"run:ed@100 {digest}", expert_file(tmp_path, "texture"), "texture")
     here("promote", "ed", "tex-a", "-c", catalog.root)
-    said = dub("--steps", 6, "--beside")
+    said = dub("--steps", 8, "--beside")
     assert "Editor run:ed@100 (promoted 20" in said
     assert (
-        "), run:tex-a@50; 6 steps, shift 2.5, guidance 2.5 (seen) and 3.5 (heard), 25 frames at a time."
+        "), run:tex-a@50; 8 steps, shift 2.5, guidance 2.5 (seen) and 3.5 (heard), 25 frames at a time."
         in said
     )
     assert "out.mp4: 30 frames, 1.20 s of 64x64" in said
     with_expert = played(tmp_path / "out.mp4")[0].astype(int)
+    assert "never on" not in said
     assert played(tmp_path / "out-beside.mp4")[0].shape == (30, 256, 512, 3)
-    assert "), no expert; 6 steps" in dub("--steps", 6, "--expert", "none")
+    assert "), no expert; 8 steps" in dub("--steps", 8, "--expert", "none")
     without = played(tmp_path / "out.mp4")[0]
-    assert np.abs(with_expert - without).mean() > 1
+    assert np.abs(with_expert - without).mean() > 0.3
     assert "Editor run:ed@200, no expert; 2 steps" in dub("--model", "run:ed")
     assert np.abs(played(tmp_path / "out.mp4")[0].astype(int) - without).mean() > 1
+    assert (
+        "'texture' was never on: none of the 2 steps falls between noise levels 0 and 0.3; take more" in dub()
+    )
     assert "would lose the experts; leave it out, or give --expert none" in dub("--float8", check=False)
 
 

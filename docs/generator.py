@@ -9,7 +9,8 @@ import numpy as np
 
 from models.dit.checkpoint import load
 from models.dit.painting import Sampling
-from models.mini.generator.measure import FIRST, measured, strangers
+from models.mini.generator.measure import measured
+from models.mini.generator.strangers import FIRST, strangers
 from storage.media.images import encode_jpeg
 
 PEOPLE, MOMENTS, LARGER = 8, (2, 9, 16, 23), 2

@@ -10,6 +10,7 @@ transformers, which takes seconds: do so only where experts are used.
 import re
 import warnings
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from peft import LoraConfig, inject_adapter_in_model
@@ -103,6 +104,16 @@ def switch_at(net: VideoDit, t: float) -> None:
     """Switches to the expert that sampling at noise level t wants, of those that the net has."""
     name = expert_at(t)
     switch(net, name if name in attached(net) else None)
+
+
+@contextmanager
+def as_before(net: VideoDit) -> Iterator[None]:
+    """Switches the expert on again that is on now, or none, after others were."""
+    before = active(net)
+    try:
+        yield
+    finally:
+        switch(net, before)
 
 
 def base_state(net: VideoDit) -> dict[str, Tensor]:

@@ -146,6 +146,12 @@ def guided(of_three_BCFHW: Tensor, reference: float, audio: float) -> Tensor:
     return none + reference * (seen - none) + audio * (heard - seen)
 
 
+def guided_by_sound(of_two_BCFHW: Tensor, audio: float) -> Tensor:
+    """Combines the predictions with reference, and with reference and sound: v = v_r + s_a (v_ra - v_r)."""
+    seen, heard = of_two_BCFHW.chunk(2)
+    return seen + audio * (heard - seen)
+
+
 def reference_scale(t: float, scale: float = 2.5) -> float:
     """Returns s_r(t): 1, then 0.6, then 0.3 of the scale, with cosine blends of width 0.1 at t = 0.8 and t = 0.4."""
     return scale * (1 - 0.4 * _blend(t, 0.8) - 0.3 * _blend(t, 0.4))

@@ -26,8 +26,10 @@ class DitInput:
     """Latent frames of reference, motion and target: together F. Only the last two are predicted."""
     times_B3: Tensor
     audio_BFNA: Tensor | None
-    """For motion and target; none switches audio cross-attention off (half of the texture phase's steps)."""
+    """For motion and target; none switches audio cross-attention off."""
     text_BLX: Tensor | None = None
+    heard_B: Tensor | None = None
+    """Clips for which audio cross-attention is on (half of the texture phase's samples); none: all."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,17 @@ def editor_input(
     return _laid_out(reference_BCFHW, noised_BCFHW, times_B, audio_BFNA, text_BLX, motion, checked)
 
 
-def guidance_batch(make: Callable[[Tensor, Tensor], DitInput], reference: Tensor, audio: Tensor) -> DitInput:
+def guidance_batch(
+    make: Callable[[Tensor, Tensor], DitInput], reference: Tensor, audio: Tensor, unseen: bool = True
+) -> DitInput:
     """Lays out one batch for guidance (`flow.guided`): with nothing, with the reference, with reference and sound.
 
-    `make` lays out a sequence from these two. A null is zero latents and zero features.
+    `make` lays out a sequence from these two. A null is zero latents and zero features. Without `unseen` the first of
+    the three is left out, which nets that always saw a reference have not learnt (`flow.guided_by_sound`).
     """
     no_reference, no_audio = torch.zeros_like(reference), torch.zeros_like(audio)
-    return batched([make(no_reference, no_audio), make(reference, no_audio), make(reference, audio)])
+    seen = [make(reference, no_audio), make(reference, audio)]
+    return batched([make(no_reference, no_audio), *seen] if unseen else seen)
 
 
 def batched(sequences: Sequence[DitInput]) -> DitInput:
@@ -108,6 +114,7 @@ def batched(sequences: Sequence[DitInput]) -> DitInput:
         torch.cat([one.times_B3 for one in sequences]),
         _maybe_cat([one.audio_BFNA for one in sequences]),
         _maybe_cat([one.text_BLX for one in sequences]),
+        _maybe_cat([one.heard_B for one in sequences]),
     )
 
 

@@ -39,6 +39,8 @@ class BlockContext:
     text_BLD: Tensor | None
     audio_VND: Tensor | None
     """V = B * F: each latent frame hears its own window."""
+    heard_B11: Tensor | None = None
+    """1 for clips that attend to sound, else 0; none: all do."""
 
 
 class VideoDit(nn.Module):
@@ -108,6 +110,7 @@ class VideoDit(nn.Module):
             rotations(config.dim // config.heads, *grid, dtype, sequence.latents_BCFHW.device),
             text,
             None if audio is None else self.audio_embedding(audio).flatten(0, 1),
+            None if sequence.heard_B is None else sequence.heard_B[:, None, None].to(dtype),
         )
 
     def _time_features(self, sequence: DitInput) -> Tensor:
@@ -175,7 +178,8 @@ class Block(nn.Module):
             target = target + self.cross_attn(self.norm3(target), context.text_BLD)
         if context.audio_VND is not None:
             frames = self.norm4(target).unflatten(1, (-1, context.frame)).flatten(0, 1)
-            target = target + self.audio_attn(frames, context.audio_VND).view_as(target)
+            heard = self.audio_attn(frames, context.audio_VND).view_as(target)
+            target = target + (heard if context.heard_B11 is None else context.heard_B11 * heard)
         return torch.cat([x_BTD[:, : context.reference], target], 1)
 
 

@@ -105,7 +105,8 @@ def input_halfway(parts: Networks, video_FHWC: np.ndarray, sound: np.ndarray, se
     reference = encoded(parts, as_video(video_FHWC[there_and_back(len(video_FHWC), settings.clip)]), settings)
     noise = torch.randn(reference.shape, generator=torch.Generator().manual_seed(settings.seed)).to(reference)
     audio_1FNA = _windows(parts, heard_PA, 0, settings).to(reference)
-    return guidance_input(parts, (reference + noise) / 2, 0.5, reference, audio_1FNA, None)
+    halfway, unseen = (reference + noise) / 2, settings.reference > 0
+    return guidance_input(parts, halfway, 0.5, reference, audio_1FNA, None, unseen)
 
 
 def joined(before: Tensor, after: Tensor, motion: int) -> Tensor:

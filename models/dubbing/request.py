@@ -42,11 +42,12 @@ class Settings:
     shift: float = SHIFT
     reference: float = 2.5
     audio: float = 10.0
-    """How far guidance goes towards what is seen and what is heard."""
+    """How far guidance goes towards what is seen and what is heard. With a `reference` of 0 what is seen is not
+    guided: for nets that learnt with a companion always in sight."""
     border: bool = True
     """The outermost latents follow the reference, so that the face can be put back into its picture."""
     batched: bool = True
-    """The three of guidance as one batch; one after the other needs a third of the memory."""
+    """What guidance takes (three, or two) as one batch; one after the other needs as much less memory."""
     tile: int = 32
     """Latents at a time, in height and width, through the VAE; 512 pixels of the public one's are one tile."""
     reuse: float = 0.0

@@ -6,9 +6,10 @@ Every file says of itself under which licence it is, what it learned from, by wh
 import argparse
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any, TypeVar
 
 from models.mini.world_pictures import TRAINING
@@ -17,6 +18,8 @@ from models.weights.references import MINI
 log = logging.getLogger(__name__)
 Numbers = Mapping[str, float]
 Made = TypeVar("Made")
+STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
+"""Student's t of so many values, for 95 %."""
 
 
 def described(name: str, what: str, learned: str, plan: Any, numbers: Numbers) -> dict[str, Any]:
@@ -29,6 +32,16 @@ def described(name: str, what: str, learned: str, plan: Any, numbers: Numbers) -
         "plan": asdict(plan),
         "measured": {name: round(value, 4) for name, value in numbers.items()},
     }
+
+
+def over_noises(each: Sequence[Numbers]) -> dict[str, dict[str, float]]:
+    """Returns the mean of each number, and half of its 95 % interval, over two to five noises."""
+    return {name: _mean_and_interval([one[name] for one in each]) for name in each[0]}
+
+
+def _mean_and_interval(values: Sequence[float]) -> dict[str, float]:
+    half = STUDENT[len(values)] * stdev(values) / len(values) ** 0.5
+    return {"mean": round(mean(values), 4), "plus_minus": round(half, 4)}
 
 
 def write_about(folder: Path, said: Mapping[str, Any]) -> None:

@@ -134,12 +134,17 @@ def crops_at(rgb_FHWC: np.ndarray, place_F4: np.ndarray, sizes: Sizes) -> np.nda
     """Returns the crops of some frames of a clip, given where the face is in them."""
     assert len(rgb_FHWC) == len(place_F4), f"{len(rgb_FHWC)} frames, but points of {len(place_F4)}"
     made = []
-    for rgb_HWC, (x, y, right, down) in zip(rgb_FHWC, place_F4, strict=True):
-        degrees, size = np.degrees(np.arctan2(down, right)), np.hypot(right, down)
-        centre = x - down * sizes.down, y + right * sizes.down
-        square_23 = turned_square(centre, sizes.wide * size, float(degrees), sizes.side)
-        made.append(warp(rgb_HWC, square_23, (sizes.side, sizes.side))[::-1])
+    for rgb_HWC, place_4 in zip(rgb_FHWC, place_F4, strict=True):
+        made.append(warp(rgb_HWC, square_of(place_4, sizes), (sizes.side, sizes.side))[::-1])
     return np.stack(made).round().astype(np.uint8)
+
+
+def square_of(place_4: np.ndarray, sizes: Sizes) -> np.ndarray:
+    """Returns the map (2, 3) from a crop to the picture in which the face is there."""
+    x, y, right, down = place_4
+    degrees, size = np.degrees(np.arctan2(down, right)), np.hypot(right, down)
+    centre = x - down * sizes.down, y + right * sizes.down
+    return turned_square(centre, sizes.wide * size, float(degrees), sizes.side)
 
 
 def _place(five_52: np.ndarray) -> np.ndarray:

@@ -17,7 +17,8 @@ from diffusers import AutoencoderKLWan
 from torch import Tensor, nn
 
 from models.dit.painting import Sampling, painted
-from models.mini.generator.measure import decibels, feathered
+from models.mini.generator.measure import feathered
+from models.mini.generator.scores import decibels
 from models.vae import decode_tiled, denormalised
 from models.vae.opening import load_vae
 from storage.batches.windows import FPS

@@ -7,8 +7,10 @@ from typing import Any, Protocol
 from infra.zero import Sharding
 from storage.store import Store
 from tasks.training.checkpoints import Place
-from tasks.training.editor.recipe import StructureRecipe
+from tasks.training.editor.lip import Lip
+from tasks.training.editor.recipe import LipRecipe, StructureRecipe, TextureRecipe
 from tasks.training.editor.structure import Structure
+from tasks.training.editor.texture import Texture
 from tasks.training.generator import Generator
 from tasks.training.objective import Objective, Validator, Windows
 from tasks.training.recipe import GeneratorRecipe, SyncNetRecipe, TrainRecipe
@@ -57,6 +59,10 @@ def objective_of(recipe: TrainRecipe) -> Objective:
         return Generator(recipe)
     if isinstance(recipe, StructureRecipe):
         return Structure(recipe)
+    if isinstance(recipe, LipRecipe):
+        return Lip(recipe)
+    if isinstance(recipe, TextureRecipe):
+        return Texture(recipe)
     if isinstance(recipe, SyncNetRecipe):
         return SyncNetObjective(recipe)
     raise AssertionError(f"no objective for {type(recipe).__name__}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.faces import Kind, load_face, load_identity
 from models.faces.boxes import hull
-from models.mini.generator.measure import correlated, leak
+from models.mini.generator.scores import correlated, leak
 from models.sync.syncnet import SHORTEST, SyncNet
 from tasks.training.seen_windows import SeenWindow
 

@@ -14,8 +14,9 @@ import numpy as np
 from torch import nn
 
 from models.dit.painting import Sampling
-from models.mini.generator.measure import Stranger, measured, strangers
+from models.mini.generator.measure import measured
 from models.mini.generator.people import SEGMENT
+from models.mini.generator.strangers import Stranger, strangers
 from models.mini.world_clips import FPS
 from storage.drawing.side_by_side import film_grid, film_video
 from tasks.training.objective import Validation

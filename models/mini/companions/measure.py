@@ -15,7 +15,8 @@ from models.mini.companions.codec import through_a_file
 from models.mini.companions.films import FRAMES, Film, beginning, film_of, load_whisper
 from models.mini.companions.intervals import Sure, over_people
 from models.mini.companions.score import Judges, Score
-from models.mini.generator.measure import FIRST, correlated, leak
+from models.mini.generator.scores import correlated, leak
+from models.mini.generator.strangers import FIRST
 from models.vae.opening import load_vae
 
 FLOORS: Mapping[str, tuple[float | None, float | None] | float] = {

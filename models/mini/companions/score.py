@@ -11,7 +11,7 @@ import numpy as np
 
 from models.faces import load_face, load_identity
 from models.mini.companions.films import SOURCE, TRUTH, Film
-from models.mini.generator.measure import decibels, likeness, seen_mouth
+from models.mini.generator.scores import decibels, likeness, seen_mouth
 from models.pairs.over_time import seam
 from models.sync.syncnet import SyncNet
 from models.world.body.head import head

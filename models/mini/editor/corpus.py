@@ -132,13 +132,18 @@ class WorldPairs:
 def make_shard(plan: PairPlan, file: Path, number: int) -> None:
     """Makes one file of people; whole or not at all."""
     torch.set_num_threads(1)
+    start = plan.first + number * SHARD
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    save_file(filmed(plan, range(start, start + SHARD)), temporary)
+    temporary.replace(file)
+
+
+def filmed(plan: PairPlan, people: range) -> dict[str, Tensor]:
+    """Returns the windows of some people, stacked."""
     painter, seen_by, heard_by = load(plan.generator), load_vae(plan.vae), Whisper(plan.whisper, (LAST,))
-    people = range(plan.first + number * SHARD, plan.first + (number + 1) * SHARD)
     films = (film(person, plan.silent, plan.occluded, begins=plan.begins) for person in people)
     rows = [pair_windows(one, painter, seen_by, heard_by) for one in films]
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    save_file({key: torch.stack([row[key] for row in rows]) for key in rows[0]}, temporary)
-    temporary.replace(file)
+    return {key: torch.stack([row[key] for row in rows]) for key in rows[0]}
 
 
 def pair_windows(pair: Pair, painter: VideoDit, vae: AutoencoderKLWan, whisper: Whisper) -> dict[str, Tensor]:

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from models.dit.checkpoint import load
 from models.dit.painting import Sampling
-from models.mini.generator.measure import FIRST, measured, strangers
-from models.mini.shipping import show_progress
+from models.mini.generator.measure import measured
+from models.mini.generator.strangers import FIRST, strangers
+from models.mini.shipping import over_noises, show_progress
 from models.mini.world_pictures import TRAINING
 from models.weights.about import about
 from models.weights.references import MINI
@@ -67,17 +68,7 @@ def save(weights: dict[str, Tensor], said: dict[str, Any], out: Path) -> None:
 def measured_over_seeds(reference: str) -> dict[str, dict[str, float]]:
     """Returns mean and half of the 95 % interval of each number over the noises."""
     net, people = load(reference), strangers(FIRST, PEOPLE)
-    each = [measured(net, people, Sampling(), seed)[0] for seed in SEEDS]
-    numbers = {name: torch.tensor([one[name] for one in each], dtype=torch.float64) for name in each[0]}
-    return {
-        name: {"mean": round(float(values.mean()), 4), "plus_minus": round(_interval(values), 4)}
-        for name, values in numbers.items()
-    }
-
-
-def _interval(values: Tensor) -> float:
-    """Of three values: Student's t with two degrees of freedom."""
-    return float(4.303 * values.std() / len(values) ** 0.5)
+    return over_noises([measured(net, people, Sampling(), seed)[0] for seed in SEEDS])
 
 
 if __name__ == "__main__":

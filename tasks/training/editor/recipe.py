@@ -58,6 +58,8 @@ class LipRecipe(ExpertRecipe):
     sync: str = "mini:syncnet"
     """The teacher. One that tells lips and sound apart no better than chance is refused."""
     sync_weight: Weight = 0.05
+    least_in_sync: Share = 0.65
+    """Of true lips, the teacher has to tell the sound in sync from others in so many cases."""
 
 
 class TextureRecipe(ExpertRecipe):

@@ -8,8 +8,10 @@ from models.dit.checkpoint import inspect, load
 from models.dit.inputs import Motion
 from models.dit.painting import Sampling, painted
 from models.mini.generator.corpus import EACH, Plan, WorldWindows
-from models.mini.generator.measure import FLOORS, leak, measured, strangers
+from models.mini.generator.measure import FLOORS, measured
 from models.mini.generator.people import film
+from models.mini.generator.scores import leak
+from models.mini.generator.strangers import strangers
 from models.mini.report import Result
 from models.vae.latent_weights import latent_weights
 from models.weights.about import about

@@ -1,0 +1,81 @@
+"""Trains a LoRA expert alone, over a frozen editor: what the lip and the texture phase share (METHOD 7).
+
+Nothing but the expert's own matrices learns, so no other expert's momentum moves it, and a checkpoint is as small.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from models.dit.checkpoint import EXPERT, load
+from models.dit.experts import LAYERS, Expert, attach, parameters_to_train, sizes_of
+from tasks.training.dit import Predicted
+from tasks.training.editor.decoding import decoded_part
+from tasks.training.editor.recipe import ExpertRecipe
+from tasks.training.editor.structure import Structure
+from tasks.training.objective import Batch, Loss, Windows
+
+Taught = tuple[Tensor, Mapping[str, Tensor]]
+"""What teachers add to the loss, and what is told of it."""
+
+
+class ExpertTraining(Structure):
+    """What the loop has to know of it."""
+
+    name: ClassVar[str]
+    """Of the expert."""
+    told: ClassVar[tuple[str, ...]]
+    """What is told of its teachers."""
+
+    def __init__(self, recipe: ExpertRecipe):
+        super().__init__(recipe)
+        self.rank, self.part = recipe.rank, recipe.part
+
+    def build(self, windows: Windows, device: torch.device) -> nn.Module:  # noqa: ARG002
+        """Returns the frozen editor with a new expert, which adds nothing yet."""
+        torch.manual_seed(self.recipe.seed)
+        self.device = device
+        net = load(self.recipe.init, self.config)
+        attach(net, self.name, self.rank, layers=self.layers)
+        parameters_to_train(net, self.name)
+        return self.ready(net)
+
+    def loss(self, net: nn.Module, batch: Batch, chances: list[torch.Generator]) -> Loss:
+        """Returns the flow-matching loss and the teachers'."""
+        predicted = self.predicted(net, batch, chances)
+        flow_loss = self.flow_loss(predicted)
+        if not predicted.made_BCFHW.isfinite().all():  # nor is the loss, and the loop leaves the step out
+            return Loss(flow_loss.value, {**flow_loss.parts, **self.untold()})
+        taught, told = self.taught(predicted, chances)
+        return Loss(flow_loss.value + taught, {**flow_loss.parts, **told})
+
+    def untold(self) -> Mapping[str, Tensor]:
+        """Returns what is told where no teacher has anything to say."""
+        return {name: torch.full((), float("nan"), device=self.device) for name in self.told}
+
+    def pictures(self, z_CFHW: Tensor, first: int) -> Tensor:
+        """Returns the pictures of the part of a clip that begins with a latent."""
+        return decoded_part(self.vae, z_CFHW, first, self.part, self.recipe.recompute)
+
+    @abstractmethod
+    def taught(self, predicted: Predicted, chances: list[torch.Generator]) -> Taught:
+        """Returns the losses on pictures."""
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Parts of a block that are adapted: all that this net has."""
+        absent = {"spatial_attn": not self.config.spatial, "cross_attn": not self.config.text}
+        return tuple(one for one in LAYERS if not absent.get(one))
+
+    def about(self) -> Mapping[str, Any]:
+        """Returns what an expert's file says of itself (models/dit/expertfile.py)."""
+        expert = Expert(self.name, self.rank, self.rank, self.layers, sizes_of(self.config))
+        return {EXPERT: asdict(expert)}
+
+    def name_in_file(self, name: str) -> str | None:
+        """Returns an expert's file's name for a tensor; None for the editor's own."""
+        return name.replace(f".{self.name}.", ".") if ".lora_" in name else None

@@ -6,7 +6,8 @@ training's recipe has them; those of the shipped mini nets for mini:editor, and 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from flows.trained_weights import pinned_reference
 from models.weights.references import cache, mini_models
@@ -33,6 +34,8 @@ class Chosen:
     editor: str
     """In words."""
     expert_names: tuple[str, ...]
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    """Of the editor's training, where one is known."""
 
 
 def choose(root: str, given: Mapping[str, str], experts: Sequence[str]) -> Chosen:
@@ -56,10 +59,10 @@ def _named(catalog: Catalog | None, model: str) -> Chosen:
     """Without a catalog, REDUB_RUNS says where `run:NAME` lies."""
     reference = _pinned(catalog, model)
     if catalog and reference.startswith(RUN):
-        others = _learnt_with(catalog, split_run(reference)[0])
-    else:
-        others = OWN if reference == f"mini:{SHIPPED}" or reference.startswith(RUN) else PUBLIC
-    return Chosen({"model": reference, **others}, (), reference, ())
+        recipe = training(catalog, split_run(reference)[0]).recipe
+        return Chosen({"model": reference, **_learnt_with(catalog, recipe)}, (), reference, (), recipe)
+    own = reference == f"mini:{SHIPPED}" or reference.startswith(RUN)
+    return Chosen({"model": reference, **(OWN if own else PUBLIC)}, (), reference, ())
 
 
 def _pinned(catalog: Catalog | None, reference: str) -> str:
@@ -67,21 +70,20 @@ def _pinned(catalog: Catalog | None, reference: str) -> str:
 
 
 def _promoted(catalog: Catalog, promotion: Promotion) -> Chosen:
+    """The training's row stays, whatever becomes of its files."""
     model, *experts = (str(bring_promoted(catalog, one, cache() / "trained")) for one in promotion.all)
+    recipe = training(catalog, promotion.editor.run).recipe
     return Chosen(
-        {"model": model, **_learnt_with(catalog, promotion.editor.run)},
+        {"model": model, **_learnt_with(catalog, recipe)},
         tuple(experts),
         f"{promotion.editor.uri} (promoted {promotion.at:%Y-%m-%d})",
         tuple(one.uri for one in promotion.experts),
+        recipe,
     )
 
 
-def _learnt_with(catalog: Catalog, run: str) -> dict[str, str]:
-    """The training's row stays, whatever becomes of its files."""
-    recipe = training(catalog, run).recipe
-    return OWN | {
-        what: _pinned(catalog, str(recipe[what])) for what in ("vae", "whisper") if recipe.get(what)
-    }
+def _learnt_with(catalog: Catalog, recipe: Mapping[str, Any]) -> dict[str, str]:
+    return OWN | {what: _pinned(catalog, recipe[what]) for what in ("vae", "whisper") if recipe.get(what)}
 
 
 def _shipped() -> Chosen:

@@ -5,7 +5,7 @@ of the weights are read, and the whole request is checked against networks on th
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 
 from flows.dubbing.choice import Chosen
 from flows.dubbing.clip_files import Clip
-from flows.dubbing.said import sampling_in
+from flows.dubbing.learnt import settings_for
 from models.dit.config import DitConfig
 from models.dit.cost import SHAPES
 from models.dit.flow import EXPERTS, expert_at, schedule
@@ -24,7 +24,7 @@ from models.dubbing.networks import References, editor_config, loaded, on_meta_d
 from models.dubbing.request import Networks, Settings, check
 from models.vae import pixels_per_latent
 from models.weights.known import find
-from models.weights.references import ModelError, resolve
+from models.weights.references import ModelError
 from storage.sources.listing import SourceError
 
 LARGER = 2
@@ -44,17 +44,6 @@ class Asked:
     float8: bool
 
 
-def settings_of(reference: str, **given: Any) -> Settings:
-    """How to sample with weights: as given, else as their header asks (None is not given), else as the public ones."""
-    path = resolve(reference)
-    asked = sampling_in(path) | {name: value for name, value in given.items() if value is not None}
-    plain = Settings()
-    try:
-        return replace(plain, **{name: type(getattr(plain, name))(value) for name, value in asked.items()})
-    except ValueError as error:
-        raise ModelError(f"{path} can't be sampled like this: {error}") from error
-
-
 def _checked(clip: Clip, ask: Asked) -> tuple[References, DitConfig, Settings, int]:
     """The request, and how many steps it takes: checked with networks on the meta device, before any are loaded."""
     if ask.float8 and ask.chosen.experts:
@@ -62,7 +51,7 @@ def _checked(clip: Clip, ask: Asked) -> tuple[References, DitConfig, Settings, i
     weights = {what: _reference(one) for what, one in ask.chosen.weights.items()}
     names = References(**weights, experts=ask.chosen.experts)
     config = editor_config(names)
-    settings = settings_of(names.model, **ask.settings)
+    settings = settings_for(names.model, ask.chosen.recipe, **ask.settings)
     parts = on_meta_device(names, config, ask.prompt)
     try:
         frames = check(parts, clip.frames, clip.heard, settings)

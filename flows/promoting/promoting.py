@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from flows.dubbing.said import sampling_in
+from flows.dubbing.learnt import settings_for
 from flows.errors import PromotionRefused
 from flows.promoting.candidates import Candidate, find_candidates
 from flows.promoting.gates import Checked, check_gates, gates_for
 from flows.run.git import git_commit
 from flows.trained_weights import pinned_reference
-from models.weights.references import resolve
+from models.dubbing.suited import said_of
 from storage.ledger.catalog import Catalog
 from storage.trainings.promotion import Promotion, promoted, promotions, write_promotion
 from storage.trainings.reading import checkpoints_of
@@ -73,11 +73,11 @@ def promote(catalog: Catalog, judged: Judged, anyway: str = "") -> tuple[Promoti
 
 
 def _sampling(catalog: Catalog, editor: Candidate) -> dict[str, Any]:
-    """As its weights say it; of those that are gone, as the earlier row says it."""
+    """As its weights say it, or its recipe; of those that are gone, as the earlier row says it."""
     uri = editor.weights.uri
     there = {one.step for one in checkpoints_of(catalog, editor.weights.run)}
     if editor.weights.step in there:
-        return sampling_in(resolve(pinned_reference(catalog, uri)))
+        return said_of(settings_for(pinned_reference(catalog, uri), editor.training.recipe))
     return next(dict(one.sampling) for one in promotions(catalog) if one.editor.uri == uri)
 
 

@@ -74,7 +74,7 @@ class Promotion:
     """What the editor learned from: a version, or people of the procedural world."""
     data_digest: str = ""
     sampling: Mapping[str, Any] = field(default_factory=dict)
-    """Settings that its weights ask to be sampled with."""
+    """Settings that suit the editor."""
     gates: Mapping[str, float] = field(default_factory=dict)
     """Limits that its metrics were held to."""
     reason: str = ""

@@ -22,8 +22,12 @@ from storage.trainings.records import FINISHED, Attempt, Setup, Written
 from storage.trainings.writing import finish_training, start_training, write_checkpoint
 
 GOOD = {"psnr_lips": 20.0, "opening_r": 0.8, "leak": 0.05, "identity": 0.95}
-SAMPLING = {"steps": 2, "shift": 2.5, "audio": 3.5, "clip": 25, "motion": 5, "border": False}
-RECIPE = {"steps": 10, "preset": "mini", "vae": "mini:vae", "whisper": "mini:whisper", "init": ""}
+SAMPLING = {
+    "steps": 2, "shift": 2.5, "reference": 0.0, "audio": 3.5, "clip": 25, "motion": 5, "border": False,
+}  # fmt: skip
+RECIPE = {
+    "steps": 10, "preset": "mini", "vae": "mini:vae", "whisper": "mini:whisper", "init": "", "frames": 25, "motion": 2,
+}  # fmt: skip
 
 
 def begun(catalog: Catalog, run: str, kind: str, data: str = "world:people=8", over: str = "") -> Attempt:

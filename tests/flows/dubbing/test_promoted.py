@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from flows.dubbing.choice import choose
-from flows.dubbing.dubbing import settings_of
+from flows.dubbing.learnt import settings_for
 from models.dubbing.request import Settings
-from models.weights.references import ModelError, mini_models
+from models.weights.references import mini_models
 from storage.ledger.catalog import Catalog
 from storage.media.encode import encode_video
 from tests.flows.dubbing.files import RATE, never, picture, played, speech
@@ -51,8 +51,7 @@ def test_what_was_promoted_dubs_with_its_experts_as_its_weights_ask(here, catalo
     said = dub("--steps", 8, "--beside")
     assert "Editor run:ed@100 (promoted 20" in said
     assert (
-        "), run:tex-a@50; 8 steps, shift 2.5, guidance 2.5 (seen) and 3.5 (heard), 25 frames at a time."
-        in said
+        "), run:tex-a@50; 8 steps, shift 2.5, guidance 0 (seen) and 3.5 (heard), 25 frames at a time." in said
     )
     assert "out.mp4: 30 frames, 1.20 s of 64x64" in said
     with_expert = played(tmp_path / "out.mp4")[0].astype(int)
@@ -103,26 +102,13 @@ def test_without_a_promotion_what_is_shipped_dubs_or_the_public_checkpoint(tmp_p
     assert choose(str(tmp_path / "none"), NOTHING | {"model": "xdub"}, ()).weights["vae"] == "wan2.2-vae"
 
 
-def test_settings_are_as_given_else_as_the_weights_ask_else_the_public_ones(tmp_path):
+def test_settings_are_as_given_else_as_the_weights_ask_else_as_the_training_was(tmp_path):
     path = tmp_path / "editor.safetensors"
     path.write_bytes(editor_file())
-    found = settings_of(str(path), steps=9, border=None, seed=4)
+    found = settings_for(str(path), {"frames": 29, "motion": 1}, steps=9, border=None, seed=4)
     assert (found.steps, found.seed, found.shift, found.clip, found.border) == (9, 4, 2.5, 25, False)
     path.write_bytes(editor_file(sampling=False))
-    assert settings_of(str(path), steps=None) == Settings()
-
-
-@pytest.mark.parametrize(
-    ("asked", "says"),
-    [
-        ({"colour": 3}, "asks to be sampled with colour, which is no number of steps, shift"),
-        ({"steps": "many"}, "asks to be sampled with steps"),
-        ({"clip": 5}, "can't be sampled like this: 5 motion frames leave nothing of a clip of 5"),
-        ([4], "in a way that can't be read"),
-    ],
-)
-def test_weights_that_ask_for_what_can_t_be_are_refused(tmp_path, monkeypatch, asked, says):
-    (tmp_path / "editor.safetensors").write_bytes(editor_file())
-    monkeypatch.setattr("flows.dubbing.said.about", lambda _: {"sampling": asked})
-    with pytest.raises(ModelError, match=says):
-        settings_of(str(tmp_path / "editor.safetensors"))
+    found = settings_for(str(path), {"frames": 29, "motion": 3, "companion_dropped": 0.0}, steps=None)
+    assert found == Settings(clip=29, motion=9, reference=0.0)
+    assert settings_for(str(path), {"frames": 77, "motion": 2, "companion_dropped": 0.1}) == Settings()
+    assert settings_for(str(path), {}) == Settings()

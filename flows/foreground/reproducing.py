@@ -31,8 +31,8 @@ from storage.ledger.catalog import Catalog
 
 NICE = 10
 """It runs for hours: others go first."""
-LEAST_PEOPLE = 5
-"""With fewer nobody's interval is known; two of them have something before the face."""
+LEAST_PEOPLE = 3
+"""With fewer there is no interval; one of them has something before the face."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Prints what was reproduced: the numbers of each variant, and claim by claim whether it holds."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from math import isfinite
 from typing import Any
 
@@ -11,28 +12,27 @@ from flows.reproduce.comparison import Reproduction
 from flows.terminal.console import console, table_of_columns
 from models.mini.companions.intervals import Sure
 
-LIPS = ("opening_r", "width_r", "leak", "opening_r_occluded", "silent_motion", "silent_follows_source")
-PICTURES = ("psnr_full", "ssim_full", "psnr_mask", "psnr_lips", "clip_likeness", "identity")
-SHORT = {
-    "opening_r": "opening", "width_r": "width", "opening_r_occluded": "occluded", "silent_motion": "silence",
-    "silent_follows_source": "follows", "psnr_full": "PSNR", "ssim_full": "SSIM", "psnr_mask": "mask dB",
-    "psnr_lips": "lips dB", "clip_likeness": "CLIP",
-}  # fmt: skip
+BLOCKS = (
+    ("opening_r", "width_r", "opening_r_occluded", "leak"),
+    ("silent_motion", "silent_follows_source", "identity", "clip_likeness"),
+    ("psnr_full", "ssim_full", "psnr_mask", "psnr_lips"),
+)
+"""So many columns fit a terminal."""
 COLOURS = {"holds": "green", "does not hold": "red", "not told apart": "yellow"}
 SOURCE = "psnr_lips_of_the_source"
 
 
 def show_reproduction(found: Reproduction) -> None:
-    """Two tables: all numbers (lips, then pictures), and all claims."""
+    """Two tables: all numbers, some at a time, and all claims."""
     console.print(
         f"{found.people} strangers, {found.noises} noises each; +- is half of a 95 % interval over people\n"
     )
-    for names in (LIPS, PICTURES):
+    for names in BLOCKS:
         console.print(_numbers(found, names))
         console.print()
     source = next(iter(found.numbers.values()))[SOURCE]
     console.print(f"The source's own lips are {source.value:.2f} dB from the truth's.\n", markup=False)
-    console.print(_claims(found.judged))
+    _show_claims(found.judged)
 
 
 def as_plain(found: Reproduction) -> dict[str, Any]:
@@ -91,18 +91,23 @@ def _markdown(head: Sequence[str], rows: Any) -> str:
 
 
 def _numbers(found: Reproduction, names: Sequence[str]) -> Table:
-    table = table_of_columns(("", "left"), *((SHORT.get(name, name), "right") for name in names))
+    table = table_of_columns(("", "left"), *((name, "right") for name in names))
     for variant, numbers in found.numbers.items():
         table.add_row(variant, *(_said(numbers[name], METRICS[name], "+-") for name in names))
     return table
 
 
-def _claims(judged: Sequence[Judged]) -> Table:
-    table = table_of_columns(("claim", "left"), ("difference", "right"), ("", "left"), ("the paper", "left"))
-    for one in judged:
-        said = _said(one.apart, METRICS[one.claim.metric], "+-", "+")
-        table.add_row(one.claim.sentence, said, f"[{COLOURS[one.verdict]}]{one.verdict}[/]", one.claim.paper)
-    return table
+def _show_claims(judged: Sequence[Judged]) -> None:
+    """Claims of one name under one line, which says what the paper has."""
+    for (name, paper), each in groupby(judged, lambda one: (one.claim.name, one.claim.paper)):
+        console.print(f"[bold]{name}[/]" + (f" (the paper: {paper})" if paper else ""))
+        for one in each:
+            said = _said(one.apart, METRICS[one.claim.metric], "+-", "+")
+            colour = COLOURS[one.verdict]
+            console.print(
+                f" {one.claim.compared:29} {one.claim.metric:21} {said:>12} [{colour}]{one.verdict}[/]",
+                soft_wrap=True,
+            )
 
 
 def _said(sure: Sure, metric: Metric, between: str, sign: str = "") -> str:

@@ -116,7 +116,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("token concat", "opening_r", "structure", "channel concat", "Sync-C 8.56 to 7.49"),
     Claim("noise near 1", "opening_r", "structure", "uniform t", "Sync-C 8.56 to 3.85"),
     Claim("noise near 1, pictures", "psnr_full", "structure", "uniform t", "FID 7.03 to 18.5"),
-    Claim("lip phase", "opening_r", "editor", "with texture", "Sync-C 8.56 to 7.68"),
-    Claim("texture phase", "identity", "editor", "with lip", "CSIM .883 to .847"),
+    Claim("lip phase", "opening_r", "editor", "texture only", "Sync-C 8.56 to 7.68"),
+    Claim("texture phase", "identity", "editor", "lip only", "CSIM .883 to .847"),
     Claim("hardly any leak", "leak", "editor", 0.1),
 )

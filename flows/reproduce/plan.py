@@ -118,7 +118,7 @@ class Variant:
 
 
 NAMES = (
-    "generator", "control", "generator*", "structure", "with lip", "with texture", "editor", "uniform t", "channel concat",
+    "generator", "control", "generator*", "structure", "lip only", "texture only", "editor", "uniform t", "channel concat",
 )  # fmt: skip
 
 
@@ -136,8 +136,8 @@ def variants_of(budget: Budget) -> tuple[Variant, ...]:
         Variant("control", "pasted", control),
         Variant("generator*", "whole", control),
         Variant("structure", "edited", structure),
-        Variant("with lip", "edited", structure, (lip,)),
-        Variant("with texture", "edited", structure, (texture,)),
+        Variant("lip only", "edited", structure, (lip,)),
+        Variant("texture only", "edited", structure, (texture,)),
         Variant("editor", "edited", structure, (lip, texture)),
         Variant("uniform t", "edited", uniform),
         Variant("channel concat", "edited", over),

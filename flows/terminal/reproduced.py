@@ -14,8 +14,8 @@ from models.mini.companions.intervals import Sure
 
 BLOCKS = (
     ("opening_r", "width_r", "opening_r_occluded", "leak"),
-    ("silent_motion", "silent_follows_source", "identity", "clip_likeness"),
-    ("psnr_full", "ssim_full", "psnr_mask", "psnr_lips"),
+    ("silent_motion", "silent_follows_source", "identity"),
+    ("psnr_full", "ssim_full", "psnr_mask", "psnr_lips", "clip_likeness"),
 )
 """So many columns fit a terminal."""
 COLOURS = {"holds": "green", "does not hold": "red", "not told apart": "yellow"}

@@ -125,6 +125,7 @@ def test_what_is_printed_fits_a_terminal_and_what_is_written_names_each_verdict(
     show_reproduction(found)
     said = capsys.readouterr().out
     assert max(map(len, said.splitlines())) <= 80
+    assert "…" not in said
     assert all(name in said for name in NAMES)
     page, plain = as_markdown(found), as_plain(found)
     assert page.count("not told apart") == sum(one["verdict"] == "not told apart" for one in plain["claims"])

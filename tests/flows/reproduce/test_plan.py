@@ -102,7 +102,7 @@ def test_ablations_differ_from_the_editor_in_one_setting() -> None:
 
     assert dict(settings("uniform t") - settings("structure")) == {"times": "uniform"}
     assert dict(settings("channel concat") - settings("structure")) == {"companion": "over"}
-    assert by_name["editor"].experts == by_name["with lip"].experts + by_name["with texture"].experts
+    assert by_name["editor"].experts == by_name["lip only"].experts + by_name["texture only"].experts
     assert by_name["generator*"].net == by_name["control"].net
 
 

@@ -29,6 +29,8 @@ from tasks.training.recipe import TrainRecipe
 GENERATOR = "mini:generator"
 NOT_LEARNT = ("save_every", "keep", "validate_every", "validate_on")
 """Settings of a recipe that change nothing of the weights."""
+KEPT = ("save_every=50", "keep=1", "validate_on=4")
+"""What comes of a training besides its last weights is seldom looked at."""
 FIRST_PART = ("crop=10", "seed=1", "optimizer.warmup=30", "optimizer.decay=0.4")
 """Of a net that learns as a whole: squares round the mouth, which are cheaper, before whole pictures."""
 SECOND_PART = ("seed=2", "optimizer.warmup=30", "optimizer.decay=0.5")
@@ -87,7 +89,9 @@ class Planned:
     @cached_property
     def recipe(self) -> TrainRecipe:
         init = self.parent.reference if self.parent else GENERATOR
-        return load_training(self.kind, "mini", [*self.settings, f"steps={self.steps}", f"init={init}"])
+        return load_training(
+            self.kind, "mini", [*KEPT, *self.settings, f"steps={self.steps}", f"init={init}"]
+        )
 
     @property
     def _learnt(self) -> dict[str, object]:

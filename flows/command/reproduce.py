@@ -23,7 +23,7 @@ def editor(
     budget: Annotated[
         str,
         typer.Option(
-            "--budget", "-b", help="How long is trained: small, some two hours on a core; full, five."
+            "--budget", "-b", help="How long is trained: small, 90 minutes on a core; full, three hours."
         ),
     ] = "small",
     catalog: Annotated[

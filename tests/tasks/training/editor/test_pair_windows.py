@@ -92,7 +92,7 @@ def test_both_halves_of_a_relit_pair_are_in_one_light(pairs: ClipPairs) -> None:
         corners = (batch[key].float()[:, :, :8].mean((2, 3)) for key in ("video_BFHWC", "companion_BFHWC"))
         own_F3, other_F3 = (corner[1] - corner[0] for corner in corners)
         assert own_F3.abs().max() > 2, name
-        assert (own_F3 - other_F3).abs().mean() < 0.3 * own_F3.abs().mean(), name
+        assert np.corrcoef(own_F3.flatten(), other_F3.flatten())[0, 1] > 0.9, name
 
 
 def test_points_and_sound_are_those_of_the_clip_in_the_window(paired: Paired, pairs: ClipPairs) -> None:

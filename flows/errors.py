@@ -15,3 +15,7 @@ class TrainingFailed(RuntimeError):
 
 class TrainingRefused(RuntimeError):
     """A training that would fail, or learn what it should not; says what is wrong and what to do, a line each."""
+
+
+class PromotionRefused(RuntimeError):
+    """Trainings that don't belong together, or whose metrics don't pass the gates; says what to do."""

@@ -11,6 +11,7 @@ from flows.command import (
     looking,
     models,
     pairs,
+    promote,
     rebuild,
     review,
     runs,
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for group in (rebuild, world, pairs, looking, export, tidying, dub, server):
+for group in (rebuild, world, pairs, looking, export, tidying, promote, dub, server):
     app.add_typer(group.app)
 app.add_typer(tidying.quarantine, name="quarantine")
 app.add_typer(models.app, name="models")
@@ -55,7 +56,7 @@ def main() -> None:
 
 
 def _known_problems() -> tuple[type[Exception], ...]:
-    from flows.errors import RecipeError, ServeError, TrainingFailed, TrainingRefused
+    from flows.errors import PromotionRefused, RecipeError, ServeError, TrainingFailed, TrainingRefused
     from infra.engine.jobs import EngineError
     from infra.launch.outcome import LaunchError
     from infra.profiles import ProfileError
@@ -65,6 +66,6 @@ def _known_problems() -> tuple[type[Exception], ...]:
     from storage.sources import SourceError
 
     return (
-        RecipeError, ServeError, TrainingFailed, TrainingRefused, EngineError, LaunchError, ProfileError, ModelError,
-        StorageError, CatalogBusy, SourceError,
+        RecipeError, ServeError, TrainingFailed, TrainingRefused, PromotionRefused, EngineError, LaunchError,
+        ProfileError, ModelError, StorageError, CatalogBusy, SourceError,
     )  # fmt: skip

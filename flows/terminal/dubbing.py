@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from flows.dubbing.choice import choose
 from flows.dubbing.clip_files import FPS, PLAYED_HZ, check_out, read_clip, write
 from flows.terminal.console import console, duration
 
@@ -16,7 +18,17 @@ TOLD = 5
 """How often steps are told where no bar can move."""
 
 
-def dub_file(video: Path, sound: Path, out: Path, beside: bool, asked: dict[str, Any]) -> None:
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line says of how to dub; what is empty is chosen."""
+
+    catalog: str
+    weights: dict[str, str]
+    experts: tuple[str, ...]
+    rest: dict[str, Any]
+
+
+def dub_file(video: Path, sound: Path, out: Path, beside: bool, wanted: Wanted) -> None:
     """Files in, files out, and a word on what was written."""
     began = time.monotonic()
     outs = [out, out.with_name(f"{out.stem}-beside.mp4")][: 1 + beside]
@@ -24,14 +36,19 @@ def dub_file(video: Path, sound: Path, out: Path, beside: bool, asked: dict[str,
     clip = read_clip(video, sound)
     from flows.dubbing.dubbing import Asked, dubbed, side_by_side  # torch: after the files were looked at
 
+    chosen = choose(wanted.catalog, wanted.weights, wanted.experts)
     with dubbing_progress() as (tell, tick):
-        made, costs = dubbed(clip, Asked(**asked), tell, tick)
+        made, costs = dubbed(clip, Asked(chosen, **wanted.rest), _say, tell, tick)
     played = clip.played[: len(made) * PLAYED_HZ // FPS]
     write(out, made, played)
     if beside:
         write(outs[1], side_by_side(clip.frames, made), played)
-    as_long_as = clip.sound if asked["settings"]["whole_sound"] else clip.shorter
+    as_long_as = clip.sound if wanted.rest["settings"]["whole_sound"] else clip.shorter
     say_what_was_written(outs, made, as_long_as, time.monotonic() - began, costs)
+
+
+def _say(line: str) -> None:
+    console.print(line, markup=False, soft_wrap=True)
 
 
 @contextmanager

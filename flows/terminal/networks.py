@@ -11,6 +11,7 @@ from rich.table import Table
 from flows.terminal.console import console, number, size
 from models.dit.checkpoint import EXPERT, inspect
 from models.dit.cost import SHAPES, Cost, counted, peak_of, timed
+from models.dit.flow import EXPERTS
 from models.weights.about import about
 from models.weights.references import ModelError
 
@@ -27,16 +28,11 @@ def print_checkpoint(checkpoint: str) -> bool:
         f"{found.path}: {number(found.tensors)} tensors, {_billions(found.parameters)}, {size(stored)}"
     )
     told = _told(found.path, files)
-    if EXPERT in told:
-        expert = json.loads(told[EXPERT])
-        net = expert["net"]
-        console.print(
-            f"[green]It is the LoRA expert {expert['name']!r}[/], rank {expert['rank']}, for a net of {net['layers']} "
-            f"blocks of {net['dim']} numbers: [bold]redub dub --expert[/]"
-        )
-        return True
-    if found.fit.whole:
+    if expert := told.get(EXPERT):
+        _print_expert(json.loads(expert) if isinstance(expert, str) else expert)
+    elif found.fit.whole:
         console.print(f"[green]It is {found.fit.name}[/], every tensor of it.")
+    if expert or found.fit.whole:
         for line in (f"{words}: {told[key]}" for key, words in SAID.items() if told.get(key)):
             console.print(line, markup=False, soft_wrap=True)
         return True
@@ -44,6 +40,15 @@ def print_checkpoint(checkpoint: str) -> bool:
         f"[red]It fits no preset.[/] Nearest is {found.fit.name}: {found.fit.said()}", soft_wrap=True
     )
     return False
+
+
+def _print_expert(expert: dict[str, Any]) -> None:
+    low, high = EXPERTS[expert["name"]]
+    net = expert["net"]
+    console.print(
+        f"[green]It is the LoRA expert {expert['name']!r}[/], on at noise levels from {low:g} to {high:g}, rank "
+        f"{expert['rank']}, for a net of {net['layers']} blocks of {net['dim']} numbers: [bold]redub dub --expert[/]"
+    )
 
 
 def _told(path: Path, files: list[Path]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from models.weights.references import ModelError, resolve
 
 Shape = tuple[int, ...]
 EXPERT = "redub_expert"
-"""In the metadata of a LoRA expert's file (models/dit/expertfile.py)."""
+"""Under this a LoRA expert's file says what it is, in its header's "about" (models/dit/expertfile.py)."""
 SHOWN = 3
 """Names in a message: enough to see what kind of tensor it is about."""
 

@@ -2,13 +2,16 @@
 
 It holds the expert's own tensors and none of the net's, which are a hundred times as many.
 
-A file says what it is, and for what kind of net; one for another is refused by name, and the net left as it was.
+A file says what it is, and for what kind of net, in its header's "about" under `EXPERT`; one for another net is refused
+by name, and the net left as it was.
 """
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
@@ -21,8 +24,11 @@ from models.dit.net import VideoDit
 from models.weights.references import ModelError, resolve
 
 
-def save(net: VideoDit, name: str, path: str | Path) -> None:
-    """Writes one file, whole or not at all, of this expert's tensors and none of the net's."""
+def save(net: VideoDit, name: str, path: str | Path, also: Mapping[str, Any] | None = None) -> None:
+    """Writes one file, whole or not at all, of this expert's tensors and none of the net's.
+
+    `also`: what else the file is to say of itself (licence, trained_on, ...).
+    """
     check_attached(net, name)
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in _state(net, name).items()}
     _check_finite(tensors, f"the expert {name!r} is not saved")
@@ -31,7 +37,7 @@ def save(net: VideoDit, name: str, path: str | Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(tensors, temporary, {EXPERT: json.dumps(asdict(expert))})
+        save_file(tensors, temporary, {"about": json.dumps({**(also or {}), EXPERT: asdict(expert)})})
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -78,13 +84,16 @@ def _read(path: Path) -> tuple[Expert, dict[str, Tensor]]:
 
 
 def _described(path: Path, metadata: dict[str, str]) -> Expert:
-    if EXPERT not in metadata:
-        raise ModelError(f"{path} is no expert: nothing in it says so; give a file that `experts.save` wrote")
     try:
-        said = json.loads(metadata[EXPERT])
+        said = json.loads(metadata.get("about", "{}")).get(EXPERT)
+        if said is None:
+            raise ModelError(
+                f"{path} is no expert: nothing in it says so; give a file that `experts.save` wrote"
+            )
+        said = json.loads(said) if isinstance(said, str) else said
         name, layers, net = str(said["name"]), tuple(said["layers"]), dict(said["net"])
         return Expert(name, int(said["rank"]), int(said["alpha"]), layers, net)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ModelError(
             f"{path} is no expert that this version knows ({error}); train it again, or update"
         ) from error

@@ -5,6 +5,7 @@
 <catalog>/fingerprints.lance    what each fingerprint stands for
 <catalog>/runs.lance            who rebuilt what, when, and how it ended
 <catalog>/trainings.lance       who trained what on which version, beside its checkpoints (storage/trainings/)
+<catalog>/promotions.lance      which of them the catalog dubs with, beside their weights
 <catalog>/dataset.lance         the published versions, one tag each (publish.py)
 """
 

@@ -3,6 +3,7 @@
 import os
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
@@ -14,33 +15,38 @@ BLOCK = 1 << 22
 
 def bring_weights(catalog: Catalog, checkpoint: Checkpoint, into: Path) -> Path:
     """Returns the folder `into`/DIGEST, which then holds the file; it is copied and checked once."""
-    folder = into / checkpoint.digest
-    whole, uri = folder / WEIGHTS, f"{catalog.root}/{checkpoint.uri}/{WEIGHTS}"
+    return bring_file(catalog, f"{catalog.root}/{checkpoint.uri}/{WEIGHTS}", checkpoint.digest, into)
+
+
+def bring_file(catalog: Catalog, uri: str, digest: str, into: Path) -> Path:
+    """Returns the folder `into`/`digest`, which then holds the file as weights.safetensors."""
+    folder = into / digest
+    whole = folder / WEIGHTS
     if whole.is_file():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f".{WEIGHTS}.{os.getpid()}"
     try:
-        found = _copied(catalog, uri, part)
-        if found != checkpoint.digest:
-            raise StorageError(
-                f"{uri} is not what its training wrote: expected sha256 {checkpoint.digest}, found {found}; name "
-                "another checkpoint of it (`redub runs show RUN` lists them)"
-            )
+        with part.open("wb") as target:
+            copied(catalog, uri, digest, target)
         part.replace(whole)
     finally:
         part.unlink(missing_ok=True)
     return folder
 
 
-def _copied(catalog: Catalog, uri: str, to: Path) -> str:
-    """Its sha256."""
+def copied(catalog: Catalog, uri: str, digest: str, target: Any) -> None:
+    """Copies a file of weights into one that is open; one that is not what was written is refused."""
     hashed = sha256()
     try:
-        with catalog.store.open(uri) as source, to.open("wb") as target:
+        with catalog.store.open(uri) as source:
             while block := source.read(BLOCK):
                 hashed.update(block)
                 target.write(block)
     except FileNotFoundError as error:
         raise StorageError(f"{uri} is gone: name another checkpoint (`redub runs` lists them)") from error
-    return hashed.hexdigest()
+    if (found := hashed.hexdigest()) != digest:
+        raise StorageError(
+            f"{uri} is not what its training wrote: expected sha256 {digest}, found {found}; name "
+            "another checkpoint of it (`redub runs show RUN` lists them)"
+        )

@@ -62,11 +62,11 @@ def test_what_a_training_exported_says_what_it_is_and_where_it_is_from(here, tmp
 def test_an_expert_is_known_for_one(here, tmp_path):
     net = VideoDit(MINI)
     attach(net, "lip", rank=4)
-    save(net, "lip", tmp_path / "lip.safetensors")
+    save(net, "lip", tmp_path / "lip.safetensors", {"licence": "CC0-1.0", "run": "lip-a"})
     said = " ".join(here("models", "inspect", "lip.safetensors").split())
     assert (
-        "It is the LoRA expert 'lip', rank 4, for a net of 4 blocks of 128 numbers: redub dub --expert"
-        in said
+        "It is the LoRA expert 'lip', on at noise levels from 0.4 to 0.6, rank 4, for a net of 4 blocks of 128 numbers: "
+        "redub dub --expert licence: CC0-1.0 training: lip-a" in said
     )
 
 

@@ -28,11 +28,11 @@ def test_a_clip_says_what_the_sound_says(here, weights, tmp_path):
     assert np.corrcoef(sound[: len(wanted)], wanted)[0, 1] > 0.98
     assert abs(len(sound) - len(wanted)) < 2100, "AAC ends with a whole block"
     both, heard = played(tmp_path / "out-beside.mp4")
-    assert both.shape == (12, 32, 96, 3)
+    assert both.shape == (12, 6 * 32, 6 * 96, 3), "what is small is enlarged"
+    both = both[:, 3::6, 3::6]
     assert np.abs(both[:, :, :48].astype(int) - picture(12)).mean() < 4
-    assert (
-        np.abs(both[:, :, 48:].astype(int) - made).mean() < 8 < np.abs(made - picture(12).astype(int)).mean()
-    )
+    grey, other = (np.abs(one.mean(-1) - made.mean(-1)).mean() for one in (both[:, :, 48:], picture(12)))
+    assert grey < other / 2, f"a small video is coded more coarsely: {grey}, {other}"
     assert np.array_equal(heard, sound)
 
 
@@ -66,7 +66,7 @@ def test_a_short_video_goes_back_and_forth_for_the_whole_sound(here, weights, tm
     made, sound = played(tmp_path / "out.mp4")
     assert made.shape == (25, 32, 48, 3)
     assert np.corrcoef(sound[:RATE], late)[0, 1] > 0.98
-    shown = played(tmp_path / "out-beside.mp4")[0][:, None, :, :48].astype(int)
+    shown = played(tmp_path / "out-beside.mp4")[0][:, None, 3::6, 3::6][:, :, :, :48].astype(int)
     nearest = np.abs(shown - picture(12)).mean((2, 3, 4)).argmin(1)
     assert nearest.tolist() == [*range(12), *range(10, -1, -1), 1, 2]
 

@@ -21,6 +21,7 @@ from models.dit.experts import (
 )
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS
+from models.weights.about import about
 from models.weights.references import ModelError
 from tests.models.dit.expert_nets import TINY, net_of, seen, with_experts
 
@@ -37,7 +38,8 @@ def test_an_expert_travels_in_a_file_of_its_own(tmp_path):
     assert len(given) == 2 * 2 * 18  # A and B, blocks, Linears of each
     assert all(".lora_" in key and "texture" not in key for key in given)
     with safe_open(path, "pt") as file:
-        said = json.loads(file.metadata()[EXPERT])
+        assert list(file.metadata()) == ["about"], "several entries would come in any order"
+        said = json.loads(file.metadata()["about"])[EXPERT]
     assert (said["name"], said["rank"], said["alpha"], said["layers"]) == ("lip", 3, 6, list(LAYERS))
     fresh = with_experts("texture")
     assert load(fresh, path) == "lip"
@@ -47,6 +49,17 @@ def test_an_expert_travels_in_a_file_of_its_own(tmp_path):
     narrow = net_of(dtype=torch.bfloat16)
     load(narrow, path)
     assert torch.equal(narrow.state_dict()[A.replace("_A", "_A.lip")], given[A])  # not rounded on its way
+
+
+def test_a_file_says_what_else_is_known_of_it(tmp_path):
+    save(with_experts("lip"), "lip", tmp_path / "lip.safetensors", {"licence": "CC0-1.0", "run": "lip-a"})
+    said = about(tmp_path / "lip.safetensors")
+    assert (said["licence"], said["run"], said[EXPERT]["name"]) == ("CC0-1.0", "lip-a", "lip")
+    texts = {**said, EXPERT: json.dumps(said[EXPERT])}  # as a training writes what is nested
+    save_file(
+        load_file(tmp_path / "lip.safetensors"), tmp_path / "text.safetensors", {"about": json.dumps(texts)}
+    )
+    assert load(net_of(), tmp_path / "text.safetensors") == "lip"
 
 
 def test_a_file_is_small_and_the_net_can_still_be_saved(tmp_path):
@@ -71,10 +84,10 @@ def test_a_file_is_small_and_the_net_can_still_be_saved(tmp_path):
 def changed_file(path, change, about=()):
     """`change` is done to a copy of the tensors, `about` to what the file says of itself."""
     with safe_open(path, "pt") as file:
-        said = json.loads(file.metadata()[EXPERT]) | dict(about)
+        said = json.loads(file.metadata()["about"])[EXPERT] | dict(about)
     tensors = load_file(path)
     change(tensors)
-    save_file(tensors, path, {EXPERT: json.dumps(said)})
+    save_file(tensors, path, {"about": json.dumps({EXPERT: said})})
 
 
 @pytest.mark.parametrize(

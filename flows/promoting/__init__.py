@@ -1,0 +1,1 @@
+"""Promotes an editor with its experts: which checkpoints, do they belong together, do they pass the gates."""

@@ -35,7 +35,7 @@ from tests.tasks.training.editor.paired import Paired
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 PHASES = ("structure", "lip", "texture")
-SHORT = ("steps=2", "batch=2", "optimizer.warmup=1")
+SHORT = ("steps=2", "batch=2", "optimizer.warmup=1", "validate_on=1")
 Command = Callable[..., str]
 
 
@@ -256,7 +256,7 @@ def test_two_steps_on_people_of_the_world(
     first = windows.plan.first
     save_file(filmed(windows.plan, range(first, first + 2)), shard_file(windows.folder, first, 0))
     on_world = replace(
-        TrainRequest("structure", "c", recipe, "mini", load_profile("laptop")), data="world:people=2"
+        TrainRequest("structure", "c", recipe, "mini", load_profile("laptop")), data="world:people=2", run="w"
     )
     assert not to_be_rendered(Training(on_world))
     said = redub("train", "structure", "-c", "c", "--on", "world:people=2", "--name", "w", *given(SHORT))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flows.demo.corpus import SEED, finish_corpus, name_of
+from flows.demo.editing import compare, dub_one, train_editor
 from flows.demo.takes import render_takes, write_manifest
 from flows.foreground.checked import rebuild_checked
 from flows.foreground.training import train_in_foreground
@@ -47,9 +48,15 @@ def run_demo(
         return False
     pairs, masks = pictures(Catalog(catalog), folder)
     console.print("\nTraining the shipped generator a little, on this version ...")
-    trained = train_in_foreground("generator", catalog, "", "mini", A_LITTLE, profile, "", as_json=False)
-    say_what_next(catalog, pairs, masks)
-    return trained
+    if not train_in_foreground("generator", catalog, "", "mini", A_LITTLE, profile, "", as_json=False):
+        return False
+    if not train_editor(catalog, profile):
+        return False
+    console.print()
+    compare()
+    console.print("\nDubbing a clip that nothing has learned from with what another one says ...")
+    say_what_next(catalog, pairs, masks, dub_one(catalog, folder / "dub"))
+    return True
 
 
 def pictures(catalog: Catalog, folder: Path) -> tuple[Written, Written]:
@@ -67,11 +74,12 @@ def pictures(catalog: Catalog, folder: Path) -> tuple[Written, Written]:
     return pairs, masks
 
 
-def say_what_next(catalog: str, pairs: Written, masks: Written) -> None:
+def say_what_next(catalog: str, pairs: Written, masks: Written, dubbed: Path) -> None:
     console.print(
         f"\nLook at {pairs.sheet} ({pairs.mosaic.name if pairs.mosaic else ''} beside it plays): clips, what\n"
         "was painted of each, its companion with other lips, and the difference; the least alike first.\n"
         f"And at {masks.sheet}: what covers each face, and what may be repainted.\n"
+        f"Play {dubbed}: a clip as it was filmed, and as the editor has it say something else.\n"
         f"Then try, each with -c {catalog}:\n"
     )
     for command, what in NEXT:

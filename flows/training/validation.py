@@ -4,6 +4,8 @@ from typing import Any
 
 from flows.environment import DATA
 from flows.training.data import Data
+from models.dubbing.request import Settings
+from models.mini.editor.measure import SETTINGS
 from models.mini.shards import SHARD
 from models.mini.syncnet.windows import WorldLips, WorldPlan
 from models.sync.net import PRESETS
@@ -12,12 +14,16 @@ from storage.ledger.catalog import Catalog
 from storage.versions.version import load_version
 from tasks.training.clip_validation import ClipValidator
 from tasks.training.clip_windows import ClipWindows
+from tasks.training.editor.pair_validation import PairValidator
+from tasks.training.editor.pair_windows import ClipPairs
 from tasks.training.editor.recipe import EditorRecipe
+from tasks.training.editor.world_validation import WorldPairValidator
 from tasks.training.mouths import Looks
 from tasks.training.objective import Validator
 from tasks.training.recipe import GeneratorRecipe, SyncNetRecipe, TrainRecipe
 from tasks.training.sync_validation import SyncValidator
 from tasks.training.sync_windows import SyncWindows
+from tasks.training.version_windows import VersionWindows
 from tasks.training.world_validation import FIRST, WorldValidator
 
 SPLITS = ("val", "test")
@@ -26,8 +32,9 @@ SPLITS = ("val", "test")
 
 def find_validator(catalog: Catalog, data: Data, recipe: TrainRecipe) -> tuple[Validator | None, str]:
     """Returns the validator, or none and why."""
-    if isinstance(recipe, EditorRecipe):
-        return _of_editor(recipe)
+    if isinstance(recipe, EditorRecipe) and data.name.startswith("world:"):
+        who = (recipe.validate_on, recipe.vae, recipe.whisper)
+        return WorldPairValidator(*who, settings=_sampling(recipe)), ""
     if isinstance(recipe, SyncNetRecipe) and data.name.startswith("world:"):
         return _strangers(recipe), ""
     if isinstance(recipe, GeneratorRecipe) and data.name.startswith("world:"):
@@ -41,6 +48,10 @@ def find_validator(catalog: Catalog, data: Data, recipe: TrainRecipe) -> tuple[V
             sizes = PRESETS[recipe.preset]
             lips = SyncWindows(catalog, data.name, held_out[0], recipe.frames, recipe.stride, sizes)
             return SyncValidator(lips, sizes, recipe.validate_on), ""
+        if isinstance(recipe, EditorRecipe):
+            where = (data.name, held_out[0], recipe.frames, recipe.stride)
+            pairs = ClipPairs(catalog, *where, recipe.vae, relit=False)
+            return _of_pairs(pairs, recipe), ""
         assert isinstance(recipe, GeneratorRecipe)
         windows = ClipWindows(catalog, data.name, held_out[0], recipe.frames, recipe.stride, recipe.vae)
     except StorageError as error:
@@ -48,11 +59,13 @@ def find_validator(catalog: Catalog, data: Data, recipe: TrainRecipe) -> tuple[V
     return ClipValidator(windows, recipe.vae, recipe.validate_on, _looks(windows)), ""
 
 
-def _of_editor(recipe: EditorRecipe) -> tuple[Validator | None, str]:
-    return (
-        None,
-        f"nothing is validated: nothing looks at a {type(recipe).__name__.removesuffix('Recipe').lower()} yet",
-    )
+def _of_pairs(pairs: ClipPairs, recipe: EditorRecipe) -> PairValidator:
+    return PairValidator(pairs, recipe.vae, recipe.validate_on, _looks(pairs), settings=_sampling(recipe))
+
+
+def _sampling(recipe: EditorRecipe) -> Settings:
+    """As the mini editor is sampled, or as the public checkpoint is."""
+    return SETTINGS if recipe.preset == "mini" else Settings(clip=recipe.frames)
 
 
 def _strangers(recipe: SyncNetRecipe) -> SyncValidator:
@@ -63,7 +76,7 @@ def _strangers(recipe: SyncNetRecipe) -> SyncValidator:
     )
 
 
-def _looks(windows: ClipWindows) -> Looks:
+def _looks(windows: VersionWindows) -> Looks:
     """The networks that saw the version's faces. The mini SyncNet knows only faces of the procedural world."""
     saw = windows.config("ingest")
     sync = "mini:syncnet" if saw["face"] == "mini" else ""

@@ -244,11 +244,14 @@ def load_what_fits(net: VideoDit, reference: str | Path) -> Fit:
     return fit
 
 
-def fit_of(reference: str | Path, config: DitConfig) -> Fit:
-    """Tells from headers alone how a checkpoint fits a net into which `load_what_fits` would load it."""
+def fit_of(reference: str | Path, config: DitConfig, whole: bool = False) -> Fit:
+    """Tells from headers alone how a checkpoint fits a net into which `load_what_fits` would load it.
+
+    `whole`: into which `load` would.
+    """
     own, shapes = _shapes_of(config), _shapes_of_files(_files(resolve(str(reference))))
     first = "patch_embedding.weight"
-    if first in shapes and shapes[first][1] > own[first][1]:
+    if not whole and first in shapes and shapes[first][1] > own[first][1]:
         shapes[first] = (shapes[first][0], own[first][1], *shapes[first][2:])
     return compared("the net", config, shapes)
 

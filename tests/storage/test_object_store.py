@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,14 @@ from storage.overview import overview
 from storage.sources import list_sources
 from storage.store import Store
 from storage.trainings.names import training_lock
+from storage.trainings.promotion import (
+    Promotion,
+    bring_promoted,
+    of_checkpoint,
+    promoted,
+    write_promotion,
+)
+from storage.trainings.reading import checkpoint_named
 from storage.trainings.writing import drop_training
 from storage.versions.garbage import collect, find_garbage
 from storage.versions.lineage import trace
@@ -120,12 +129,19 @@ def test_a_training_on_s3_names_weights_that_workers_bring_and_check(
     place = "trained-at/catalog/trainings/gen/step-00000200/weights.safetensors"
     assert resolve("run:gen@200").read_bytes() == fs.cat_file(place)
     assert licences(["run:gen@200"])["run:gen@200"]["licence"] == "CC-BY-4.0"
+    one = of_checkpoint(checkpoint_named(catalog, "gen", "200"), "structure")
+    write_promotion(catalog, Promotion(one, datetime.now(UTC)))
+    data = fs.cat_file(place)
     put_checkpoint(catalog, attempt, 400, 0.1)
     fs.pipe_file(place.replace("200", "400"), b"not what was written")
     with pytest.raises(StorageError, match="is not what its training wrote"):
         pinned_reference(catalog, "run:gen")
     drop_training(catalog, "gen")
     assert fs.find("trained-at/catalog/trainings/gen") == []
+    now = promoted(catalog)
+    assert now is not None
+    assert now.editor.uri == "run:gen@200"
+    assert bring_promoted(catalog, now.editor, tmp_path / "kept").read_bytes() == data
 
 
 def test_looking_writes_nothing_to_the_store(store: Store) -> None:

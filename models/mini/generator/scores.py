@@ -41,10 +41,11 @@ class Seen:
 def scores_of(people: Sequence[Stranger], rgb_NFHWC: np.ndarray, quiet_NFHWC: np.ndarray) -> dict[str, float]:
     """Returns the numbers of films made from the sources with the truth's sound, and with a hiss that says nothing.
 
-    Those that none of these people has are left out.
+    Those of mouths that none of these people has are left out.
     """
-    numbers = numbers_of(seen_of(people, rgb_NFHWC, quiet_NFHWC))
-    return {name: value for name, value in numbers.items() if not np.isnan(value)}
+    seen = seen_of(people, rgb_NFHWC, quiet_NFHWC)
+    always = {**seen[0].means, **seen[0].squares}
+    return {name: value for name, value in numbers_of(seen).items() if name in always or not np.isnan(value)}
 
 
 def seen_of(people: Sequence[Stranger], rgb_NFHWC: np.ndarray, quiet_NFHWC: np.ndarray) -> list[Seen]:

@@ -219,6 +219,8 @@ def _stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
             size = f"{count_parameters(config) / 1e6:,.0f} M parameters"
             yield warn(f"no dry step: a net of {size} is too large for this machine, which has no GPU")
             return
+        if isinstance(job.recipe, ExpertRecipe) and not weights.fits_whole(job.recipe.init, config):
+            return  # refused already
     pair = samples.some_of(batch, [0, min(1, len(batch["id"]) - 1)])
     recipe = _quick(subject)
     try:
@@ -228,7 +230,8 @@ def _stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
             yield from room.disk(job.root, sum(one.numel() for one in net.parameters()), recipe.keep)
         yield from dry.step(recipe, objective, net, pair, job.sharding)
     except (KeyError, RuntimeError, ValueError) as error:
-        why = _not_cached(subject) or "the data don't fit the net"
+        not_cached = "" if isinstance(subject.windows, ClipPairs) else _not_cached(subject)
+        why = not_cached or "the data don't fit the net"
         yield refuse(f"a step with two windows fails ({type(error).__name__}: {error}): {why}")
     else:
         if isinstance(subject.windows, ClipPairs):

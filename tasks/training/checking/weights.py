@@ -13,7 +13,7 @@ def begins_from(reference: str, config: DitConfig, frozen: bool = False) -> Iter
 
     A net that stays `frozen` under an expert could not learn those, and is refused unless it fits whole.
     """
-    fit = fit_of(reference, config)
+    fit = fit_of(reference, config, whole=frozen)
     lacking = [*fit.reshaped, *(f"{name} (missing)" for name in fit.missing)]
     if not fits_a_block(reference, config):
         near = inspect(reference).fit
@@ -21,7 +21,7 @@ def begins_from(reference: str, config: DitConfig, frozen: bool = False) -> Iter
         yield refuse(f"init {reference} fits no block of the net: {first_of(lacking)}; {what} other weights")
     elif lacking and frozen:
         yield refuse(
-            f"an expert learns over a whole editor, and {len(lacking)} tensors of it are not in init {reference}: "
+            f"an expert learns over a whole editor, and init {reference} lacks {len(lacking)} of its tensors: "
             f"{first_of(lacking)}; give another init, or the recipe's preset and companion as the editor's"
         )
     elif lacking:
@@ -37,3 +37,8 @@ def fits_a_block(reference: str, config: DitConfig) -> bool:
     fit = fit_of(reference, config)
     lost = {*fit.missing, *(said.partition(" ")[0] for said in fit.reshaped)}
     return any(name.startswith("blocks.") and name not in lost for name in on_meta(config).state_dict())
+
+
+def fits_whole(reference: str, config: DitConfig) -> bool:
+    """Whether it could be loaded as it is."""
+    return fit_of(reference, config, whole=True).whole

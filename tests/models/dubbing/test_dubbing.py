@@ -123,6 +123,16 @@ def test_float8_is_tried_on_what_the_net_is_shown(parts, video, sound):
     assert torch.equal(given.latents_BCFHW[1, :, :4], encoded(parts, as_video(video[:13]), SHORT)[0])
 
 
+def test_a_video_is_dubbed_without_guidance_by_sight_in_two_passes_a_step(parts, video, sound, dubbed):
+    asked, heard_alone = [], replace(SHORT, reference=0.0)
+    watch = parts.dit.register_forward_pre_hook(lambda _, given: asked.append(len(given[0].times_B3)))
+    made = dub(parts, video[:20], sound, heard_alone).video_FHWC
+    watch.remove()
+    assert asked == [2] * 6
+    assert np.abs(made.astype(int) - dubbed[0]).mean() > 0.5
+    assert input_halfway(parts, video, sound, heard_alone).latents_BCFHW.shape == (2, 6, 8, 4, 4)
+
+
 def test_experts_are_on_at_their_noise_levels_and_off_afterwards(parts, video, sound):
     dit, on = copy.deepcopy(parts.dit), []
     for name in ("lip", "texture"):

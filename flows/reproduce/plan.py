@@ -29,7 +29,9 @@ from tasks.training.recipe import TrainRecipe
 GENERATOR = "mini:generator"
 NOT_LEARNT = ("save_every", "keep", "validate_every", "validate_on")
 """Settings of a recipe that change nothing of the weights."""
-KEPT = ("save_every=50", "keep=1", "validate_on=4")
+CODE = 1
+"""Raise it when the code's trainings change: all are then done anew, under other names."""
+KEPT = ("save_every=50", "keep=1")
 """What comes of a training besides its last weights is seldom looked at."""
 FIRST_PART = ("crop=10", "seed=1", "optimizer.warmup=30", "optimizer.decay=0.4")
 """Of a net that learns as a whole: squares round the mouth, which are cheaper, before whole pictures."""
@@ -56,6 +58,8 @@ class Budget:
     """Of each LoRA expert."""
     batch: int = 8
     people: int = 600
+    looked_at: int = 4
+    """People with whom a net is looked at when its training ends; no weight follows from it."""
 
 
 BUDGETS = {"small": Budget(600, 300, 100), "full": Budget(1800, 900, 300)}
@@ -102,7 +106,7 @@ class Planned:
         people = find_data(Catalog(str(DATA)), self.data, self.recipe)
         return {
             "kind": self.kind, "recipe": recipe, "data": [self.data, people.digest],
-            "networks": {one: digest(one) for one in shipped},
+            "networks": {one: digest(one) for one in shipped}, "code": CODE,
         }  # fmt: skip
 
 
@@ -152,14 +156,19 @@ def variants_of(budget: Budget) -> tuple[Variant, ...]:
 
 def in_two_parts(label: str, kind: str, budget: Budget, *settings: str) -> Planned:
     """A net that learns as a whole: the second training, whose parent is the first."""
-    given = (f"batch={budget.batch}", *settings)
+    given = (*given_by(budget), *settings)
     first = Planned(f"{label}-crop", kind, (*given, *FIRST_PART), budget.crop, budget.people)
     return Planned(f"{label}-whole", kind, (*given, *SECOND_PART), budget.whole, budget.people, first)
 
 
+def given_by(budget: Budget) -> tuple[str, ...]:
+    """Settings of all its trainings."""
+    return f"batch={budget.batch}", f"validate_on={budget.looked_at}"
+
+
 def expert_over(editor: Planned, kind: str, budget: Budget) -> Planned:
     """A LoRA expert's training."""
-    settings = (f"batch={budget.batch}", "seed=3")
+    settings = (*given_by(budget), "seed=3")
     return Planned(kind, kind, settings, budget.expert, budget.people, editor)
 
 

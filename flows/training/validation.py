@@ -5,7 +5,7 @@ from typing import Any
 from flows.environment import DATA
 from flows.training.data import Data
 from models.dubbing.request import Settings
-from models.mini.editor.measure import SETTINGS
+from models.dubbing.suited import MINI_SAMPLING
 from models.mini.shards import SHARD
 from models.mini.syncnet.windows import WorldLips, WorldPlan
 from models.sync.net import PRESETS
@@ -65,7 +65,7 @@ def _of_pairs(pairs: ClipPairs, recipe: EditorRecipe) -> PairValidator:
 
 def _sampling(recipe: EditorRecipe) -> Settings:
     """As the mini editor is sampled, or as the public checkpoint is."""
-    return SETTINGS if recipe.preset == "mini" else Settings(clip=recipe.frames)
+    return MINI_SAMPLING if recipe.preset == "mini" else Settings(clip=recipe.frames)
 
 
 def _strangers(recipe: SyncNetRecipe) -> SyncValidator:

@@ -20,9 +20,11 @@ NUMBERS: Mapping[str, tuple[type, float, float]] = {
 }  # fmt: skip
 """What weights may say, and the least and most of it."""
 BORDER = "border"
+MINI_SAMPLING = Settings(clip=25, steps=3, shift=6.0, reference=0.0, audio=5.0, border=False)
+"""What suits editors of the preset mini."""
 
 
-def settings_of(reference: str, **given: Any) -> Settings:
+def settings_of(reference: str, /, **given: Any) -> Settings:
     """Returns how to sample weights: as is given, else as they say themselves, else as the public checkpoint."""
     path = resolve(reference)
     said = about(path).get(SAMPLING, {})

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from diffusers import AutoencoderKLWan
@@ -134,7 +134,7 @@ class DitTraining(ABC):
         """Returns a batch of pixels as latents; one that has latents as it is."""
         return encode_windows(self.vae, batch) if has_pixels(batch) else batch
 
-    def about(self) -> Mapping[str, str]:
+    def about(self) -> Mapping[str, Any]:
         """Returns the net's config, with which anybody can build it."""
         return {"dit": json.dumps(asdict(self.config))}
 

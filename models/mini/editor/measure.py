@@ -16,15 +16,12 @@ from models.dubbing.request import Settings
 from models.dubbing.sampling import Editor, edited_clip
 from models.dubbing.suited import settings_of
 from models.mini.generator.measure import CHUNK, pixels
-from models.mini.generator.people import SEGMENT
 from models.mini.generator.scores import scores_of
 from models.mini.generator.strangers import FIRST, Stranger, sounds_of, strangers
 
 FLOORS: Mapping[str, tuple[float | None, float | None] | float] = {
     "opening_r": 0.65, "leak": (None, 0.15), "silent_motion": (None, 0.03), "identity": 0.94, "psnr_mask": 22.0,
 }  # fmt: skip
-SETTINGS = Settings(clip=SEGMENT, steps=4, shift=6.0, reference=0.0, audio=3.5, border=False)
-"""What suits the mini editor; its weights say so, too."""
 EDITOR = "mini:editor"
 
 

@@ -18,8 +18,8 @@ from safetensors.torch import save_file
 
 from models.dit.flow import expert_at, schedule
 from models.dubbing.request import Settings
-from models.dubbing.suited import SAMPLING, said_of, settings_of
-from models.mini.editor.measure import SETTINGS, measured, opened
+from models.dubbing.suited import MINI_SAMPLING, SAMPLING, said_of, settings_of
+from models.mini.editor.measure import measured, opened
 from models.mini.generator.strangers import FIRST, Stranger, strangers
 from models.mini.shipping import over_noises, show_progress
 from models.mini.world_pictures import TRAINING
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _settings(weights: Path) -> Settings:
     """What the weights say suits them, else what suits the mini editor."""
-    return settings_of(str(weights)) if SAMPLING in about(weights) else SETTINGS
+    return settings_of(str(weights)) if SAMPLING in about(weights) else MINI_SAMPLING
 
 
 def _check_used(names: Sequence[str], settings: Settings) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from models.dubbing.request import Settings
 from models.dubbing.sampling import Editor, edited_clip
-from models.mini.editor.measure import SETTINGS
+from models.dubbing.suited import MINI_SAMPLING
 from models.mini.generator.scores import decibels
 from models.pairs.ssim import ssim
 from models.vae.pictures import as_video, encoded
@@ -42,7 +42,7 @@ class Shown:
 class PairValidator(WindowValidator):
     """Batches have `audio_BFNA` and the companion, as latents `companion_BCFHW` or as pixels `companion_BFHWC`."""
 
-    settings: Settings = SETTINGS
+    settings: Settings = MINI_SAMPLING
 
     def __call__(self, net: nn.Module, _step: int) -> Validation:
         made_NFHWC = self._made(net)

@@ -1,10 +1,14 @@
 """The editor's first phase: all of it learns to turn a companion into the clip whose lips the sound moves (METHOD 6)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 
 from models.dit.config import DitConfig
 from models.dit.inputs import DitInput, editor_input
 from models.dit.presets import PRESETS, stacked
+from models.dubbing.suited import MINI_SAMPLING, SAMPLING, said_of
 from tasks.training.chance import happens
 from tasks.training.dit import DitTraining, Drawn
 from tasks.training.editor.recipe import EditorRecipe
@@ -20,6 +24,11 @@ class Structure(DitTraining):
         super().__init__(recipe, config_of(recipe))
         self.over = recipe.companion == "over"
         self._dropped = recipe.companion_dropped
+
+    def about(self) -> Mapping[str, Any]:
+        """Returns the net's config, and of a mini one how it is to be sampled."""
+        sampling = {SAMPLING: said_of(MINI_SAMPLING)} if self.recipe.preset == "mini" else {}
+        return {**super().about(), **sampling}
 
     def shown(self, batch: Batch, drawn: Drawn, chances: list[torch.Generator]) -> DitInput:
         """Lays out the noised clip beside all of the companion."""

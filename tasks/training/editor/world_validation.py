@@ -9,7 +9,8 @@ import numpy as np
 from torch import nn
 
 from models.dubbing.request import Settings
-from models.mini.editor.measure import SETTINGS, measured
+from models.dubbing.suited import MINI_SAMPLING
+from models.mini.editor.measure import measured
 from tasks.training.world_validation import WorldValidator
 
 
@@ -17,7 +18,7 @@ from tasks.training.world_validation import WorldValidator
 class WorldPairValidator(WorldValidator):
     """Experts that the net has are on between their noise levels."""
 
-    settings: Settings = SETTINGS
+    settings: Settings = MINI_SAMPLING
 
     def measured(self, net: nn.Module) -> tuple[dict[str, float], np.ndarray]:
         """Returns the numbers, and what was made."""

@@ -14,8 +14,8 @@ from models.dit import expertfile, experts
 from models.dit.checkpoint import load
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS, stacked
-from models.dubbing.suited import said_of, settings_of
-from models.mini.editor.measure import SETTINGS, edited, measured
+from models.dubbing.suited import MINI_SAMPLING, said_of, settings_of
+from models.mini.editor.measure import edited, measured
 from models.mini.editor.ship import main
 from models.mini.generator.people import film
 from models.mini.generator.scores import films, scores_of
@@ -23,7 +23,7 @@ from models.mini.generator.strangers import Stranger, sounds_of, strangers
 from models.weights.about import about
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-WITH_EXPERTS = replace(SETTINGS, steps=8, shift=2.5)
+WITH_EXPERTS = replace(MINI_SAMPLING, steps=8, shift=2.5)
 CLEAR = (150, 151, 152, 154)
 
 
@@ -105,21 +105,21 @@ def two_people():
 def test_an_editor_is_shown_the_source_and_hears_the_truths_sound():
     people = two_people()
     sound, silence = sounds_of(people)
-    made = edited(net(), people, sound, SETTINGS)
+    made = edited(net(), people, sound, MINI_SAMPLING)
     assert (made.dtype, made.shape) == (np.uint8, (2, 25, 64, 64, 3))
-    assert np.array_equal(made, edited(net(), people, sound, SETTINGS))
+    assert np.array_equal(made, edited(net(), people, sound, MINI_SAMPLING))
     for which, same in ((0, True), (1, False)):
         windows = {**people[0].windows, "target": people[0].windows["target"].clone()}
         windows["target"][which] += 1
         other = [Stranger(people[0].pair, windows, people[0].silence_FNA), people[1]]
-        assert np.array_equal(made[0], edited(net(), other, sound, SETTINGS)[0]) == same
-    assert not np.array_equal(made, edited(net(), people, silence, SETTINGS))
-    assert not np.array_equal(made, edited(net(), people, sound, SETTINGS, seed=1))
+        assert np.array_equal(made[0], edited(net(), other, sound, MINI_SAMPLING)[0]) == same
+    assert not np.array_equal(made, edited(net(), people, silence, MINI_SAMPLING))
+    assert not np.array_equal(made, edited(net(), people, sound, MINI_SAMPLING, seed=1))
 
 
 def test_editors_of_both_kinds_are_measured_by_the_same_numbers():
-    found, rgb = measured(net(over=True), two_people(), SETTINGS)
-    beside, _ = measured(net(), two_people(), SETTINGS)
+    found, rgb = measured(net(over=True), two_people(), MINI_SAMPLING)
+    beside, _ = measured(net(), two_people(), MINI_SAMPLING)
     assert rgb.shape == (2, 25, 64, 64, 3)
     assert found.keys() == beside.keys() >= {"opening_r", "leak_occluded", "ssim_full", "clip_likeness"}
     assert found["psnr_full"] != beside["psnr_full"]

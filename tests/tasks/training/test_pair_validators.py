@@ -15,7 +15,7 @@ from models.audio.whisper import LAST, Whisper
 from models.dit import experts
 from models.dit.net import VideoDit
 from models.dit.presets import PRESETS
-from models.mini.editor.measure import SETTINGS
+from models.dubbing.suited import MINI_SAMPLING
 from models.mini.generator.corpus import windows_of
 from models.mini.generator.people import Pair, film
 from models.vae.opening import load_vae
@@ -30,7 +30,7 @@ from tasks.training.world_validation import FIRST, WorldValidator
 from tests.tasks.training.test_validators import as_seen
 
 PEOPLE = 2
-ONE_STEP = replace(SETTINGS, steps=1)
+ONE_STEP = replace(MINI_SAMPLING, steps=1)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -118,7 +118,7 @@ def test_an_expert_that_learns_is_on_again_after_a_look_at_people_of_the_world(n
     learning.load_state_dict(net.state_dict())
     experts.attach(learning, "lip", rank=2)
     trained = experts.parameters_to_train(learning, "lip")
-    found = WorldPairValidator(people=2, settings=replace(SETTINGS, steps=3, shift=1.0))(learning, 5)
+    found = WorldPairValidator(people=2, settings=replace(MINI_SAMPLING, steps=3, shift=1.0))(learning, 5)
     assert next(iter(found.metrics)) == "psnr_lips"
     assert set(found.metrics) >= {"psnr_mask", "psnr_full", "opening_r", "leak", "identity"}
     assert set(found.pictures) == {"people.png", "people.mp4"}

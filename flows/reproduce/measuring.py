@@ -5,7 +5,6 @@ measured anew when one of these changes, and printed from its file when none doe
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
 from hashlib import sha256
@@ -15,12 +14,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from flows.reproduce.plan import EDITED, PAINTED, STARRED, Use, Variant
-from models.dit.painting import Sampling
+from flows.reproduce.plan import Variant
 from models.dubbing.request import Settings
 from models.mini.editor.measure import edited, opened
-from models.mini.generator.measure import COMPANION, dubbed
-from models.mini.generator.measure import Use as Help
+from models.mini.generator.measure import COMPANION, Use, dubbed
 from models.mini.generator.scores import Seen, seen_of
 from models.mini.generator.strangers import FIRST, Stranger, sounds_of, strangers
 from models.weights.digests import digest, write_whole
@@ -28,7 +25,7 @@ from models.weights.digests import digest, write_whole
 CODE = 1
 """Raise it when the code's films or numbers change: all is then measured anew."""
 JUDGES = ("mini:vae", "mini:whisper", "mini:face", "mini:identity", "mini:clip")
-SAMPLED: Mapping[Use, Sampling | Settings] = {"pasted": PAINTED, "whole": STARRED, "edited": EDITED}
+BY_ITSELF = Use(pasted=False, near=False)
 
 
 class Bench:
@@ -62,7 +59,7 @@ class Bench:
         """All that it follows from."""
         weights = [variant.weights, *(one.reference for one in variant.experts)]
         return {
-            "weights": [digest(one) for one in weights], "use": variant.use, "sampled": asdict(SAMPLED[variant.use]),
+            "weights": [digest(one) for one in weights], "helped": variant.helped, "sampled": asdict(variant.sampled),
             "people": [FIRST, self.people], "noise": noise, "judges": [digest(one) for one in JUDGES], "code": CODE,
         }  # fmt: skip
 
@@ -70,11 +67,12 @@ class Bench:
 def films(variant: Variant, people: list[Stranger], sound_NFNA: Tensor, noise: int) -> np.ndarray:
     """Returns what a variant makes of the sources, uint8 (N, F, H, W, 3)."""
     net = opened(variant.weights, [one.reference for one in variant.experts])
-    if variant.use == "edited":
-        return edited(net, people, sound_NFNA, EDITED, noise)
-    pasted = variant.use == "pasted"
-    helped = COMPANION if pasted else Help(pasted=False, near=False)
-    return dubbed(net, people, sound_NFNA, PAINTED if pasted else STARRED, noise, "mini:vae", helped)
+    sampled = variant.sampled
+    if isinstance(sampled, Settings):
+        return edited(net, people, sound_NFNA, sampled, noise)
+    return dubbed(
+        net, people, sound_NFNA, sampled, noise, "mini:vae", COMPANION if variant.helped else BY_ITSELF
+    )
 
 
 def _plain(seen: Seen) -> dict[str, Any]:

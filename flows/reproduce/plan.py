@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from json import dumps
-from typing import Literal
 
 from flows.environment import DATA
 from flows.training.data import find_data
@@ -20,7 +19,7 @@ from flows.training.driver import LOADED
 from flows.training.recipes import load_training
 from models.dit.painting import Sampling
 from models.dubbing.request import Settings
-from models.mini.editor.measure import SETTINGS
+from models.dubbing.suited import MINI_SAMPLING
 from models.weights.digests import digest
 from models.weights.runs import RUN
 from storage.ledger.catalog import Catalog
@@ -36,14 +35,13 @@ KEPT = ("save_every=50", "keep=1")
 FIRST_PART = ("crop=10", "seed=1", "optimizer.warmup=30", "optimizer.decay=0.4")
 """Of a net that learns as a whole: squares round the mouth, which are cheaper, before whole pictures."""
 SECOND_PART = ("seed=2", "optimizer.warmup=30", "optimizer.decay=0.5")
-EDITED: Settings = replace(SETTINGS, steps=8, shift=2.5)
-"""All editors are sampled alike, with steps at which each expert is on."""
+EDITED = MINI_SAMPLING
+"""As the mini editor is sampled: with few steps, at none of which an expert would be on."""
+EXPERTLY = replace(EDITED, steps=8, shift=2.5)
+"""With a step at which each expert is on. What experts do is told from an editor without any that is sampled so, too."""
 PAINTED = Sampling()
 STARRED = replace(PAINTED, steps=EDITED.steps)
 """The generator used as an editor has as many steps as one."""
-Use = Literal["pasted", "whole", "edited"]
-"""A generator laid over the source with the source's first frame as its reference, as companions are made; a generator
-by itself with another moment as its reference; an editor."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +113,13 @@ class Variant:
     """One column of the comparison: a net, the experts over it, and how it is used."""
 
     name: str
-    use: Use
+    sampled: Settings | Sampling
+    """An editor's settings, or a generator's."""
     net: Planned | None = None
     """None: the generator as it is shipped."""
     experts: tuple[Planned, ...] = ()
+    helped: bool = True
+    """Of a generator: it is laid over the source, and its reference is the source's first frame."""
 
     @property
     def weights(self) -> str:
@@ -126,7 +127,8 @@ class Variant:
 
 
 NAMES = (
-    "generator", "control", "generator*", "structure", "lip only", "texture only", "editor", "uniform t", "channel concat",
+    "generator", "control", "generator*", "structure", "no experts", "lip only", "texture only", "editor", "uniform t",
+    "channel concat",
 )  # fmt: skip
 
 
@@ -140,15 +142,16 @@ def variants_of(budget: Budget) -> tuple[Variant, ...]:
     over = in_two_parts("over", "structure", budget, "companion=over")
     lip, texture = (expert_over(structure, kind, budget) for kind in ("lip", "texture"))
     found = (
-        Variant("generator", "pasted"),
-        Variant("control", "pasted", control),
-        Variant("generator*", "whole", control),
-        Variant("structure", "edited", structure),
-        Variant("lip only", "edited", structure, (lip,)),
-        Variant("texture only", "edited", structure, (texture,)),
-        Variant("editor", "edited", structure, (lip, texture)),
-        Variant("uniform t", "edited", uniform),
-        Variant("channel concat", "edited", over),
+        Variant("generator", PAINTED),
+        Variant("control", PAINTED, control),
+        Variant("generator*", STARRED, control, helped=False),
+        Variant("structure", EDITED, structure),
+        Variant("no experts", EXPERTLY, structure),
+        Variant("lip only", EXPERTLY, structure, (lip,)),
+        Variant("texture only", EXPERTLY, structure, (texture,)),
+        Variant("editor", EXPERTLY, structure, (lip, texture)),
+        Variant("uniform t", EDITED, uniform),
+        Variant("channel concat", EDITED, over),
     )
     assert tuple(one.name for one in found) == NAMES
     return found

@@ -6,8 +6,11 @@ import pytest
 
 from flows.reproduce.plan import (
     BUDGETS,
+    EDITED,
+    EXPERTLY,
     GENERATOR,
     NAMES,
+    STARRED,
     Budget,
     Planned,
     chosen,
@@ -103,15 +106,18 @@ def test_ablations_differ_from_the_editor_in_one_setting() -> None:
     assert dict(settings("uniform t") - settings("structure")) == {"times": "uniform"}
     assert dict(settings("channel concat") - settings("structure")) == {"companion": "over"}
     assert by_name["editor"].experts == by_name["lip only"].experts + by_name["texture only"].experts
+    assert by_name["no experts"].net == by_name["structure"].net
     assert by_name["generator*"].net == by_name["control"].net
+    assert [one.name for one in by_name.values() if not one.helped] == ["generator*"]
 
 
-def test_all_editors_are_sampled_alike_with_steps_for_each_expert() -> None:
-    from flows.reproduce.measuring import SAMPLED
-    from flows.reproduce.plan import EDITED, STARRED
-
-    assert {expert_at(t) for t in schedule(EDITED.steps, EDITED.shift)[:-1]} >= {"lip", "texture"}
-    assert {one.use for one in variants_of(TOY)} == SAMPLED.keys()
+def test_whatever_has_experts_is_sampled_with_steps_for_each_as_is_what_they_are_told_from() -> None:
+    assert {expert_at(t) for t in schedule(EXPERTLY.steps, EXPERTLY.shift)[:-1]} >= {"lip", "texture"}
+    for one in variants_of(TOY):
+        if one.experts or one.name == "no experts":
+            assert one.sampled == EXPERTLY
+    compared = [one for one in variants_of(TOY) if one.name in ("structure", "uniform t", "channel concat")]
+    assert {one.sampled for one in compared} == {EDITED}
     assert STARRED.steps == EDITED.steps
 
 

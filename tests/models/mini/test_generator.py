@@ -8,10 +8,10 @@ from models.dit.checkpoint import inspect, load
 from models.dit.inputs import Motion
 from models.dit.painting import Sampling, painted
 from models.mini.generator.corpus import EACH, Plan, WorldWindows
-from models.mini.generator.measure import FLOORS, measured
+from models.mini.generator.measure import COMPANION, FLOORS, Use, dubbed, measured
 from models.mini.generator.people import film
-from models.mini.generator.scores import leak
-from models.mini.generator.strangers import strangers
+from models.mini.generator.scores import films, leak
+from models.mini.generator.strangers import sounds_of, strangers
 from models.mini.report import Result
 from models.vae.latent_weights import latent_weights
 from models.weights.about import about
@@ -37,6 +37,18 @@ def test_lips_of_strangers_follow_the_sound_and_not_the_source():
     assert numbers["identity"] > 0.88
     assert numbers["psnr_mask"] > 20
     assert numbers["silent_motion"] < 0.03
+
+
+def test_without_its_help_a_generator_paints_all_by_itself_with_another_moment_before_its_eyes():
+    people, net = strangers(240, 2), load("mini:generator")
+    helped, alone, far = (
+        dubbed(net, people, sounds_of(people)[0], Sampling(), 0, "mini:vae", use)
+        for use in (COMPANION, Use(pasted=False), Use(pasted=False, near=False))
+    )
+    source, outside = films(people, 1), ~np.stack([one.pair.paint_2FHW[1] for one in people])
+    kept = [np.abs(made.astype(int) - source)[outside].mean() for made in (helped, alone)]
+    assert kept[0] < 0.5 < 2 < kept[1], "a VAE has touched all of it"
+    assert not np.array_equal(alone, far)
 
 
 def test_motion_frames_stay_as_they_are_given():

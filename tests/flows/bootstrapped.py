@@ -30,7 +30,7 @@ def make_clips(folder: Path) -> None:
 
 
 def make_rest(folder: Path) -> None:
-    """The generator is the shipped one under the name of a training, and paints real pairs; editors are of random numbers."""
+    """The generator is the shipped one under a training's name, and paints real pairs; editors are of random numbers."""
     asked = asked_for(folder)
     generator = Path(resolve("mini:generator"))
     trained(asked, GENERATOR, "v1", generator.read_bytes())

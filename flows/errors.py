@@ -19,3 +19,7 @@ class TrainingRefused(RuntimeError):
 
 class PromotionRefused(RuntimeError):
     """Trainings that don't belong together, or whose metrics don't pass the gates; says what to do."""
+
+
+class BootstrapRefused(RuntimeError):
+    """A step of a bootstrap that can't be done, or was done with other settings; says which and what to do."""

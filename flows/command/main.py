@@ -6,6 +6,7 @@ import typer
 
 from flows import environment
 from flows.command import (
+    bootstrap,
     dub,
     export,
     looking,
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for group in (rebuild, world, pairs, looking, export, tidying, promote, dub, server):
+for group in (rebuild, world, pairs, looking, export, tidying, promote, bootstrap, dub, server):
     app.add_typer(group.app)
 app.add_typer(tidying.quarantine, name="quarantine")
 app.add_typer(models.app, name="models")
@@ -58,7 +59,14 @@ def main() -> None:
 
 
 def _known_problems() -> tuple[type[Exception], ...]:
-    from flows.errors import PromotionRefused, RecipeError, ServeError, TrainingFailed, TrainingRefused
+    from flows.errors import (
+        BootstrapRefused,
+        PromotionRefused,
+        RecipeError,
+        ServeError,
+        TrainingFailed,
+        TrainingRefused,
+    )
     from infra.engine.jobs import EngineError
     from infra.launch.outcome import LaunchError
     from infra.profiles import ProfileError
@@ -68,6 +76,6 @@ def _known_problems() -> tuple[type[Exception], ...]:
     from storage.sources import SourceError
 
     return (
-        RecipeError, ServeError, TrainingFailed, TrainingRefused, PromotionRefused, EngineError, LaunchError,
-        ProfileError, ModelError, StorageError, CatalogBusy, SourceError,
+        RecipeError, ServeError, TrainingFailed, TrainingRefused, PromotionRefused, BootstrapRefused, EngineError,
+        LaunchError, ProfileError, ModelError, StorageError, CatalogBusy, SourceError,
     )  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from flows.environment import make_prefect_home
 from flows.recipe_files import load_recipe
+from flows.recipes import Recipe
 from flows.run.request import check_profile
 from infra.profiles import load_profile
 from storage.ledger.catalog import Catalog
@@ -23,6 +24,13 @@ def rebuild_checked(
 ) -> str | None:
     """Run the flow in this process with live progress. The version's tag; None when a person stopped it."""
     what = load_recipe(recipe, overrides)
+    return recipe_rebuilt(source, catalog, what, recipe, profile, licence, consent)
+
+
+def recipe_rebuilt(
+    source: str, catalog: str, what: Recipe, recipe: str, profile: str, licence: str = "", consent: str = ""
+) -> str | None:
+    """The same with a recipe that was read already; `recipe` is what it is called."""
     where = load_profile(profile)
     check_profile(where)
     check_spec(source)

@@ -51,7 +51,7 @@ class Data:
 
 def find_data(catalog: Catalog, name: str, recipe: TrainRecipe) -> Data:
     """Refuses what is not there, in a sentence."""
-    _check_named(recipe, name)
+    check_networks_named(recipe, name)
     if name.startswith("world:"):
         return _world(name, recipe)
     version = load_version(catalog, name)[0] if name else latest_version(catalog)
@@ -73,8 +73,8 @@ def find_data(catalog: Catalog, name: str, recipe: TrainRecipe) -> Data:
     return Data(version.tag, windows, manifest["content"], tuple(manifest["licences"]))
 
 
-def _check_named(recipe: TrainRecipe, data: str) -> None:
-    """A version's rows say by themselves what heard them; people of the world are heard here."""
+def check_networks_named(recipe: TrainRecipe, data: str) -> None:
+    """Refuses a recipe without them. A version's rows say by themselves what heard them; people of the world don't."""
     roles = ("vae", "whisper") if data.startswith("world:") else ("vae",)
     for role in roles if isinstance(recipe, DitRecipe) else ():
         if not getattr(recipe, role):

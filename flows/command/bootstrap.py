@@ -1,0 +1,58 @@
+"""`redub bootstrap`: from footage to a promoted editor, by one command that goes on after anything."""
+
+from typing import Annotated
+
+import typer
+
+from flows.command.options import (
+    CATALOG,
+    CatalogOption,
+    ConsentOption,
+    LicenceOption,
+    ProfileOption,
+    RecipeOption,
+    SourceOption,
+)
+
+app = typer.Typer()
+
+
+@app.command()
+def bootstrap(
+    name: Annotated[
+        str, typer.Argument(help="What to call it: its trainings are NAME-generator, NAME-lip, ...")
+    ],
+    source: SourceOption,
+    catalog: CatalogOption = CATALOG,
+    recipe: RecipeOption = "mini",
+    budget: Annotated[
+        str,
+        typer.Option("--budget", "-b", help="How much is trained: toy (only to see it run), mini, or paper."),
+    ] = "mini",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Change a setting of a phase, e.g. structure.steps=500, rebuild.verdict.min_sharpness=8.",
+        ),
+    ] = None,
+    profile: ProfileOption = "laptop",
+    licence: LicenceOption = "",
+    consent: ConsentOption = "",
+    anyway: Annotated[
+        str, typer.Option(help="Promote what doesn't pass the gates, and write down this reason for it.")
+    ] = "",
+) -> None:
+    """From footage to a promoted editor: rebuild, train a generator, paint pairs, train the editor's phases, promote.
+
+    Run it again with the same name to go on after anything: what is done is read from the catalog. Ctrl-C stops the
+    running step cleanly, and no later one begins. Exit code 1 when the gates are not passed; trainings are kept.
+    """
+    from flows.bootstrapping.asked import Asked, by_phase
+    from flows.foreground.bootstrap import bootstrap_in_foreground
+
+    asked = Asked(
+        name, source, catalog, recipe, budget, by_phase(set_ or []), profile, licence, consent, anyway
+    )
+    if not bootstrap_in_foreground(asked):
+        raise typer.Exit(130)

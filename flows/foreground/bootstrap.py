@@ -1,0 +1,70 @@
+"""Runs a bootstrap in this process, for a person at a terminal: what it will do, each step, and what there is then."""
+
+from collections.abc import Callable
+
+from rich.markup import escape
+
+from flows.bootstrapping.asked import Asked
+from flows.bootstrapping.chain import begun, go_on
+from flows.bootstrapping.made import Made, row_of
+from flows.bootstrapping.report import outlook, rows_of
+from flows.bootstrapping.steps import Chain, Step
+from flows.foreground.checked import recipe_rebuilt
+from flows.foreground.training import resume_in_foreground, train_in_foreground
+from flows.recipes import Recipe
+from flows.terminal.console import console, problems, table_of_columns
+
+
+def bootstrap_in_foreground(asked: Asked) -> bool:
+    """False when a person stopped it. What can't be done is raised, when the table is printed."""
+    chain = begun(asked)
+    _show_outlook(chain)
+    try:
+        return go_on(chain, InForeground())
+    except KeyboardInterrupt:  # between steps, or a second one within one
+        problems.print("[yellow]redub:[/] stopped; the same command goes on")
+        return False
+    finally:
+        _show_made(chain)
+
+
+class InForeground:
+    """Does steps as `redub rebuild` and `redub train` do."""
+
+    def rebuild(self, asked: Asked, recipe: Recipe) -> str | None:
+        """Ctrl-C commits what is done."""
+        return recipe_rebuilt(
+            asked.source, asked.catalog, recipe, asked.recipe, asked.profile, asked.licence, asked.consent
+        )
+
+    def train(self, asked: Asked, kind: str, data: str, init: str) -> bool:
+        """Ctrl-C writes a checkpoint."""
+        run = asked.run(kind)
+        if row_of(asked.tables, run):
+            return resume_in_foreground(asked.catalog, run, asked.profile, False)
+        return train_in_foreground(
+            kind, asked.catalog, data, asked.training_named, asked.changes(kind, init), asked.profile, run, False
+        )  # fmt: skip
+
+    def take(self, step: Step, work: Callable[[], Made | None]) -> Made | None:
+        """Below a headline."""
+        console.print(f"\n[bold]{step.name}[/]: {escape(step.makes)}", soft_wrap=True)
+        return work()
+
+
+def _show_outlook(chain: Chain) -> None:
+    console.print(
+        f"Bootstrap {chain.asked.name} of {chain.asked.source} in {chain.catalog.root}", markup=False, soft_wrap=True
+    )  # fmt: skip
+    table = table_of_columns(("step", "left"), ("makes", "left"), ("standing", "left"), ("takes", "left"))
+    for one in outlook(chain):
+        table.add_row(one.step, one.makes, escape(one.standing), one.rough)
+    console.print(table)
+
+
+def _show_made(chain: Chain) -> None:
+    table = table_of_columns(("step", "left"), ("made", "left"), ("minutes", "right"), ("metrics", "left"))
+    for row in rows_of(chain):
+        table.add_row(*map(escape, row))
+    console.print()
+    console.print(table)

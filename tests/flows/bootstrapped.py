@@ -1,0 +1,54 @@
+"""A bootstrap that is done but for its promotion: real clips and pairs of two people, trainings as rows with files."""
+
+from pathlib import Path
+
+from flows.bootstrapping.asked import EXPERTS, GENERATOR, STRUCTURE, Asked
+from flows.demo.corpus import SHORT, make_corpus
+from flows.run.graph import stages_of
+from flows.trained_weights import pinned
+from models.weights.references import resolve
+from storage.ledger.catalog import Catalog
+from storage.trainings.records import FINISHED, Setup
+from storage.trainings.writing import finish_training, start_training
+from tests.flows.promoting import checkpoint, editor_file, expert_file
+from tests.toy.inline import run_inline
+
+ALL = ["pairverdict.identity=-1.0", "pairverdict.lip_distance=0.0", "relight=off"]
+"""Of clips of 64 pixels every pair counts."""
+POOR = {"psnr_lips": 12.0}
+
+
+def asked_for(folder: Path, **more: object) -> Asked:
+    given: dict[str, object] = {"overrides": {"rebuild": ALL}, "budget": "toy"}
+    return Asked("b", str(folder / "videos"), str(folder / "catalog"), **given | more)  # type: ignore[arg-type]
+
+
+def make_clips(folder: Path) -> None:
+    """Some ten seconds: a version without pairs."""
+    make_corpus(folder / "videos", people=2, takes=2, broken=0, **SHORT)
+    run_inline(folder / "videos", folder / "catalog", stages_of(asked_for(folder).clips()), batch=4)
+
+
+def make_rest(folder: Path) -> None:
+    """The generator is the shipped one under a training's name, and paints real pairs; editors are of random numbers."""
+    asked = asked_for(folder)
+    generator = Path(resolve("mini:generator"))
+    trained(asked, GENERATOR, "v1", generator.read_bytes())
+    pairs = pinned(asked.tables, asked.pairs("run:b-generator@20"))
+    run_inline(folder / "videos", folder / "catalog", stages_of(pairs), batch=4)
+    over = trained(asked, STRUCTURE, "v2", editor_file())
+    for kind in EXPERTS:
+        trained(asked, kind, "v2", expert_file(folder, kind), f"run:b-structure@20 {over}")
+
+
+def trained(asked: Asked, kind: str, data: str, weights: bytes, over: str = "") -> str:
+    """A finished training of the bootstrap, with one checkpoint; returns its digest."""
+    init = over.partition(" ")[0]
+    recipe = asked.training(kind, init).model_dump(mode="json")
+    catalog = Catalog(asked.catalog)
+    parents = [over] if over else []
+    setup = Setup(asked.run(kind), kind, recipe, data, "c0ffee", parents, init)
+    attempt = start_training(catalog, setup)
+    digest = checkpoint(catalog, attempt, 20, weights, POOR, best=True)
+    finish_training(catalog, attempt, FINISHED)
+    return digest

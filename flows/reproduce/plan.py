@@ -36,8 +36,8 @@ FIRST_PART = ("crop=10", "seed=1", "optimizer.warmup=30", "optimizer.decay=0.4")
 """Of a net that learns as a whole: squares round the mouth, which are cheaper, before whole pictures."""
 SECOND_PART = ("seed=2", "optimizer.warmup=30", "optimizer.decay=0.5")
 EDITED = MINI_SAMPLING
-"""As the mini editor is sampled: with few steps, at none of which an expert would be on."""
-EXPERTLY = replace(EDITED, steps=8, shift=2.5)
+"""As the mini editor is sampled: in few steps, the last of which the lip expert takes."""
+EXPERTLY = replace(EDITED, steps=4, shift=1.25)
 """With a step at which each expert is on. What experts do is told from an editor without any that is sampled so, too."""
 PAINTED = Sampling()
 STARRED = replace(PAINTED, steps=EDITED.steps)
@@ -127,7 +127,8 @@ class Variant:
 
 
 NAMES = (
-    "generator", "control", "generator*", "structure", "no experts", "lip only", "texture only", "editor", "uniform t",
+    "generator", "control", "generator*", "structure", "with lip", "no experts", "lip only", "texture only",
+    "editor", "uniform t",
     "channel concat",
 )  # fmt: skip
 
@@ -146,6 +147,7 @@ def variants_of(budget: Budget) -> tuple[Variant, ...]:
         Variant("control", PAINTED, control),
         Variant("generator*", STARRED, control, helped=False),
         Variant("structure", EDITED, structure),
+        Variant("with lip", EDITED, structure, (lip,)),
         Variant("no experts", EXPERTLY, structure),
         Variant("lip only", EXPERTLY, structure, (lip,)),
         Variant("texture only", EXPERTLY, structure, (texture,)),

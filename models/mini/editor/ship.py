@@ -33,7 +33,7 @@ PEOPLE, SEEDS = 40, (0, 1, 2)
 FROM = {
     "licence": "Apache-2.0",
     "trained_on": f"pairs of people of the procedural world, seeds from {TRAINING}; no real footage",
-    "command": "python -m models.mini.editor",
+    "command": "make mini-editor",
 }
 
 

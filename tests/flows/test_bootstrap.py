@@ -169,5 +169,5 @@ def test_settings_are_given_by_phase() -> None:
     assert by_phase(["structure.steps=5", "rebuild.ingest.size=64", "structure.crop=8"]) == {
         "structure": ["steps=5", "crop=8"], "rebuild": ["ingest.size=64"],
     }  # fmt: skip
-    with pytest.raises(BootstrapRefused, match="--set takes PHASE.field=value"):
+    with pytest.raises(BootstrapRefused, match=r"--set takes PHASE\.field=value"):
         by_phase(["steps=5"])

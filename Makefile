@@ -62,11 +62,11 @@ mini-generator: .venv/dev ## train the mini generator anew and ship it; some hou
 	@$(RUN) python -m models.mini.generator \
 	  redub-data/mini-generator/trainings/all/step-00000900/weights.safetensors
 
-# From the generator: first windows round the mouth, then whole pictures; then each expert, over what that has come to.
+# From the generator: first windows round the mouth, then whole pictures; then the lip expert, over what that has come to.
 EDIT = $(RUN) redub train
 INTO = -c redub-data/mini-editor --on world:people=600
 EDITOR = redub-data/mini-editor/trainings
-mini-editor: .venv/dev ## train the mini editor and its experts anew and ship them; some hours on one core
+mini-editor: .venv/dev ## train the mini editor and its lip expert anew and ship them; some hours on one core
 	@$(EDIT) structure -c redub-data/mini-editor --on world:people=300 --name mouths --set steps=1300 --set crop=10 \
 	  --set seed=1 --set optimizer.warmup=30 --set optimizer.decay=0.4 --set init=mini:generator
 	@$(EDIT) structure $(INTO) --name faces --set steps=1100 --set seed=2 --set optimizer.warmup=30 \
@@ -74,10 +74,8 @@ mini-editor: .venv/dev ## train the mini editor and its experts anew and ship th
 	@$(EDIT) structure $(INTO) --name all --set steps=1300 --set seed=3 --set optimizer.warmup=30 \
 	  --set optimizer.decay=0.6 --set init=run:faces
 	@$(EDIT) lip $(INTO) --name lip --set steps=160 --set seed=4 --set save_every=40 --set init=run:all
-	@$(EDIT) texture $(INTO) --name texture --set steps=120 --set seed=5 --set save_every=20 --set init=run:all
 	@$(RUN) python -m models.mini.editor $(EDITOR)/all/step-00001300/weights.safetensors \
-	  --lip $(EDITOR)/lip/step-00000160/weights.safetensors \
-	  --texture $(EDITOR)/texture/step-00000120/weights.safetensors
+	  --lip $(EDITOR)/lip/step-00000160/weights.safetensors
 
 clean: ## remove the environment and everything the demo wrote
 	rm -rf .venv redub-data

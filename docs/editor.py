@@ -10,7 +10,7 @@ import numpy as np
 from models.dit.checkpoint import load
 from models.dit.painting import Sampling
 from models.dubbing.suited import settings_of
-from models.mini.editor.measure import EDITOR, measured, opened
+from models.mini.editor.measure import EDITOR, measured, opened, shipped_experts
 from models.mini.generator.measure import measured as measured_generator
 from models.mini.generator.strangers import FIRST, strangers
 from storage.media.images import encode_jpeg
@@ -22,7 +22,7 @@ def main() -> None:
     """Four rows a moment: the source, the truth for the new sound, the generator's, the editor's."""
     people = strangers(FIRST, PEOPLE)
     _, painted_NFHWC = measured_generator(load("mini:generator"), people, Sampling())
-    net = opened(EDITOR, [f"{EDITOR}-lip", f"{EDITOR}-texture"])
+    net = opened(EDITOR, shipped_experts())
     _, edited_NFHWC = measured(net, people, settings_of(EDITOR))
     rows = []
     for moment in MOMENTS:

@@ -11,7 +11,7 @@ from flows.terminal.dubbing import Wanted, dub_file
 from models.dit.checkpoint import load
 from models.dit.painting import Sampling
 from models.dubbing.suited import settings_of
-from models.mini.editor.measure import EDITOR, measured, opened
+from models.mini.editor.measure import EDITOR, measured, opened, shipped_experts
 from models.mini.generator.measure import measured as measured_generator
 from models.mini.generator.strangers import FIRST, strangers
 from storage.batches.place import Place
@@ -55,7 +55,7 @@ def compare() -> None:
     with waiting("Comparing generator and editor on six strangers"):
         people = strangers(FIRST, PEOPLE)
         generator = measured_generator(load("mini:generator"), people, Sampling())[0]
-        net = opened(EDITOR, [f"{EDITOR}-{name}" for name in EXPERTS])
+        net = opened(EDITOR, shipped_experts())
         editor = measured(net, people, settings_of(EDITOR))[0]
     console.print(_table(generator, editor))
     console.print(

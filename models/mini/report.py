@@ -52,6 +52,8 @@ MINIS = (
     Mini("mini:clip", "models.mini.clip.measure", 100),
     Mini("mini:vae", "models.mini.vae.measure", 24),
     Mini("mini:generator", "models.mini.generator.measure", 24),
+    Mini("mini:editor", "models.mini.editor.measure", 24),
+    Mini("mini:editor-lip", "models.mini.editor.measure", 24),
 )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import typer
 
+from flows.bootstrapping.asked import Asked, by_phase, check_asked
 from flows.command.main import app
 from flows.errors import RecipeError
 from flows.recipe_files import load_recipe, load_world
@@ -67,7 +68,9 @@ def test_settings_recipes_and_profiles_exist(command: Command) -> None:
     trains = command.words[:2] == ("redub", "train")
     if trains and settings:
         load_training(command.words[2], "mini", settings)
-    if not trains:
+    if command.words[:2] == ("redub", "bootstrap"):
+        check_asked(Asked("mine", "videos", "catalog", overrides=by_phase(settings)))
+    elif not trains:
         check_settings(settings)
     for option, value in named:
         if option in ("-r", "--recipe") and not value.endswith(".toml"):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from models.dit.checkpoint import load
+from models.dit.flow import EXPERTS
 from models.dit.net import VideoDit
 from models.dubbing.request import Settings
 from models.dubbing.sampling import Editor, edited_clip
@@ -18,6 +19,7 @@ from models.dubbing.suited import settings_of
 from models.mini.generator.measure import CHUNK, pixels
 from models.mini.generator.scores import scores_of
 from models.mini.generator.strangers import FIRST, Stranger, sounds_of, strangers
+from models.weights.references import mini_models
 
 FLOORS: Mapping[str, tuple[float | None, float | None] | float] = {
     "opening_r": 0.65, "leak": (None, 0.15), "silent_motion": (None, 0.03), "identity": 0.94, "psnr_mask": 22.0,
@@ -31,6 +33,12 @@ def measure(reference: str, people: int, seed: int = 0) -> dict[str, float]:
     net = opened(EDITOR, [reference]) if of_expert else load(reference)
     settings = settings_of(EDITOR if of_expert else reference)
     return measured(net, strangers(FIRST, people), settings, seed)[0]
+
+
+def shipped_experts() -> list[str]:
+    """Returns references of the mini editor's experts that are shipped."""
+    names = (f"{EDITOR}-{expert}" for expert in EXPERTS)
+    return [one for one in names if one.removeprefix("mini:") in mini_models()]
 
 
 def opened(editor: str, experts: Sequence[str]) -> VideoDit:

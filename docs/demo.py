@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 
-from flows.demo import demo
+from flows.demo import demo, editing
 from flows.terminal import console as terminal
 from flows.terminal import versions
 from storage.ledger.catalog import Catalog
@@ -23,7 +23,7 @@ FOLDER, DOCS = Path("redub-data/demo"), Path(__file__).parent
 def terminal_picture(catalog: str) -> None:
     """The end of what the command prints, as a terminal shows it."""
     recorder = Console(record=True, width=80, force_terminal=True, highlight=False, file=io.StringIO())
-    for module in (terminal, versions, demo):
+    for module in (terminal, versions, demo, editing):
         module.console = recorder  # type: ignore[attr-defined]
     recorder.print("[bold]$ make demo[/]")
     recorder.print(f"Rendering 24 videos of 8 people into {FOLDER}/videos ...")
@@ -31,7 +31,8 @@ def terminal_picture(catalog: str) -> None:
     version, _ = load_version(Catalog(catalog), "v1")
     versions.show_version(type(version)(version.tag, version.manifest, new=True), catalog)
     pairs, masks = demo.pictures(Catalog(catalog), FOLDER)
-    demo.say_what_next(catalog, pairs, masks)
+    editing.compare()
+    demo.say_what_next(catalog, pairs, masks, FOLDER / "dub" / editing.BESIDE)
     recorder.save_svg(str(DOCS / "demo.svg"), title="redub demo")
 
 

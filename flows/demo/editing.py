@@ -25,6 +25,7 @@ STRUCTURE = (*SHORT, f"init={EDITOR}", "steps=8", "optimizer.rate=1e-4", "optimi
 EXPERT = (*SHORT, "steps=4", "optimizer.rate=1e-4")
 """Trainings of half a minute or so, from the shipped editor: on so few clips more would do it no good."""
 EXPERTS = ("lip", "texture")
+BESIDE = "dubbed-beside.mp4"
 PEOPLE = 6
 """Strangers who are compared: enough to see it, too few to claim it."""
 SHOWN: Mapping[str, str] = {
@@ -82,7 +83,7 @@ def dub_one(catalog: str, folder: Path) -> Path:
     rest = {"prompt": "", "device": "", "compile": False, "float8": False}
     settings = {"steps": None, "seed": 0, "border": None, "reuse": 0.0, "whole_sound": False}
     dub_file(clip, sound, out, True, Wanted(catalog, weights, (), {**rest, "settings": settings}))
-    return out.with_name("dubbed-beside.mp4")
+    return folder / BESIDE
 
 
 def _blob(catalog: str, column: str, number: int) -> bytes:

@@ -27,6 +27,7 @@ from models.weights.licences import licences
 from storage.ledger.catalog import Catalog
 from storage.store import Store
 from storage.trainings.names import check_name, made_name, run_uri, training_lock
+from storage.trainings.reading import users_of
 from storage.trainings.records import FAILED, FINISHED, STOPPED, Attempt, Setup
 from storage.trainings.writing import finish_training, start_training
 from tasks.training.job import Job
@@ -81,6 +82,7 @@ class Training:
             sharding=Sharding(zero=training.zero, dtype=training.dtype),
             micro=training.micro,
             loaders=training.loaders,
+            spared=self._spared(),
             validator=self.validator,
         )
 
@@ -114,6 +116,10 @@ class Training:
         if rank_here() is not None:
             return in_process(train, job, tell, stop)
         return launch(self.request.profile, train, job, tell, stop=stop)
+
+    def _spared(self) -> frozenset[int]:
+        """Of a training that goes on: an expert may have begun from one of its checkpoints meanwhile."""
+        return frozenset(users_of(self.catalog, self.name)) if self.request.resumes else frozenset()
 
     @property
     def _world(self) -> int:

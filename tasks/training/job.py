@@ -44,6 +44,8 @@ class Job:
     """Samples a worker takes at once; 0: all of its share of the batch."""
     loaders: int = 0
     """Processes beside each worker that make its batches."""
+    spared: frozenset[int] = frozenset()
+    """Steps whose checkpoints are kept whatever comes: something was made with them."""
     validator: Validator | None = None
     """What looks at it every `validate_every` steps and at the end."""
 

@@ -206,7 +206,7 @@ class Saver:
         )
         self.best.take(checkpoint.note)
         there = self.job.place.there()
-        for step in set(there) - kept(there, self.job.recipe.keep, self.best.step):
+        for step in set(there) - kept(there, self.job.recipe.keep, self.best.step) - self.job.spared:
             self.job.place.remove(step)
             self.channel.tell({"kind": "dropped", "step": step})
 

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import random
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,12 @@ def test_a_full_disk_leaves_the_previous_checkpoint_valid_and_says_so(tmp_path):
 def test_old_checkpoints_go_and_the_newest_stay(tmp_path):
     undisturbed(tmp_path, steps=10, save_every=2, keep=2)
     assert Place(str(tmp_path)).there() == [10, 8]
+
+
+def test_a_checkpoint_that_something_was_made_with_is_spared(tmp_path):
+    train(job(tmp_path, save_every=2, keep=1), Heard(stop_after=4))
+    train(replace(job(tmp_path, save_every=2, keep=1), spared=frozenset({4})), Heard())
+    assert sorted(Place(str(tmp_path)).there()) == [4, 10]
 
 
 def _with_little_room(folder: Path) -> None:

@@ -5,6 +5,8 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 # Each of these spends much of its time waiting for Ray and Prefect to start; all others run beside them.
 WAITING := tests/flows tests/infra
+# Of these, what infra's lane has time for.
+BESIDE := tests/flows/reproduce tests/flows/dubbing tests/flows/training
 MINIS := face identity captioner sam2 headfit whisper syncnet clip vae
 SIZE := about 3.5 GB to download and 7 GB on disk, nearly all of it PyTorch and its CUDA libraries
 export UV_COMPILE_BYTECODE = 1
@@ -17,13 +19,15 @@ unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 demo: .venv/ready ## install, then one whole rebuild on little videos of its own
 	@$(RUN) redub demo
 
-# Three lanes share the cores: threads of their own would only get in each other's way.
+# Four lanes share the cores: threads of their own would only get in each other's way.
 test: export OMP_NUM_THREADS = 1
 test: .venv/dev ## install, then all tests (minutes; `make chaos` is longer)
-	@$(RUN) pytest $(WAITING:%=--ignore=%) >.venv/others.log 2>&1 & others=$$!; \
-	$(RUN) pytest tests/infra >.venv/infra.log 2>&1 & infra=$$!; \
-	$(RUN) pytest tests/flows; failed=$$?; \
-	wait $$infra || failed=1; wait $$others || failed=1; cat .venv/infra.log .venv/others.log; exit $$failed
+	@$(RUN) pytest $(WAITING:%=--ignore=%) --ignore=tests/tasks >.venv/others.log 2>&1 & others=$$!; \
+	$(RUN) pytest tests/tasks >.venv/tasks.log 2>&1 & tasks=$$!; \
+	$(RUN) pytest tests/infra $(BESIDE) >.venv/infra.log 2>&1 & infra=$$!; \
+	$(RUN) pytest tests/flows $(BESIDE:%=--ignore=%); failed=$$?; \
+	for lane in $$infra $$tasks $$others; do wait $$lane || failed=1; done; \
+	cat .venv/infra.log .venv/tasks.log .venv/others.log; exit $$failed
 
 check: .venv/dev ## format, lint, types, import rules
 	@$(RUN) ruff check .

@@ -21,6 +21,7 @@ LONG = 40
 """Of the structure training, which is stopped."""
 
 
+@pytest.mark.chaos
 @pytest.mark.usefixtures("one_thread")
 def test_what_is_left_to_do_is_done_and_shown_and_gates_hold(api: Api, tmp_path: Path) -> None:
     make_clips(tmp_path)

@@ -43,8 +43,8 @@ def lines(
         found += [
             Line(f"1b, {phase} step", seconds, " s", note=f"{batch} clips of {shape.said}"),
             Line("  share of the peak", done / seconds / peak, note="decoder and teacher not counted"),
-            Line("  memory at the most", memory / 2**30, " GiB"),
         ]
+        found += [Line("  memory at the most", memory / 2**30, " GiB")] if memory else []
     return found
 
 

@@ -65,6 +65,7 @@ def attempts(catalog: Catalog) -> dict[str, tuple[str, int]]:
     return {one.run.rpartition("-")[0]: (one.state, one.attempt) for one in trainings(catalog)}
 
 
+@pytest.mark.chaos
 def test_it_goes_on_where_it_was_and_then_only_prints(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Asked(chosen(variants_of(TOY), SOME), "c", load_profile("laptop"), people=3, noises=1)
     catalog = Catalog("c")

@@ -23,7 +23,7 @@ from models.mini.generator.strangers import Stranger, sounds_of, strangers
 from models.weights.about import about
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-WITH_EXPERTS = replace(MINI_SAMPLING, steps=8, shift=2.5)
+WITH_EXPERTS = replace(MINI_SAMPLING, steps=2, shift=1.2)
 CLEAR = (150, 151, 152, 154)
 
 

@@ -13,7 +13,7 @@ from models.dit.experts import active, attached
 from tasks.training.chance import chance
 from tasks.training.job import objective_of
 from tasks.training.loop import train
-from tests.tasks.training.editor.toys import PHASES, job_of, recipe_of
+from tests.tasks.training.editor.toys import PHASES, STEPS, job_of, recipe_of
 from tests.tasks.training.toy import Heard
 
 FORK = multiprocessing.get_context("fork")
@@ -30,17 +30,17 @@ def test_killed_and_resumed_a_phase_takes_the_very_steps_of_the_undisturbed_one(
 ):
     train(job_of(phase, editor, tmp_path / "whole", pairs), whole := Heard())
     killed = FORK.Process(
-        target=train, args=(job_of(phase, editor, tmp_path / "killed", pairs), Heard(kill_at=3))
+        target=train, args=(job_of(phase, editor, tmp_path / "killed", pairs), Heard(kill_at=2))
     )
     killed.start()
     killed.join(300)
     assert killed.exitcode == -9
     train(job_of(phase, editor, tmp_path / "killed", pairs), resumed := Heard())
-    assert 1 <= len(resumed.steps) < 4
+    assert 1 <= len(resumed.steps) < STEPS
     assert all(whole.losses[step] == loss for step, loss in resumed.losses.items())
     assert (
-        weights_after(tmp_path / "killed", 4).read_bytes()
-        == weights_after(tmp_path / "whole", 4).read_bytes()
+        weights_after(tmp_path / "killed", STEPS).read_bytes()
+        == weights_after(tmp_path / "whole", STEPS).read_bytes()
     )
 
 
@@ -49,7 +49,7 @@ def test_an_expert_learns_alone_and_its_file_is_a_small_one_that_attaches_to_its
     phase, pairs, editor, tmp_path
 ):
     train(job_of(phase, editor, tmp_path, pairs), heard := Heard())
-    file = weights_after(tmp_path, 4)
+    file = weights_after(tmp_path, STEPS)
     assert file.stat().st_size < editor.stat().st_size / 4
     net = load(editor)
     assert expertfile.load(net, file) == phase

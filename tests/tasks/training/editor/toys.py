@@ -10,6 +10,7 @@ from models.mini.editor.corpus import WorldPairs
 from tasks.training.editor.recipe import EditorRecipe, LipRecipe, StructureRecipe, TextureRecipe
 from tasks.training.job import Job
 
+STEPS = 3
 PHASES: dict[str, type[EditorRecipe]] = {
     "structure": StructureRecipe,
     "lip": LipRecipe,
@@ -18,8 +19,8 @@ PHASES: dict[str, type[EditorRecipe]] = {
 
 
 def recipe_of(phase: str, editor: Path, **changes: Any) -> EditorRecipe:
-    """A recipe of four steps. Random nets move little in them, unless their steps are long."""
-    settings: dict[str, Any] = {"steps": 4, "batch": 2, "save_every": 1, "seed": 5, "init": str(editor)}
+    """A recipe of three steps."""
+    settings: dict[str, Any] = {"steps": STEPS, "batch": 1, "save_every": 1, "seed": 5, "init": str(editor)}
     return PHASES[phase](**(settings | changes))
 
 

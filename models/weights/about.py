@@ -10,6 +10,11 @@ FREE = ("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CC-BY-4
 """Licences that a file may name for itself and that allow commercial use."""
 
 
+def is_free(licence: str) -> bool:
+    """Whether commercial use is allowed: by each of several that hold together, "Apache-2.0 AND CC0-1.0"."""
+    return all(one in FREE for one in licence.split(" AND "))
+
+
 def about(path: Path) -> dict[str, Any]:
     """Returns what weights say of themselves (licence, what, trained_on, ...); empty when they say nothing."""
     try:

@@ -3,7 +3,7 @@
 A recipe may name any other weights, too.
 """
 
-from models.weights.about import FREE, about
+from models.weights.about import about, is_free
 from models.weights.digests import files_that_matter
 from models.weights.published import PUBLISHED, Known
 from models.weights.references import ModelError, mini_models, resolve
@@ -21,7 +21,7 @@ def _mini(reference: str) -> Known:
     what = str(said.get("what", "")).removeprefix("redub's mini ")
     licence = str(said.get("licence", ""))
     return Known(
-        reference, reference, what, licence, licence in FREE or None, sum(f.stat().st_size for f in files)
+        reference, reference, what, licence, is_free(licence) or None, sum(f.stat().st_size for f in files)
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from models.weights.about import FREE, about
+from models.weights.about import about, is_free
 from models.weights.known import find
 from models.weights.references import resolve
 
@@ -20,7 +20,7 @@ def _licence(one: str) -> dict[str, Any]:
     said = about(resolve(one))
     licence = str(said.get("licence", ""))
     learnt = {"trained_on": str(said["trained_on"])} if said.get("trained_on") else {}
-    return {"licence": licence or "unknown", "commercial": licence in FREE or None, **learnt}
+    return {"licence": licence or "unknown", "commercial": is_free(licence) or None, **learnt}
 
 
 def not_commercial(models: dict[str, dict[str, Any]]) -> list[str]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.audio.windows import FEATURES_HZ, FPS
-from models.weights.about import FREE
+from models.weights.about import is_free
 from storage.ledger.catalog import Catalog
 from storage.versions.version import load_version
 from tasks.training.checking.finding import Finding, first_of, ok, refuse, warn
@@ -105,7 +105,7 @@ def rights(clips: pa.Table, facts: Mapping[str, str]) -> Iterator[Finding]:
 
 def _licences(clips: pa.Table, column: str) -> Iterator[Finding]:
     for licence, rows in _by_word(clips, column).items():
-        if licence not in FREE:
+        if not is_free(licence):
             yield warn(
                 f"{len(rows)} rows are under {licence or 'no licence'!r}, which is not known to allow commercial use: "
                 f"neither will what learns from them ({first_of(rows)})",

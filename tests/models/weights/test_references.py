@@ -5,6 +5,7 @@ import os
 import pytest
 
 from models.weights import digests, references
+from models.weights.about import is_free
 from models.weights.digests import digest
 from models.weights.known import find, known
 from models.weights.licences import licences, not_commercial
@@ -144,3 +145,14 @@ def test_a_manifest_hears_of_every_model_that_may_not_be_sold(folder):
     assert len(said) == 3
     (folder / "about.json").write_text('{"licence": "CC0-1.0"}')
     assert len(not_commercial(licences([str(folder)]))) == 0
+
+
+@pytest.mark.parametrize(
+    ("licence", "free"),
+    [
+        ("Apache-2.0", True), ("Apache-2.0 AND CC0-1.0", True), ("Apache-2.0 AND CC-BY-NC-4.0", False),
+        ("", False), ("apache", False),
+    ],
+)  # fmt: skip
+def test_licences_that_hold_together_are_free_where_each_is(licence, free):
+    assert is_free(licence) == free

@@ -11,8 +11,8 @@ B samples, C channels, F latents or frames, H by W of a latent picture, N audio 
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderKLWan
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from models.audio.whisper import LAST, Whisper
@@ -30,7 +30,8 @@ from models.dit.painting import Sampling, painted
 from models.mini.generator.corpus import windows_of
 from models.mini.generator.measure import feathered
 from models.mini.generator.people import BEGINS, SEGMENT, Pair, film
-from models.mini.shards import SHARD, make_missing, missing_shards, shard_file, shards
+from models.mini.people_windows import PeopleWindows
+from models.mini.shards import SHARD
 from models.mini.world_pictures import TRAINING
 from models.sync.syncnet import heard_between
 from models.vae import decode, denormalised, encode, normalised
@@ -68,46 +69,15 @@ class PairPlan:
         return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
-class WorldPairs:
+class WorldPairs(PeopleWindows):
     """The windows as a dataset: opened where it is used, so that it travels to worker processes."""
 
-    def __init__(self, plan: PairPlan, folder: Path):
-        self.plan, self.folder = plan, folder / plan.digest
-
-    def __len__(self) -> int:
-        return EACH * self.plan.people
-
-    @property
-    def ids(self) -> list[str]:
-        """Names of all samples."""
-        return [self.name(index) for index in range(len(self))]
+    each = EACH
 
     def name(self, index: int) -> str:
         """Returns the name of a sample: its person, utterance and kind of companion."""
         person, (utterance, kind) = index // EACH, divmod(index % EACH, 2)
         return f"world:{self.plan.first + person}/{utterance}/{KINDS[kind]}"
-
-    def make(self, workers: int, tell: Callable[[int, int], None]) -> None:
-        """Makes the shards that are missing; `tell` is told how many people of all are there."""
-        make_missing(self.folder, self.plan, make_shard, workers, tell)
-
-    @property
-    def missing(self) -> list[int]:
-        """Numbers of the shards that are to be made."""
-        return missing_shards(self.folder, self.plan)
-
-    def beginning(self) -> "WorldPairs":
-        """The windows of the first shard alone: for a look at them that reads no other."""
-        return WorldPairs(replace(self.plan, people=min(self.plan.people, SHARD)), self.folder.parent)
-
-    @cached_property
-    def _all(self) -> Mapping[str, Tensor]:
-        files = [shard_file(self.folder, self.plan.first, number) for number in shards(self.plan.people)]
-        loaded = [load_file(file) for file in files]
-        return {key: torch.cat([shard[key] for shard in loaded]) for key in loaded[0]}
-
-    def __getstate__(self) -> dict:
-        return {key: value for key, value in self.__dict__.items() if key != "_all"}
 
     def __getitems__(self, indices: list[int]) -> dict[str, Tensor | list[str]]:
         """Returns one batch."""
@@ -136,6 +106,9 @@ def make_shard(plan: PairPlan, file: Path, number: int) -> None:
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     save_file(filmed(plan, range(start, start + SHARD)), temporary)
     temporary.replace(file)
+
+
+WorldPairs.make_shard = staticmethod(make_shard)  # known only now
 
 
 def filmed(plan: PairPlan, people: range) -> dict[str, Tensor]:

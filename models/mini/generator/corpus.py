@@ -9,22 +9,22 @@ B samples, C channels, F latents, H by W of a latent picture, N audio features o
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from models.audio.whisper import LAST, Whisper
 from models.audio.windows import windows_of_latents
 from models.dit.inputs import grey_where_masked
 from models.mini.generator.people import BEGINS, Pair, film
-from models.mini.shards import SHARD, make_missing, missing_shards, shard_file, shards
+from models.mini.people_windows import PeopleWindows
+from models.mini.shards import SHARD
 from models.mini.world_pictures import TRAINING
 from models.vae import encode, latents_of, normalised, pixels_per_latent
 from models.vae.latent_weights import latent_weights
@@ -58,46 +58,15 @@ class Plan:
         return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
-class WorldWindows:
+class WorldWindows(PeopleWindows):
     """The windows as a dataset: opened where it is used, so that it travels to worker processes."""
 
-    def __init__(self, plan: Plan, folder: Path):
-        self.plan, self.folder = plan, folder / plan.digest
-
-    def __len__(self) -> int:
-        return EACH * self.plan.people
-
-    @property
-    def ids(self) -> list[str]:
-        """Names of all samples."""
-        return [self.name(index) for index in range(len(self))]
+    each = EACH
 
     def name(self, index: int) -> str:
         """Returns the name of a sample: its person, utterance and reference."""
         person, (utterance, far) = index // EACH, divmod(index % EACH, 2)
         return f"world:{self.plan.first + person}/{utterance}/{'far' if far else 'near'}"
-
-    def make(self, workers: int, tell: Callable[[int, int], None]) -> None:
-        """Makes the shards that are missing; `tell` is told how many people of all are there."""
-        make_missing(self.folder, self.plan, make_shard, workers, tell)
-
-    @property
-    def missing(self) -> list[int]:
-        """Numbers of the shards that are to be made."""
-        return missing_shards(self.folder, self.plan)
-
-    def beginning(self) -> "WorldWindows":
-        """The windows of the first shard alone: for a look at them that reads no other."""
-        return WorldWindows(replace(self.plan, people=min(self.plan.people, SHARD)), self.folder.parent)
-
-    @cached_property
-    def _all(self) -> Mapping[str, Tensor]:
-        files = [shard_file(self.folder, self.plan.first, number) for number in shards(self.plan.people)]
-        loaded = [load_file(file) for file in files]
-        return {key: torch.cat([shard[key] for shard in loaded]) for key in loaded[0]}
-
-    def __getstate__(self) -> dict:
-        return {key: value for key, value in self.__dict__.items() if key != "_all"}
 
     def __getitems__(self, indices: list[int]) -> dict[str, Tensor | list[str]]:
         """Returns one batch."""
@@ -129,6 +98,9 @@ def make_shard(plan: Plan, file: Path, number: int) -> None:
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     save_file({key: torch.stack([row[key] for row in rows]) for key in rows[0]}, temporary)
     temporary.replace(file)
+
+
+WorldWindows.make_shard = staticmethod(make_shard)  # known only now
 
 
 @torch.no_grad()

@@ -150,4 +150,5 @@ def _whisper(references: References, device: str) -> Callable[[np.ndarray], np.n
 
 def _gigabytes(path: Path) -> str:
     files = path.glob("*.safetensors") if path.is_dir() else [path]
-    return f"{sum(file.stat().st_size for file in files) / 1e9:.1f} GB"
+    size = sum(file.stat().st_size for file in files)
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"

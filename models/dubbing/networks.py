@@ -136,7 +136,7 @@ def loaded(
         if references.whisper_alone
         else WhisperAndWav2Vec(references.whisper, references.wav2vec, device).features
     )
-    tell(f"the editor, {_gigabytes(resolve(references.model))}")
+    tell(f"the editor, {_size_on_disk(resolve(references.model))}")
     dit = checkpoint.load(references.model, config, device, dtype).requires_grad_(False)
     for one in references.experts:
         _expertfile().load(dit, one)
@@ -148,7 +148,7 @@ def _whisper(references: References, device: str) -> Callable[[np.ndarray], np.n
     return lambda sound: whisper.features(sound)[:, 0]
 
 
-def _gigabytes(path: Path) -> str:
+def _size_on_disk(path: Path) -> str:
     files = path.glob("*.safetensors") if path.is_dir() else [path]
     size = sum(file.stat().st_size for file in files)
     return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"

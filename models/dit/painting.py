@@ -1,6 +1,7 @@
 """Samples what the generator paints: latents of a masked clip whose face fits a sound.
 
-B clips, C channels, F latent frames, H by W latents, N audio features of A numbers, L text tokens of X; t is 1 for pure noise.
+B clips, C channels, F latent frames, H by W latents, N audio features of A numbers, L text tokens
+of X; t is 1 for pure noise.
 """
 
 from dataclasses import dataclass

@@ -23,7 +23,17 @@ from models.vae.view import View
 from models.vae.window import decode_window, latents_looked_back_at
 
 __all__ = [
+    "FRAMES_PER_LATENT",
     "View",
-    "FRAMES_PER_LATENT", "decode", "decode_tiled", "decode_window", "denormalised", "encode", "encode_tiled",
-    "frames_of", "latents_looked_back_at", "latents_of", "normalised", "pixels_per_latent",
+    "decode",
+    "decode_tiled",
+    "decode_window",
+    "denormalised",
+    "encode",
+    "encode_tiled",
+    "frames_of",
+    "latents_looked_back_at",
+    "latents_of",
+    "normalised",
+    "pixels_per_latent",
 ]  # fmt: skip

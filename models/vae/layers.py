@@ -8,7 +8,6 @@ PyTorch's CPU kernels do four to eight times quicker than the 3D one. Time comes
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import torch
 from diffusers.models.autoencoders.autoencoder_kl_wan import (
     WanAttentionBlock,
     WanCausalConv3d,

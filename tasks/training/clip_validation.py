@@ -87,9 +87,7 @@ class ClipValidator(WindowValidator):
     ) -> np.ndarray:
         masked, reference = (self._prepared.batch[key][n : n + 1] for key in KEYS[:2])
         noise = seeded(masked.shape, n)
-        z = painted(
-            cast(Any, net), masked, reference, audio_1FNA, noise, self.sampling, prompt_LX=prompt_LX
-        )
+        z = painted(cast(Any, net), masked, reference, audio_1FNA, noise, self.sampling, prompt_LX=prompt_LX)
         seen, rgb_FHWC = self.seen[n], decoded(vae, z)
         over_FHW1 = feathered(seen.paint_FHW[None])[0][..., None]
         return (over_FHW1 * rgb_FHWC + (1 - over_FHW1) * seen.rgb_FHWC).round().astype(np.uint8)

@@ -115,7 +115,11 @@ def test_a_net_that_reads_text_is_given_the_prompt_that_it_learns_with(tmp_path)
     for number in range(2):
         save_file({"prompt": torch.randn(1, 12)}, tmp_path / f"{number}.safetensors")
         validator = PairValidator(
-            PairedWindows(pixels=False), "mini:vae", 1, settings=ONE_STEP, text=str(tmp_path / f"{number}.safetensors")
+            PairedWindows(pixels=False),
+            "mini:vae",
+            1,
+            settings=ONE_STEP,
+            text=str(tmp_path / f"{number}.safetensors"),
         )
         made.append(validator(reads, 5).metrics["psnr_full"])
     assert made[0] != made[1]

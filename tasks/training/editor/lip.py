@@ -60,15 +60,15 @@ class Lip(ExpertTraining):
         """Returns how far the lips of the guessed pictures are from finding their own sound."""
         z_BCFHW, firsts = guessed(predicted), beginnings(predicted, self.part, chances)
         losses = torch.stack([
-            self._of_one(z_CFHW, first, five_F52, mfcc_CT)
+            self.loss_of(z_CFHW, first, five_F52, mfcc_CT)
             for z_CFHW, first, five_F52, mfcc_CT in zip(
                 z_BCFHW, firsts, predicted.batch["five_BF52"], predicted.batch["mfcc_BCT"], strict=True
             )
         ])  # fmt: skip
         return self.weight * losses.mean(), {"sync_loss": losses.mean().detach()}
 
-    def _of_one(self, z_CFHW: Tensor, first: int, five_F52: Tensor, mfcc_CT: Tensor) -> Tensor:
-        """The loss of a part; no more of its pictures is decoded than SyncNet looks at."""
+    def loss_of(self, z_CFHW: Tensor, first: int, five_F52: Tensor, mfcc_CT: Tensor) -> Tensor:
+        """Returns the loss of a part; no more of its pictures is decoded than SyncNet looks at."""
         frames, side = frames_of_part(first, self.part), pixels_per_latent(self.vae)
         place_F4 = places(five_F52.cpu().numpy())[frames]
         height, width = (side * length for length in z_CFHW.shape[-2:])

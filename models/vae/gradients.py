@@ -1,7 +1,7 @@
 """Computes the two layers of the VAEs that take nearly all the time, with gradients written out.
 
 Both are what PyTorch would make of the same sums, to rounding. But it would keep three times as much for the backward
-pass, and there go a dozen times over what these go over four times. B clips, T frames, O and C channels, H by W pixels.
+pass, and take half as long again over it. B clips, T frames, O and C channels, H by W pixels.
 """
 
 from typing import Any

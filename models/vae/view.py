@@ -64,7 +64,7 @@ def _needed_both(vae: AutoencoderKLWan, size: tuple[int, int], view: View, patch
 
 
 def _needed(vae: AutoencoderKLWan, length: int, span: Span, patch: int) -> list[Span]:
-    """What each up block has to be given, from the last, whose end two more layers look at, to the first."""
+    """What each up block has to be given, found from the last, at whose pictures one more convolution looks."""
     sizes = [length]
     for block in vae.decoder.up_blocks:
         sizes.append(sizes[-1] * (2 if _doubles(block) else 1))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv2d, silu
+from torch.nn.grad import conv2d_weight
 
 from models.vae.layout import channels_last, joined
 
@@ -62,7 +63,7 @@ class _OverThree(torch.autograd.Function):
         if ctx.needs_input_grad[2]:
             seen = in_threes(joined([past_BTCHW, x_BTCHW], 1)).to(slope_BTOHW).flatten(0, 1)
             size, edge = flat(weight).shape, weight.shape[-1] // 2
-            flat_ = torch.nn.grad.conv2d_weight(seen, size, slope_BTOHW.flatten(0, 1), padding=edge)
+            flat_ = conv2d_weight(seen, size, slope_BTOHW.flatten(0, 1), padding=edge)
             to_weight = flat_.unflatten(1, (3, -1)).transpose(1, 2)
         if ctx.needs_input_grad[3]:
             to_bias = slope_BTOHW.sum((0, 1, 3, 4))

@@ -1,5 +1,6 @@
 """Training windows of people of the procedural world, kept in files of some people each: what all such datasets share."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -13,7 +14,7 @@ from torch import Tensor
 from models.mini.shards import SHARD, make_missing, missing_shards, shard_file, shards
 
 
-class PeopleWindows:
+class PeopleWindows(ABC):
     """A dataset that is opened where it is used, so that it travels to worker processes."""
 
     each: int
@@ -32,9 +33,9 @@ class PeopleWindows:
         """Names of all samples."""
         return [self.name(index) for index in range(len(self))]
 
+    @abstractmethod
     def name(self, index: int) -> str:
         """Returns the name of a sample."""
-        raise NotImplementedError
 
     def make(self, workers: int, tell: Callable[[int, int], None]) -> None:
         """Makes the shards that are missing; `tell` is told how many people of all are there."""

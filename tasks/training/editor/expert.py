@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from models.dit.checkpoint import EXPERT, load
 from models.dit.experts import LAYERS, Expert, attach, parameters_to_train, sizes_of
 from models.dit.net import VideoDit
+from models.vae import View
 from tasks.training.dit import Predicted
 from tasks.training.editor.decoding import decoded_part
 from tasks.training.editor.recipe import ExpertRecipe
@@ -63,9 +64,9 @@ class ExpertTraining(Structure):
         """Returns what is told where no teacher has anything to say."""
         return {name: torch.full((), float("nan"), device=self.device) for name in self.told}
 
-    def pictures(self, z_CFHW: Tensor, first: int) -> Tensor:
-        """Returns the pictures of the part of a clip that begins with a latent."""
-        return decoded_part(self.vae, z_CFHW, first, self.part, self.recipe.recompute)
+    def pictures(self, z_CFHW: Tensor, first: int, view: View | None = None) -> Tensor:
+        """Returns the pictures of the part of a clip that begins with a latent, or a view of them."""
+        return decoded_part(self.vae, z_CFHW, first, self.part, self.recipe.recompute, view)
 
     @abstractmethod
     def taught(self, predicted: Predicted, chances: list[torch.Generator]) -> Taught:

@@ -71,13 +71,14 @@ class PairValidator(WindowValidator):
     @torch.no_grad()
     def _made(self, net: nn.Module) -> np.ndarray:
         """One window after the other: they may be large."""
+        editor = Editor(net, self.prompt_of(net))
         with self.vae_on(next(net.parameters()).device) as vae:
-            return np.stack([self._one(net, vae, n) for n in range(len(self._shown))])
+            return np.stack([self._one(editor, vae, n) for n in range(len(self._shown))])
 
-    def _one(self, net: nn.Module, vae: AutoencoderKLWan, n: int) -> np.ndarray:
+    def _one(self, editor: Editor, vae: AutoencoderKLWan, n: int) -> np.ndarray:
         companion, audio_1FNA = self._shown[n].companion_1CFHW, self._shown[n].audio_1FNA
         noise = seeded(companion.shape, n)
-        z, _ = edited_clip(Editor(net), companion, audio_1FNA, noise, self.settings)
+        z, _ = edited_clip(editor, companion, audio_1FNA, noise, self.settings)
         return _rounded(decoded(vae, z))
 
     def _whole(self, source_NFHWC: np.ndarray, made_NFHWC: np.ndarray) -> dict[str, float]:

@@ -17,14 +17,14 @@ or latents, N features a latent frame of A numbers, C coefficients of T columns 
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from models.sync.syncnet import heard_between
-from storage.batches.place import Place, Places, WindowIds
+from storage.batches.place import Numbered, Place, Places, WindowIds
 from storage.ledger.catalog import Catalog
 from tasks.training import seen_windows, stored_latents
 from tasks.training.seen_windows import SeenPair
@@ -134,7 +134,7 @@ class ClipPairs(VersionWindows):
         return torch.from_numpy(np.stack(heard).astype(np.float32))
 
 
-class PairIds(Sequence[str]):
+class PairIds(Numbered[str]):
     """`<clip id>@<first frame>` of each window, and of those in a second light with +relit."""
 
     def __init__(self, plain: WindowIds, relit: WindowIds) -> None:
@@ -143,12 +143,6 @@ class PairIds(Sequence[str]):
     def __len__(self) -> int:
         return len(self._plain) + len(self._relit)
 
-    @overload
-    def __getitem__(self, sample: int) -> str: ...
-    @overload
-    def __getitem__(self, sample: slice) -> Sequence[str]: ...
-    def __getitem__(self, sample: int | slice) -> str | Sequence[str]:
-        if isinstance(sample, slice):
-            return [self[i] for i in range(*sample.indices(len(self)))]
+    def one(self, sample: int) -> str:
         plain = len(self._plain)
         return self._plain[sample] if sample < plain else f"{self._relit[sample - plain]}{LIT}"

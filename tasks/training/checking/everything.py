@@ -22,13 +22,11 @@ from models.weights.errors import ModelError
 from models.weights.references import resolve
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
-from tasks.latents import LatentsConfig
 from tasks.training import stored_sound
 from tasks.training.checking import dealing, dry, encoding, hearing, pictures, room, samples, version, weights
-from tasks.training.checking.finding import Finding, ok, refuse, warn
+from tasks.training.checking.finding import Finding, refuse, warn
 from tasks.training.checking.learnt import learnt_parameters
 from tasks.training.checkpoints import CheckpointError
-from tasks.training.editor.pair_windows import ClipPairs
 from tasks.training.editor.recipe import EditorRecipe, ExpertRecipe
 from tasks.training.editor.structure import config_of
 from tasks.training.job import Job, objective_of
@@ -36,6 +34,7 @@ from tasks.training.objective import Batch, Windows
 from tasks.training.problems import Stop
 from tasks.training.recipe import DitRecipe, GeneratorRecipe, TrainRecipe
 from tasks.training.version_windows import VersionWindows
+from tasks.window_stage import LatentsConfig
 
 FEW = 3
 """Windows that are encoded and heard anew."""
@@ -169,7 +168,7 @@ def _pictures(batch: Batch) -> Iterator[Finding]:
 def _made_anew(subject: Subject, windows: VersionWindows, few: list[int], batch: Batch) -> Iterator[Finding]:
     recipe = subject.job.recipe
     assert isinstance(recipe, DitRecipe)
-    if not windows.not_cached:
+    if encoding.has_stored(batch):
         yield from _encoded(recipe.vae, windows, few, batch)
     yield from _heard(windows, few, batch)
 
@@ -230,13 +229,10 @@ def _stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
             yield from room.disk(job.root, sum(one.numel() for one in net.parameters()), recipe.keep)
         yield from dry.step(recipe, objective, net, pair, job.sharding)
     except (KeyError, RuntimeError, ValueError) as error:
-        not_cached = "" if isinstance(subject.windows, ClipPairs) else _not_cached(subject)
-        why = not_cached or "the data don't fit the net"
+        why = _not_cached(subject) or "the data don't fit the net"
         yield refuse(f"a step with two windows fails ({type(error).__name__}: {error}): {why}")
     else:
-        if isinstance(subject.windows, ClipPairs):
-            yield ok("companions are decoded and encoded in each step: of them no latents are kept")
-        elif why := _not_cached(subject):
+        if why := _not_cached(subject):
             yield warn(f"each step decodes videos and runs the VAE, which is several times as slow: {why}")
 
 
@@ -256,11 +252,15 @@ def _takes_init(subject: Subject) -> bool:
 
 
 def _not_cached(subject: Subject) -> str:
-    why, recipe = getattr(subject.windows, "not_cached", ""), subject.job.recipe
+    windows, recipe = subject.windows, subject.job.recipe
+    if not isinstance(windows, VersionWindows) or not windows.why_videos:
+        return ""
     given = {"frames": recipe.frames, "stride": recipe.stride}
-    other = [f"--set latents.{name}={value}" for name, value in given.items() if value != OF_LATENTS[name]]
-    settings = " ".join(other or ["--set latents=on"])
-    return f"{why}; `redub rebuild {settings}` makes latents for it" if why else ""
+    other = [f"{name}={value}" for name, value in given.items() if value != OF_LATENTS[name]]
+    settings = [f"{stage}.{one}" for stage in windows.kept_by for one in other]
+    settings = settings or [f"{stage}=on" for stage in windows.kept_by]
+    command = " ".join(f"--set {one}" for one in settings)
+    return f"{windows.why_videos}; `redub rebuild {command}` makes latents for it"
 
 
 def _memory(subject: Subject, config: DitConfig, batch: Batch) -> Iterator[Finding]:

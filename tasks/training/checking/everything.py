@@ -233,7 +233,7 @@ def _stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
         yield refuse(f"a step with two windows fails ({type(error).__name__}: {error}): {why}")
     else:
         if why := _not_cached(subject):
-            yield warn(f"each step decodes videos and runs the VAE, which is several times as slow: {why}")
+            yield warn(f"each step decodes videos and runs the VAE, which kept latents would save: {why}")
 
 
 def _quick(subject: Subject) -> TrainRecipe:

@@ -177,19 +177,21 @@ def other_vae(folder: Path) -> str:
     (file,) = folder.glob("*.safetensors")
     tensors = load_file(file)
     next(iter(tensors.values())).view(-1)[0] += 1e-3
-    save_file(tensors, file)
+    save_file(tensors, file, {"format": "pt"})
     return str(folder)
 
 
-def test_where_the_second_light_was_not_kept_all_are_pixels_but_without_it_none(paired: Paired) -> None:
-    folder = Path(paired.root)
+def test_where_the_second_light_was_not_kept_all_are_pixels_but_without_it_none(
+    paired: Paired, tmp_path: Path
+) -> None:
+    root = Path(shutil.copytree(paired.root, tmp_path / "catalog"))
     stages = stages_of(load_recipe("mini", [*SETTINGS, SOME_RELIT, "pairlatents=on"]))
-    tag = run_inline(folder.parent / "videos", folder, stages, batch=4).version.tag
-    pairs = ClipPairs(paired.root, tag, "train")
+    tag = run_inline(Path(paired.root).parent / "videos", root, stages, batch=4).version.tag
+    pairs = ClipPairs(str(root), tag, "train")
     assert pairs.not_cached == pairs.companions_not_cached
     assert "second light too, and the version was made without relitlatents" in pairs.not_cached
     assert pairs.kept_by == ("latents", "pairlatents", "relitlatents")
-    assert not ClipPairs(paired.root, tag, "train", relit=False).why_videos
+    assert not ClipPairs(str(root), tag, "train", relit=False).why_videos
 
 
 # -- what is looked at before --------------------------------------------------------------------------

@@ -212,7 +212,9 @@ def channel_deviations(
     """Returns the deviation of each channel of the latents, from windows spread over all there are."""
     step = max(1, len(windows) // MEASURED_ON)
     some = list(range(0, len(windows), step))[:MEASURED_ON]
-    z_BCFHW = with_latents(windows.__getitems__(some))["target_BCFHW"].cpu()
+    batch = windows.__getitems__(some)
+    own = {name: batch[name] for name in ("target_BCFHW", "video_BFHWC") if name in batch}
+    z_BCFHW = with_latents(own)["target_BCFHW"].cpu()
     z_BCFHW = z_BCFHW[z_BCFHW.flatten(1).isfinite().all(1)]  # the loop leaves the others out, and names them
     if not len(z_BCFHW):
         raise Stop("none of the windows has finite latents: look at the clips, and at what encoded them")

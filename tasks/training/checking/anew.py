@@ -14,7 +14,7 @@ from tasks.training.version_windows import VersionWindows
 
 def made_anew(vae: str, windows: VersionWindows, few: list[int], batch: Batch) -> Iterator[Finding]:
     """Encodes them if latents are stored, and hears them."""
-    if not windows.not_cached:
+    if encoding.has_stored(batch):
         yield from _encoded(vae, windows, few, batch)
     yield from _heard(windows, few, batch)
 

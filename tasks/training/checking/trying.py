@@ -6,17 +6,17 @@ import torch
 
 from models.dit.config import DitConfig
 from models.dit.presets import count_parameters
-from tasks.latents import LatentsConfig
 from tasks.training.checking import dry, room, samples, weights
-from tasks.training.checking.finding import Finding, ok, refuse, warn
+from tasks.training.checking.finding import Finding, refuse, warn
 from tasks.training.checking.learnt import learnt_parameters
 from tasks.training.checking.machine import LARGE, device
 from tasks.training.checking.subject import Subject
-from tasks.training.editor.pair_windows import ClipPairs
 from tasks.training.editor.recipe import EditorRecipe, ExpertRecipe
 from tasks.training.job import objective_of
 from tasks.training.objective import Batch
 from tasks.training.recipe import DitRecipe, TrainRecipe
+from tasks.training.version_windows import VersionWindows
+from tasks.window_stage import LatentsConfig
 
 OF_LATENTS = LatentsConfig().model_dump()
 """What the stage makes unless it is told otherwise."""
@@ -42,14 +42,11 @@ def stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
             yield from room.disk(job.root, sum(one.numel() for one in net.parameters()), recipe.keep)
         yield from dry.step(recipe, objective, net, pair, job.sharding)
     except (KeyError, RuntimeError, ValueError) as error:
-        not_cached = "" if isinstance(subject.windows, ClipPairs) else _not_cached(subject)
-        why = not_cached or "the data don't fit the net"
+        why = _not_cached(subject) or "the data don't fit the net"
         yield refuse(f"a step with two windows fails ({type(error).__name__}: {error}): {why}")
     else:
-        if isinstance(subject.windows, ClipPairs):
-            yield ok("companions are decoded and encoded in each step: of them no latents are kept")
-        elif why := _not_cached(subject):
-            yield warn(f"each step decodes videos and runs the VAE, which is several times as slow: {why}")
+        if why := _not_cached(subject):
+            yield warn(f"each step decodes videos and runs the VAE, which kept latents would save: {why}")
 
 
 def _quick(subject: Subject) -> TrainRecipe:
@@ -63,11 +60,15 @@ def _quick(subject: Subject) -> TrainRecipe:
 
 
 def _not_cached(subject: Subject) -> str:
-    why, recipe = getattr(subject.windows, "not_cached", ""), subject.job.recipe
+    windows, recipe = subject.windows, subject.job.recipe
+    if not isinstance(windows, VersionWindows) or not windows.why_videos:
+        return ""
     given = {"frames": recipe.frames, "stride": recipe.stride}
-    other = [f"--set latents.{name}={value}" for name, value in given.items() if value != OF_LATENTS[name]]
-    settings = " ".join(other or ["--set latents=on"])
-    return f"{why}; `redub rebuild {settings}` makes latents for it" if why else ""
+    other = [f"{name}={value}" for name, value in given.items() if value != OF_LATENTS[name]]
+    settings = [f"{stage}.{one}" for stage in windows.kept_by for one in other]
+    settings = settings or [f"{stage}=on" for stage in windows.kept_by]
+    command = " ".join(f"--set {one}" for one in settings)
+    return f"{windows.why_videos}; `redub rebuild {command}` makes latents for it"
 
 
 def _memory(subject: Subject, config: DitConfig, batch: Batch) -> Iterator[Finding]:

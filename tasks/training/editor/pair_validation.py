@@ -25,7 +25,7 @@ from tasks.training.clip_validation import SHOWN, against_truth
 from tasks.training.mouths import identity, pair_metrics, sync
 from tasks.training.objective import Batch, Validation
 from tasks.training.reached import seeded
-from tasks.training.seen_windows import RATE
+from tasks.training.seen_windows import RATE, SeenPair, SeenWindow
 from tasks.training.window_validation import WindowValidator, decoded
 
 
@@ -58,14 +58,17 @@ class PairValidator(WindowValidator):
 
     @cached_property
     def _shown(self) -> list[Shown]:
-        return [self._one_shown(self.windows.__getitems__([sample])) for sample in self.samples]
+        batches = [self.windows.__getitems__([sample]) for sample in self.samples]
+        return [self._one_shown(*each) for each in zip(batches, self.seen, strict=True)]
 
     @torch.no_grad()
-    def _one_shown(self, batch: Batch) -> Shown:
+    def _one_shown(self, batch: Batch, seen: SeenWindow) -> Shown:
         audio_1FNA, vae = batch["audio_BFNA"].float(), self.opened_vae
         if (rgb_1FHWC := batch.get("companion_BFHWC")) is not None:
             return Shown(encoded(vae, as_video(rgb_1FHWC)), audio_1FNA, rgb_1FHWC[0].numpy())
         companion = batch["companion_BCFHW"].float()
+        if isinstance(seen, SeenPair):  # what a person sees is the same, whether latents are kept or not
+            return Shown(companion, audio_1FNA, seen.companion_FHWC)
         return Shown(companion, audio_1FNA, _rounded(decoded(vae, companion)))
 
     @torch.no_grad()

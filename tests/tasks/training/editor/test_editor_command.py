@@ -168,6 +168,8 @@ def test_latents_that_were_kept_are_compared_also_for_pairs(
     said = "\n".join(one["what"] for one in json.loads(capsys.readouterr().out))
     assert "stored latents are those of their clips" in said
     assert "latents deviate by" in said
+    assert "runs the VAE" in said, "of companions none were kept"
+    assert "`redub rebuild --set latents=on --set pairlatents=on` makes latents for it" in said
 
 
 def test_a_version_of_clips_is_refused_for_an_editor(

@@ -4,6 +4,7 @@ chain = begun(asked)                    # refused: what a typo would spoil, and 
 reached = go_on(chain, hands)           # False when a person stopped it; chain.made has what there is
 """
 
+from flows.bootstrapping.ahead import check_settings
 from flows.bootstrapping.asked import Asked, check_asked
 from flows.bootstrapping.steps import STEPS, Chain, Hands
 
@@ -11,6 +12,7 @@ from flows.bootstrapping.steps import STEPS, Chain, Hands
 def begun(asked: Asked) -> Chain:
     """Returns the chain as far as the catalog has it; computes nothing."""
     check_asked(asked)
+    check_settings(asked)
     chain = Chain(asked)
     for step in STEPS:
         made = step.done(chain)

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,17 +10,15 @@ import pytest
 from flows.bootstrapping.asked import Asked, by_phase, check_asked
 from flows.bootstrapping.chain import begun, go_on
 from flows.bootstrapping.fit import check_fit, check_same_source
-from flows.bootstrapping.made import Made
 from flows.bootstrapping.report import graph, outlook, rows_of
-from flows.bootstrapping.steps import STEPS, Step
+from flows.bootstrapping.steps import STEPS
 from flows.errors import BootstrapRefused, PromotionRefused, RecipeError
-from flows.recipes import Recipe
 from storage.ledger.catalog import Catalog
 from storage.trainings.names import training_lock
 from storage.trainings.promotion import promoted, promotions
 from storage.trainings.records import FAILED, Setup
 from storage.trainings.writing import drop_training, finish_training, start_training
-from tests.flows.bootstrapped import ALL, asked_for, make_clips, make_rest
+from tests.flows.bootstrapped import ALL, Idle, asked_for, make_clips, make_rest
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 DEAR = ("clips", "generator", "pairs", "structure", "lip", "texture")
@@ -47,23 +44,6 @@ def done(whole: Path, tmp_path: Path) -> Asked:
     """The videos stay where they are, since a catalog knows them by their places."""
     shutil.copytree(whole / "catalog", tmp_path / "catalog")
     return replace(asked_for(whole), catalog=str(tmp_path / "catalog"))
-
-
-class Idle:
-    """Hands of somebody who may only take what costs nothing."""
-
-    def __init__(self) -> None:
-        self.taken: list[str] = []
-
-    def rebuild(self, asked: Asked, recipe: Recipe) -> str | None:
-        raise AssertionError("a rebuild that was done is done again")
-
-    def train(self, asked: Asked, kind: str, data: str, init: str) -> bool:
-        raise AssertionError(f"{kind} on {data} is trained")
-
-    def take(self, step: Step, work: Callable[[], Made | None]) -> Made | None:
-        self.taken.append(step.name)
-        return work()
 
 
 def test_what_is_done_is_skipped_and_the_gates_end_the_chain(done: Asked) -> None:

@@ -28,6 +28,7 @@ from tasks.training.checking import dealing, dry, encoding, hearing, pictures, r
 from tasks.training.checking.finding import Finding, ok, refuse, warn
 from tasks.training.checking.learnt import learnt_parameters
 from tasks.training.checkpoints import CheckpointError
+from tasks.training.editor.clips_as_pairs import ClipsAsPairs
 from tasks.training.editor.pair_windows import ClipPairs
 from tasks.training.editor.recipe import EditorRecipe, ExpertRecipe
 from tasks.training.editor.structure import config_of
@@ -42,6 +43,8 @@ FEW = 3
 LARGE = 300_000_000
 """Parameters, or bytes of other networks, from which a machine without a GPU would be at it for minutes."""
 
+PAIRED = (ClipPairs, ClipsAsPairs)
+"""Windows of which companions are given as pixels."""
 OF_LATENTS = LatentsConfig().model_dump()
 """What the stage makes unless it is told otherwise."""
 
@@ -62,6 +65,8 @@ class Subject:
     """Windows to look at in place of the job's, where these take long to open."""
     begins: bool = True
     """False: it goes on from a checkpoint, and its init means nothing any more."""
+    editor_later: bool = False
+    """The editor that an expert is to learn over is still to be trained; one of random numbers stands for it."""
 
     @property
     def windows(self) -> Windows:
@@ -219,7 +224,8 @@ def _stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
             size = f"{count_parameters(config) / 1e6:,.0f} M parameters"
             yield warn(f"no dry step: a net of {size} is too large for this machine, which has no GPU")
             return
-        if isinstance(job.recipe, ExpertRecipe) and not weights.fits_whole(job.recipe.init, config):
+        over = "" if subject.editor_later or not isinstance(job.recipe, ExpertRecipe) else job.recipe.init
+        if over and not weights.fits_whole(over, config):
             return  # refused already
     pair = samples.some_of(batch, [0, min(1, len(batch["id"]) - 1)])
     recipe = _quick(subject)
@@ -229,30 +235,36 @@ def _stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
         if config is None:
             yield from room.disk(job.root, sum(one.numel() for one in net.parameters()), recipe.keep)
         yield from dry.step(recipe, objective, net, pair, job.sharding)
+    except Stop as stop:
+        yield refuse(str(stop))
     except (KeyError, RuntimeError, ValueError) as error:
-        not_cached = "" if isinstance(subject.windows, ClipPairs) else _not_cached(subject)
+        not_cached = "" if isinstance(subject.windows, PAIRED) else _not_cached(subject)
         why = not_cached or "the data don't fit the net"
         yield refuse(f"a step with two windows fails ({type(error).__name__}: {error}): {why}")
     else:
-        if isinstance(subject.windows, ClipPairs):
+        if isinstance(subject.windows, PAIRED):
             yield ok("companions are decoded and encoded in each step: of them no latents are kept")
         elif why := _not_cached(subject):
             yield warn(f"each step decodes videos and runs the VAE, which is several times as slow: {why}")
 
 
 def _quick(subject: Subject) -> TrainRecipe:
-    """The recipe without what takes a minute, and without weights that were refused already; an expert is none without."""
+    """The recipe without what takes a minute, and without weights that were refused already or aren't there yet.
+
+    An expert is none without an editor, be it one of random numbers.
+    """
     recipe, config = subject.job.recipe, subject.config
     if config is None:
         return recipe
     fits = recipe.init and _takes_init(subject) and weights.fits_a_block(recipe.init, config)
-    begins = fits or isinstance(recipe, ExpertRecipe)
+    begins = fits or (isinstance(recipe, ExpertRecipe) and not subject.editor_later)
     return recipe.model_copy(update={"compiled": False, "init": recipe.init if begins else ""})
 
 
 def _takes_init(subject: Subject) -> bool:
     """One that goes on has it in its checkpoint, but for an expert, whose checkpoint is the expert alone."""
-    return subject.begins or isinstance(subject.job.recipe, ExpertRecipe)
+    expert = isinstance(subject.job.recipe, ExpertRecipe)
+    return not subject.editor_later if expert else subject.begins
 
 
 def _not_cached(subject: Subject) -> str:

@@ -21,12 +21,10 @@ from typing import Any, overload
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from models.sync.syncnet import heard_between
 from storage.batches.place import Place, Places, WindowIds
 from storage.ledger.catalog import Catalog
-from tasks.training import seen_windows, stored_latents
+from tasks.training import stored_latents
 from tasks.training.seen_windows import SeenPair
 from tasks.training.version_windows import VersionWindows
 
@@ -119,19 +117,6 @@ class ClipPairs(VersionWindows):
         stage, column = half[lit]
         rows = self.stored.rows(stage, [self.place(sample) for sample in chosen])
         yield from zip(chosen, self.stored.blobs.whole(stage, column, rows), strict=True)
-
-    def _five(self, places: Sequence[Place]) -> Tensor:
-        tracks = seen_windows.tracks(self.stored, places)
-        five = [track.five_T52[self._span(place)] for track, place in zip(tracks, places, strict=True)]
-        return torch.from_numpy(np.stack(five))
-
-    def _heard(self, places: Sequence[Place]) -> Tensor:
-        stored = self.stored.blobs.whole("ingest", "audio", self.stored.rows("ingest", places))
-        heard = [
-            heard_between(seen_windows.decoded(data), place.first, self._frames)
-            for data, place in zip(stored, places, strict=True)
-        ]
-        return torch.from_numpy(np.stack(heard).astype(np.float32))
 
 
 class PairIds(Sequence[str]):

@@ -115,7 +115,7 @@ class BelowPrefect:
     def train(self, asked: Asked, kind: str, data: str, init: str) -> bool:
         """As the training's own deployment would: a name that is known is resumed."""
         state: Any = FLOWS[kind](
-            catalog=asked.catalog, data=data, recipe=asked.training_named, overrides=tuple(asked.changes(kind, init)),
+            catalog=asked.catalog, data=data, recipe=asked.trainings_recipe, overrides=tuple(asked.changes(kind, init)),
             profile=asked.profile, run=asked.run(kind), return_state=True,
         )  # fmt: skip
         return not _cancelled(state)

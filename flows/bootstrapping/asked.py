@@ -63,7 +63,7 @@ class Asked:
         return Catalog(self.catalog, Store(dict(self.where.storage_options)))
 
     @property
-    def training_named(self) -> str:
+    def trainings_recipe(self) -> str:
         """The recipe that trainings begin with."""
         return BUDGETS[self.budget][0]
 
@@ -78,7 +78,7 @@ class Asked:
 
     def training(self, kind: str, init: str = "") -> TrainRecipe:
         """Returns the recipe of a training; an expert's init is the editor that it learns over."""
-        return load_training(kind, self.training_named, self.changes(kind, init))
+        return load_training(kind, self.trainings_recipe, self.changes(kind, init))
 
     def training_later(self, kind: str) -> TrainRecipe:
         """Returns the recipe of a training before there is an editor: an expert's init is only a name yet."""

@@ -62,7 +62,7 @@ class InForeground:
         if row_of(asked.tables, run):
             return resume_in_foreground(asked.catalog, run, asked.profile, False)
         return train_in_foreground(
-            kind, asked.catalog, data, asked.training_named, asked.changes(kind, init), asked.profile, run, False
+            kind, asked.catalog, data, asked.trainings_recipe, asked.changes(kind, init), asked.profile, run, False
         )  # fmt: skip
 
     def say(self, what: str) -> None:

@@ -46,25 +46,22 @@ class NotYet:
 
 def check_settings(asked: Asked) -> None:
     """Needs no data. What has begun already was let through then."""
-    for kind in TRAINED:
-        if row_of(asked.tables, asked.run(kind)) is None:
-            _check(asked, kind, lambda training: before_data(training.subject(NotYet())))
-    if row_of(asked.tables, asked.run(STRUCTURE)) is None:
-        nodes_of(
-            stages_of(pinned(asked.tables, asked.pairs()))
-        )  # raises where a stage's network is not there
+    todo = [kind for kind in TRAINED if row_of(asked.tables, asked.run(kind)) is None]
+    _check(asked, todo, lambda training: before_data(training.subject(NotYet())))
+    if STRUCTURE in todo:  # there may be no pairs yet
+        stages = stages_of(pinned(asked.tables, asked.pairs()))
+        nodes_of(stages)  # raises where a network of theirs is not there
 
 
 def check_phases(asked: Asked, clips: str) -> None:
     """All that the editor's phases will do, but for companions that a generator painted."""
-    for kind in (STRUCTURE, *EXPERTS):
-        _check(asked, kind, lambda training: of_data(training.subject(training.as_pairs(clips), clips)))
+    kinds = (STRUCTURE, *EXPERTS)
+    _check(asked, kinds, lambda training: of_data(training.subject(training.as_pairs(clips), clips)))
 
 
 def check_experts(asked: Asked, pairs: str) -> None:
     """The structure editor is not among them: its own training checks it, and begins at once."""
-    for kind in EXPERTS:
-        _check(asked, kind, lambda training: of_data(training.subject(training.of_pairs(pairs), pairs)))
+    _check(asked, EXPERTS, lambda training: of_data(training.subject(training.of_pairs(pairs), pairs)))
 
 
 @dataclass(frozen=True)
@@ -87,25 +84,18 @@ class Later:
     def subject(self, windows: Windows, version: str = "") -> Subject:
         """Returns what its training's own check would be given."""
         asked, like = self.asked, self.asked.where.training
-        run = asked.run(self.kind)
-        sharding = Sharding(zero=like.zero, dtype=like.dtype)
-        return Subject(
-            Job(
-                run,
-                self.recipe,
-                windows,
-                run_uri(asked.tables, run),
-                {},
-                asked.tables.store,
-                sharding,
-                like.micro,
-            ),
-            asked.where,
-            licences(networks_of(self.recipe).values()),
-            asked.tables if version else None,
-            version,
-            editor_later=self.kind in EXPERTS,
+        job = Job(
+            name=asked.run(self.kind),
+            recipe=self.recipe,
+            windows=windows,
+            root=run_uri(asked.tables, asked.run(self.kind)),
+            about={},
+            store=asked.tables.store,
+            sharding=Sharding(zero=like.zero, dtype=like.dtype),
+            micro=like.micro,
         )
+        allowed, catalog = licences(networks_of(self.recipe).values()), asked.tables if version else None
+        return Subject(job, asked.where, allowed, catalog, version, editor_later=self.kind in EXPERTS)
 
 
 def later(asked: Asked, kind: str) -> Later:
@@ -123,14 +113,25 @@ def networks_of(recipe: DitRecipe) -> dict[str, str]:
     return {field: one for field, one in named.items() if one}
 
 
-def _check(asked: Asked, kind: str, look: Callable[[Later], Iterable[Finding]]) -> None:
-    try:
-        found = list(look(later(asked, kind)))
-    except (ModelError, StorageError) as error:
-        found = [refuse(str(error))]
-    if wrong := [one.what for one in found if one.level == "refuse"]:
+Look = Callable[[Later], Iterable[Finding]]
+
+
+def _check(asked: Asked, kinds: Sequence[str], look: Look) -> None:
+    """All that is wrong with all of them at once."""
+    wrong = [
+        f"{called(kind)} (--set {kind}.NAME=VALUE): {one.what}"
+        for kind in kinds
+        for one in _findings(asked, kind, look)
+        if one.level == "refuse"
+    ]
+    if wrong:
         raise BootstrapRefused(
-            f"the training of the {called(kind)} would be refused, so nothing is trained before it:\n"
-            + "\n".join(wrong)
-            + f"\nIts settings are given as --set {kind}.NAME=VALUE"
+            "trainings would be refused, so nothing is done for them:\n" + "\n".join(wrong)
         )
+
+
+def _findings(asked: Asked, kind: str, look: Look) -> Sequence[Finding]:
+    try:
+        return list(look(later(asked, kind)))
+    except (ModelError, StorageError) as error:
+        return [refuse(str(error))]

@@ -24,8 +24,7 @@ def bootstrap_in_foreground(asked: Asked, as_json: bool = False) -> bool:
     try:
         with told_on_stderr() if as_json else nullcontext():
             chain = begun(asked)
-            reached = _gone_on(chain)
-        state, message = ("finished", "") if reached else ("stopped", STOPPED)
+            state, message = ("finished", "") if _gone_on(chain) else ("stopped", STOPPED)
     except KeyboardInterrupt:  # between steps, while something starts, or a second one within a step
         state, message = "stopped", STOPPED
     except Exception as error:

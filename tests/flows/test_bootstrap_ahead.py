@@ -1,6 +1,5 @@
 """What would end a bootstrap's later trainings is said before an earlier one is begun: on settings, on clips, on pairs."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -30,11 +29,11 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("phase", "setting", "says"),
     [
-        ("lip", "sync=run:nobody", r"lip expert would be refused.*run:nobody.*--set lip\.NAME=VALUE"),
-        ("texture", "identity=/no/such.onnx", r"texture expert would be refused.*no weights at /no/such\.onnx"),
-        ("structure", "init=mini:vae", r"structure editor would be refused.*init mini:vae fits no block"),
-        ("texture", "preset=huge", r"texture expert would be refused.*there is no preset 'huge'"),
-        ("generator", "init=run:nobody", r"generator would be refused.*run:nobody"),
+        ("lip", "sync=run:nobody", r"lip expert \(--set lip\.NAME=VALUE\): run:nobody"),
+        ("texture", "identity=/no/such.onnx", r"texture expert .*no weights at /no/such\.onnx"),
+        ("structure", "init=mini:vae", r"structure editor .*init mini:vae fits no block"),
+        ("texture", "preset=huge", r"texture expert .*there is no preset 'huge'"),
+        ("generator", "init=run:nobody", r"generator .*run:nobody"),
     ],
 )  # fmt: skip
 def test_networks_and_settings_of_all_phases_are_checked_before_anything_is_computed(
@@ -68,8 +67,8 @@ class Rebuilding(Idle):
 
 def test_a_teacher_at_chance_is_refused_as_soon_as_there_are_clips(clips: Path) -> None:
     asked, hands = asked_for(clips, overrides={"rebuild": DEAF["rebuild"]}), Rebuilding()
-    says = r"lip expert would be refused.*SyncNet mini:syncnet is no teacher here.*--set lip\.NAME=VALUE"
-    with pytest.raises(BootstrapRefused, match=f"(?s){says}"):
+    says = r"^trainings would be refused.*\nlip expert .*SyncNet mini:syncnet is no teacher here"
+    with pytest.raises(BootstrapRefused, match=says):
         go_on(begun(asked), hands)
     assert hands.taken == ["clips", "generator", "Checking on the clips what the editor's phases will need"]
     assert trainings(asked.tables) == []
@@ -80,7 +79,7 @@ def test_clips_on_which_all_phases_can_take_a_step_are_let_through(clips: Path) 
 
 
 def test_a_net_that_cannot_hear_such_clips_is_refused_on_them(clips: Path) -> None:
-    says = r"structure editor would be refused.*the sound of a window is .*, and the net takes"
+    says = r"structure editor .*the sound of a window is .*, and the net takes"
     with pytest.raises(BootstrapRefused, match=f"(?s){says}"):
         check_phases(asked_for(clips, overrides=DEAF | {"structure": ["preset=1b"]}), "v1")
 
@@ -88,5 +87,5 @@ def test_a_net_that_cannot_hear_such_clips_is_refused_on_them(clips: Path) -> No
 def test_experts_are_tried_on_the_pairs_before_there_is_an_editor(clips: Path) -> None:
     make_rest(clips)
     check_experts(asked_for(clips, overrides=DEAF), "v2")
-    with pytest.raises(BootstrapRefused, match=re.escape("the training of the lip expert would be refused")):
+    with pytest.raises(BootstrapRefused, match=r"lip expert .* is no teacher here"):
         check_experts(asked_for(clips), "v2")

@@ -17,6 +17,7 @@ import pytest
 
 from flows.bootstrapping.steps import STEPS
 from flows.demo.corpus import SEED, make_corpus
+from flows.recipes import STAGES
 from storage.ledger.catalog import Catalog
 from storage.trainings.promotion import promotions
 from storage.trainings.reading import checkpoints_of, metrics_of, trainings
@@ -82,13 +83,12 @@ class Command:
         return [step for step, _ in metrics_of(self.catalog, f"b-{kind}").get("loss", ())]
 
     def written(self) -> Written:
-        """When each row was written, by table and item, and each checkpoint."""
+        """When each row of each stage was written: all times, by stage and item."""
         found: Written = {}
-        for place in sorted((self.folder / "catalog").glob("*.lance")):
-            table = lance.dataset(str(place))
-            if {"item_id", "written_at"} <= set(table.schema.names):
-                for row in table.to_table(columns=["item_id", "written_at"]).to_pylist():
-                    found.setdefault((place.stem, row["item_id"]), []).append(str(row["written_at"]))
+        for stage in (one for one in STAGES if self.rows(one)):
+            table = lance.dataset(str(self.folder / "catalog" / f"{stage}.lance"))
+            for row in table.to_table(columns=["item_id", "written_at"]).to_pylist():
+                found.setdefault((stage, row["item_id"]), []).append(str(row["written_at"]))
         return found
 
 

@@ -55,6 +55,7 @@ def bootstrap(
     overrides: Overrides = Overrides(),  # noqa: B008
     profile: str = "laptop",
     rights: Rights = Rights(),  # noqa: B008
+    gates: tuple[str, ...] = (),
     anyway: str = "",
 ) -> Any:
     """From footage to a promoted editor: rebuild, train a generator, paint pairs with it, train the editor, promote.
@@ -68,11 +69,12 @@ def bootstrap(
         overrides: Settings to change, of each phase.
         profile: Where to compute: laptop, a100x32, h100x8, gpu24g, or your own file.toml#name.
         rights: Licence and consent of sources whose manifest doesn't say it.
+        gates: Other limits than the gates', such as psnr_lips=16; they are written down.
         anyway: Promote what doesn't pass the gates, and write down this reason for it.
     """
     changed = overrides.model_dump()
     asked = Asked(
-        name, source, catalog, recipe, budget, changed, profile, rights.licence, rights.consent, anyway
+        name, source, catalog, recipe, budget, changed, profile, rights.licence, rights.consent, anyway, gates
     )
     try:
         chain = begun(asked)
@@ -113,10 +115,14 @@ class BelowPrefect:
     def train(self, asked: Asked, kind: str, data: str, init: str) -> bool:
         """As the training's own deployment would: a name that is known is resumed."""
         state: Any = FLOWS[kind](
-            catalog=asked.catalog, data=data, recipe=asked.training_named, overrides=tuple(asked.changes(kind, init)),
+            catalog=asked.catalog, data=data, recipe=asked.trainings_recipe, overrides=tuple(asked.changes(kind, init)),
             profile=asked.profile, run=asked.run(kind), return_state=True,
         )  # fmt: skip
         return not _cancelled(state)
+
+    def say(self, what: str) -> None:
+        """In the run's log."""
+        get_run_logger().info("%s", what)
 
     def take(self, step: Step, work: Callable[[], Made | None]) -> Made | None:
         """In the main thread, where signals are heard."""

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.sync.syncnet import heard_between
 from models.vae.latent_weights import latent_weights
 from models.weights.digests import digest
 from storage.batches.frames import frames_at
@@ -135,6 +136,21 @@ class VersionWindows(ABC):
             "face_BFHW": self._weights(masks.face_BFHW),
             "lips_BFHW": self._weights(masks.lips_BFHW),
         }
+
+    def _five(self, places: Sequence[Place]) -> Tensor:
+        """Returns the five points of the face in the windows' own frames (B, F, 5, 2)."""
+        tracks = seen_windows.tracks(self.stored, places)
+        five = [track.five_T52[self._span(place)] for track, place in zip(tracks, places, strict=True)]
+        return torch.from_numpy(np.stack(five))
+
+    def _heard(self, places: Sequence[Place]) -> Tensor:
+        """Returns what SyncNet hears with the windows' own frames (B, C, T), for which all of a clip's sound is decoded."""
+        stored = self.stored.blobs.whole("ingest", "audio", self.stored.rows("ingest", places))
+        heard = [
+            heard_between(seen_windows.decoded(data), place.first, self._frames)
+            for data, place in zip(stored, places, strict=True)
+        ]
+        return torch.from_numpy(np.stack(heard).astype(np.float32))
 
     def _masks(self, places: Sequence[Place]) -> Masks:
         face_BFHW, lips_BFHW, occluded_BFHW = (self._unpacked(*one, places) for one in MASKS)

@@ -32,11 +32,14 @@ class Subject:
     """Windows to look at in place of the job's, where these take long to open."""
     begins: bool = True
     """False: it goes on from a checkpoint, and its init means nothing any more."""
+    editor_later: bool = False
+    """The editor that an expert is to learn over is still to be trained; one of random numbers stands for it."""
 
     @property
     def takes_init(self) -> bool:
         """One that goes on has it in its checkpoint, but for an expert, whose checkpoint is the expert alone."""
-        return self.begins or isinstance(self.job.recipe, ExpertRecipe)
+        expert = isinstance(self.job.recipe, ExpertRecipe)
+        return not self.editor_later if expert else self.begins
 
     @property
     def windows(self) -> Windows:

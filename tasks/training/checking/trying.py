@@ -14,6 +14,7 @@ from tasks.training.checking.subject import Subject
 from tasks.training.editor.recipe import EditorRecipe, ExpertRecipe
 from tasks.training.job import objective_of
 from tasks.training.objective import Batch
+from tasks.training.problems import Stop
 from tasks.training.recipe import DitRecipe, TrainRecipe
 from tasks.training.version_windows import VersionWindows
 from tasks.window_stage import LatentsConfig
@@ -31,7 +32,8 @@ def stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
             size = f"{count_parameters(config) / 1e6:,.0f} M parameters"
             yield warn(f"no dry step: a net of {size} is too large for this machine, which has no GPU")
             return
-        if isinstance(job.recipe, ExpertRecipe) and not weights.fits_whole(job.recipe.init, config):
+        over = job.recipe.init if isinstance(job.recipe, ExpertRecipe) and not subject.editor_later else ""
+        if over and not weights.fits_whole(over, config):
             return  # refused already
     pair = samples.some_of(batch, [0, min(1, len(batch["id"]) - 1)])
     recipe = _quick(subject)
@@ -41,6 +43,8 @@ def stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
         if config is None:
             yield from room.disk(job.root, sum(one.numel() for one in net.parameters()), recipe.keep)
         yield from dry.step(recipe, objective, net, pair, job.sharding)
+    except Stop as stop:
+        yield refuse(str(stop))
     except (KeyError, RuntimeError, ValueError) as error:
         why = _not_cached(subject) or "the data don't fit the net"
         yield refuse(f"a step with two windows fails ({type(error).__name__}: {error}): {why}")
@@ -50,12 +54,15 @@ def stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
 
 
 def _quick(subject: Subject) -> TrainRecipe:
-    """The recipe without what takes a minute, and without weights that were refused already; an expert is none without."""
+    """The recipe without what takes a minute, and without weights that were refused already or aren't there yet.
+
+    An expert is none without an editor, be it one of random numbers.
+    """
     recipe, config = subject.job.recipe, subject.config
     if config is None:
         return recipe
     fits = recipe.init and subject.takes_init and weights.fits_a_block(recipe.init, config)
-    begins = fits or isinstance(recipe, ExpertRecipe)
+    begins = fits or (isinstance(recipe, ExpertRecipe) and not subject.editor_later)
     return recipe.model_copy(update={"compiled": False, "init": recipe.init if begins else ""})
 
 

@@ -38,10 +38,14 @@ class ExpertTraining(Structure):
         self.rank, self.part = recipe.rank, recipe.part
 
     def build(self, windows: Windows, device: torch.device) -> nn.Module:  # noqa: ARG002
-        """Returns the frozen editor with a new expert, which adds nothing yet."""
+        """Returns the frozen editor with a new expert, which adds nothing yet.
+
+        Without `init` the editor is one of random numbers: whether a step can be taken is known before there is one.
+        """
         torch.manual_seed(self.recipe.seed)
         self.device = device
-        return self.ready(self.with_expert(load(self.recipe.init, self.config)))
+        editor = load(self.recipe.init, self.config) if self.recipe.init else VideoDit(self.config)
+        return self.ready(self.with_expert(editor))
 
     def with_expert(self, net: VideoDit) -> VideoDit:
         """Returns an editor, frozen, with a new expert that is on and learns."""

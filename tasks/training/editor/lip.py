@@ -42,7 +42,7 @@ class Lip(ExpertTraining):
         """Returns the editor with a new expert; refuses a teacher that is at chance."""
         net = super().build(windows, device)
         told = self.teacher_tells(windows)
-        if told < self.least:
+        if not told >= self.least:  # nor is one a teacher whose every answer is NaN
             raise Stop(
                 f"the SyncNet {self.sync} is no teacher here: of true lips it tells the sound in sync from others in "
                 f"{told:.0%} of {LISTENED_TO} windows' comparisons (chance is 50%, least_in_sync {self.least:.0%}); "

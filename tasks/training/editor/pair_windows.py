@@ -23,10 +23,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.sync.syncnet import heard_between
 from storage.batches.place import Numbered, Place, Places, WindowIds
 from storage.ledger.catalog import Catalog
-from tasks.training import seen_windows, stored_latents
+from tasks.training import stored_latents
 from tasks.training.seen_windows import SeenPair
 from tasks.training.stored_latents import OF_PAIRS, OF_RELIT, Kept
 from tasks.training.version_windows import AS_PIXELS, VersionWindows
@@ -154,19 +153,6 @@ class ClipPairs(VersionWindows):
     def _bytes(self, stage: str, column: str, samples: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         rows = self.stored.rows(stage, [self.place(sample) for sample in samples])
         yield from zip(samples, self.stored.blobs.whole(stage, column, rows), strict=True)
-
-    def _five(self, places: Sequence[Place]) -> Tensor:
-        tracks = seen_windows.tracks(self.stored, places)
-        five = [track.five_T52[self._span(place)] for track, place in zip(tracks, places, strict=True)]
-        return torch.from_numpy(np.stack(five))
-
-    def _heard(self, places: Sequence[Place]) -> Tensor:
-        stored = self.stored.blobs.whole("ingest", "audio", self.stored.rows("ingest", places))
-        heard = [
-            heard_between(seen_windows.decoded(data), place.first, self._frames)
-            for data, place in zip(stored, places, strict=True)
-        ]
-        return torch.from_numpy(np.stack(heard).astype(np.float32))
 
 
 class PairIds(Numbered[str]):

@@ -1,6 +1,8 @@
 """Runs another program while it downloads into a folder, and tells how far it is by what lies there."""
 
+import os
 import re
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,14 +19,22 @@ def run_watched(
     """Returns whether the program ended well, and all that it said; `size` finds in that how much is to come."""
     log = folder / "log"
     with log.open("wb") as said:
-        program = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        program = subprocess.Popen(
+            command, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
+        )
         try:
             while _is_running(program):
                 _tell(log.read_text(errors="replace"), size, folder, progress)
         finally:
-            program.kill()
-            program.wait()
+            _end(program)
     return program.returncode == 0, log.read_text(errors="replace")
+
+
+def _end(program: "subprocess.Popen[bytes]") -> None:
+    """With what it has started: `pip` may be a script that starts pip."""
+    if program.poll() is None:
+        os.killpg(program.pid, signal.SIGKILL)
+        program.wait()
 
 
 def _is_running(program: "subprocess.Popen[bytes]") -> bool:

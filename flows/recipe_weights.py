@@ -2,7 +2,7 @@
 
 from typing import Any
 
-SCHEMES = ("mini:", "run:", "own:", "hf://", "https://", "http://")
+SCHEMES = ("mini:", "run:", "own:", "hf://", "https://", "http://", "pypi:", "npm:")
 
 
 def references_of(recipe: Any) -> list[str]:

@@ -42,7 +42,8 @@ class Rebuild:
     def __init__(self, request: Request) -> None:
         check_profile(request.profile)
         self.catalog = Catalog(request.catalog, Store(dict(request.profile.storage_options)))
-        self.request = request = replace(request, recipe=pinned(self.catalog, request.recipe))
+        recipe = pinned(self.catalog, request.recipe)
+        self.request = request = replace(request, recipe=recipe, anyway=request.anyway.strip())
         self.run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
         self.stages = stages_of(request.recipe)
         self.nodes = nodes_of(self.stages)

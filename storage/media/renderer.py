@@ -3,8 +3,8 @@
     encode_video(None, frames, fps, renderer=WORLD)
     renderer_of(file)       # "world"; "" of a video that names none; None of what is no video
 
-A copy keeps it, and so does every program that keeps a file's metadata, in whatever container. Reading takes two small
-pieces of the file and no decoder, so that a whole listing can be asked in a process that must not die of a bad file.
+A copy keeps it, and so do programs that keep a file's metadata (as MP4, MOV or Matroska). Reading takes two small pieces
+of the file and no decoder, so that a whole listing can be asked in a process that must not die of a bad file.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import BinaryIO
 WORLD = "world"
 """The renderer of the procedural world."""
 _SAYS = "redub renderer: "
-_NAMED = re.compile(_SAYS.encode() + rb"([\w.-]+)")
+_NAMED = re.compile(_SAYS.encode() + rb"(\w+)\.")
 PIECE = 1 << 16
 MOST_BOXES = 64
 MP4 = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
@@ -21,8 +21,8 @@ MP4 = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
 
 def comment_of(renderer: str) -> str:
-    """Returns what such a video says among its metadata."""
-    return _SAYS + renderer
+    """Returns what such a video says among its metadata. It ends in a full stop: in some containers nothing else ends it."""
+    return f"{_SAYS}{renderer}."
 
 
 def renderer_of(file: BinaryIO) -> str | None:
@@ -45,7 +45,7 @@ def _piece(file: BinaryIO, at: int) -> bytes:
 
 
 def _end_of_index(file: BinaryIO, size: int) -> int | None:
-    """Where the box with an MP4's index ends, in which the metadata come last; None where it lacks one."""
+    """Where the box with an MP4's index ends, in which the metadata come last; None where it is not all there."""
     at = 0
     for _ in range(MOST_BOXES):
         file.seek(at)
@@ -55,6 +55,6 @@ def _end_of_index(file: BinaryIO, size: int) -> int | None:
         length, kind = int.from_bytes(header[:4]), header[4:8]
         length = int.from_bytes(header[8:16]) if length == 1 else length or size - at
         if kind == b"moov":
-            return at + length
+            return at + length if at + length <= size else None
         at += max(length, 8)
     return None

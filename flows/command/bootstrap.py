@@ -40,7 +40,10 @@ def bootstrap(
     licence: LicenceOption = "",
     consent: ConsentOption = "",
     anyway: Annotated[
-        str, typer.Option(help="Promote what doesn't pass the gates, and write down this reason for it.")
+        str,
+        typer.Option(
+            help="Promote what doesn't pass the gates, rebuild what the models don't know, and write down why."
+        ),
     ] = "",
 ) -> None:
     """From footage to a promoted editor: rebuild, train a generator, paint pairs, train the editor's phases, promote.

@@ -16,7 +16,6 @@ from flows.recipe_weights import of_the_world
 from flows.recipes import Stages
 from flows.run.driver import Rebuild
 from flows.run.footage import ENOUGH, unsuited
-from flows.run.graph import stages_of
 from flows.run.request import Request
 from infra.profiles import load_profile
 from models.weights.about import about, knows_only_the_world
@@ -77,7 +76,11 @@ def mixed(corpus: Path, tmp_path: Path) -> Path:
     for take in sorted(corpus.glob("world*.mp4")):
         shutil.copy(take, folder)
     shutil.copy(corpus / "bad_frozen.mp4", folder)
-    unnamed = (folder / "world0-000_00.mp4").read_bytes().replace(b"redub renderer: world.", b"a film by somebody....")
+    unnamed = (
+        (folder / "world0-000_00.mp4")
+        .read_bytes()
+        .replace(b"redub renderer: world.", b"a film by somebody....")
+    )
     (folder / "filmed.mp4").write_bytes(unnamed)
     return folder
 
@@ -124,7 +127,9 @@ def test_a_source_that_is_gone_is_the_probe_s_to_tell(tmp_path: Path) -> None:
 def rebuild(folder: Path, catalog: Path, anyway: str = "") -> Rebuild:
     recipe = load_recipe("mini", CLIPS)
     return Rebuild(
-        Request(str(folder), str(catalog), recipe, "mini", load_profile("laptop"), "CC0", "signed", anyway=anyway)
+        Request(
+            str(folder), str(catalog), recipe, "mini", load_profile("laptop"), "CC0", "signed", anyway=anyway
+        )
     )
 
 
@@ -134,7 +139,9 @@ def test_a_mix_is_refused_before_anything_is_written_and_the_remedies_are_named(
     with rebuild(mixed, tmp_path / "catalog") as run, pytest.raises(FootageRefused) as refused:
         run.prepare()
     said = str(refused.value)
-    assert "recipe mini looks at faces with models that know only redub's procedural world (mini:face, " in said
+    assert (
+        "recipe mini looks at faces with models that know only redub's procedural world (mini:face, " in said
+    )
     assert f"and 1 of 4 sources are other footage ({mixed / 'filmed.mp4'})" in said
     assert re.search(r"use --recipe [a-z or]*full.*or say with --anyway REASON", said)
     assert not list((tmp_path / "catalog").glob("*.lance"))
@@ -144,7 +151,10 @@ def test_a_mix_is_refused_before_anything_is_written_and_the_remedies_are_named(
 
 @needs_data
 def test_the_recipe_of_the_world_refuses_real_clips(tmp_path: Path) -> None:
-    with rebuild(DATA / "clips", tmp_path / "catalog") as run, pytest.raises(FootageRefused, match="10 of 10"):
+    with (
+        rebuild(DATA / "clips", tmp_path / "catalog") as run,
+        pytest.raises(FootageRefused, match="10 of 10"),
+    ):
         run.prepare()
 
 
@@ -164,7 +174,9 @@ class OnlyProbe(Stages):
 
 
 def test_a_recipe_without_models_takes_any_footage(mixed: Path, tmp_path: Path) -> None:
-    request = Request(str(mixed), str(tmp_path / "c"), OnlyProbe(), "probe", load_profile("laptop"), "CC0", "x")
+    request = Request(
+        str(mixed), str(tmp_path / "c"), OnlyProbe(), "probe", load_profile("laptop"), "CC0", "x"
+    )
     with Rebuild(request) as run:
         assert run.prepare().sources == 4
 

@@ -25,7 +25,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def named(folder: Path, *speakers: str) -> Listing:
-    lines = [f"{path.name},{name},CC0,signed" for path, name in zip(sorted(folder.glob("*.mp4")), speakers, strict=True)]
+    lines = [
+        f"{path.name},{name},CC0,signed"
+        for path, name in zip(sorted(folder.glob("*.mp4")), speakers, strict=True)
+    ]
     (folder / "manifest.csv").write_text("\n".join(["uri,speaker,licence,consent", *lines]))
     return list_sources(str(folder), Store())
 
@@ -45,7 +48,9 @@ def test_splits_that_would_be_by_track_are_refused_before_anything_is_written(
         assert remedy in said
     assert not list((tmp_path / "c").glob("*.lance"))
     plan = ("plan", "-s", folder, "-c", tmp_path / "c", "--licence", "CC0", "--consent", "x", "--set", NOBODY)
-    assert "`redub rebuild` would refuse this: ingest.identity_model is empty" in " ".join(run_command(*plan).split())
+    assert "`redub rebuild` would refuse this: ingest.identity_model is empty" in " ".join(
+        run_command(*plan).split()
+    )
 
 
 @pytest.mark.parametrize("setting", ["speakers.shares={train: 1}", "speakers.shares={train: 1, val: 0}"])

@@ -43,7 +43,9 @@ def test_a_video_names_its_renderer_only_where_one_made_it() -> None:
 @pytest.mark.parametrize(
     ("name", "options"), [("a.mkv", {}), ("a.mov", {}), ("a.mp4", {"movflags": "+faststart"})]
 )
-def test_a_copy_in_another_container_still_names_it(tmp_path: Path, name: str, options: dict[str, str]) -> None:
+def test_a_copy_in_another_container_still_names_it(
+    tmp_path: Path, name: str, options: dict[str, str]
+) -> None:
     assert asked(copied(video(renderer=WORLD), tmp_path / name, **options)) == WORLD
 
 

@@ -10,11 +10,12 @@ Videos of the world say that they are (storage/media/renderer.py), and weights s
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NoReturn
 
 from flows.errors import FootageRefused
 from flows.recipe_weights import of_the_world, references_of
 from flows.recipes import RECIPES
-from storage.media.renderer import WORLD, renderer_of
+from storage.media.renderer import PIECE, WORLD, renderer_of
 from storage.sources import Listing, Source
 from storage.store import Store
 from tasks.stage import Stage
@@ -72,14 +73,15 @@ def _of_others(sources: Sequence[Source], store: Store) -> Iterator[Source | Non
 
 def _renderer(source: Source, store: Store) -> str | None:
     try:
-        with store.open(source.uri) as file:
+        files, path = store.filesystem(source.uri)
+        with files.open(path, "rb", block_size=PIECE) as file:  # else an object store sends megabytes
             return renderer_of(file)
     except (OSError, ValueError, ImportError):  # the stage `probe` finds the same, and says it of this source
         return None
 
 
-def refuse(found: Unsuited, recipe: str) -> None:
-    """Always raises."""
+def refuse(found: Unsuited, recipe: str) -> NoReturn:
+    """Raises what is wrong and what can be done."""
     raise FootageRefused(f"{said(found, recipe)}; {remedy()}")
 
 

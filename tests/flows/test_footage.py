@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import fsspec
+import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
@@ -21,6 +23,8 @@ from infra.profiles import load_profile
 from models.weights.about import about, knows_only_the_world
 from models.weights.references import mini_models, resolve
 from storage.ledger.catalog import Catalog
+from storage.media.encode import encode_video
+from storage.media.renderer import WORLD
 from storage.sources import list_sources
 from storage.store import Store
 from storage.versions.version import load_version
@@ -114,6 +118,17 @@ def test_of_very_many_not_all_are_looked_at(tmp_path: Path) -> None:
     folder = films(tmp_path / "films", ENOUGH + 20)
     assert (len(found(folder).sources), found(folder).whole) == (ENOUGH, False)
     assert (len(found(folder, every=True).sources), found(folder, every=True).whole) == (ENOUGH + 20, True)
+
+
+def test_object_stores_are_asked_the_same() -> None:
+    files = fsspec.filesystem("memory")
+    grey = [np.full((32, 32, 3), 120, np.uint8)] * 3
+    files.pipe(
+        {"/footage/made.mp4": encode_video(None, grey, 25, renderer=WORLD), "/footage/filmed.mp4": FOREIGN}
+    )
+    listing = list_sources("memory://footage", Store(), "CC0", "signed")
+    (source,) = unsuited(stages("mini:face"), listing, Store()).sources  # type: ignore[union-attr]
+    assert source.uri.endswith("filmed.mp4")
 
 
 def test_a_source_that_is_gone_is_the_probe_s_to_tell(tmp_path: Path) -> None:

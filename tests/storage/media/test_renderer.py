@@ -71,7 +71,7 @@ def test_what_is_no_video_is_nobody_s_footage(data: bytes) -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 7, 16, 2**32 - 1])
 def test_lengths_that_lie_end_the_search(length: int) -> None:
-    assert asked(struct.pack(">I4s8x", length, b"free") * 200) is None
+    assert asked(struct.pack(">I4s8x", length, b"free") * 200) in ("", None)
 
 
 @needs_data

@@ -2,7 +2,8 @@
 
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +16,26 @@ from flows.demo.corpus import SHORT, make_corpus
 from flows.errors import FootageRefused
 from flows.recipe_files import load_recipe
 from flows.recipe_weights import of_the_world
-from flows.recipes import Stages
+from flows.recipes import STAGES, Stages
 from flows.run.driver import Rebuild
 from flows.run.footage import ENOUGH, unsuited
 from flows.run.request import Request
 from infra.profiles import load_profile
 from models.weights.about import about, knows_only_the_world
+from models.weights.digests import digest
 from models.weights.references import mini_models, resolve
 from storage.ledger.catalog import Catalog
 from storage.media.encode import encode_video
 from storage.media.renderer import WORLD
 from storage.sources import list_sources
 from storage.store import Store
-from storage.versions.version import load_version
+from storage.versions.find_person import find_source
+from storage.versions.forget import forget
+from storage.versions.version import Version, load_version
 from tasks.probe import ProbeConfig
-from tasks.stage import Annotate, Stage, StageConfig
+from tasks.stage import Expand, Expanded, Stage, StageConfig
 from tests.media_files import DATA, needs_data
+from tests.toy.inline import run_jobs
 
 FOREIGN = b"\0\0\0\x10ftypisom\0\0\0\0" + b"\0\0\0\x08moov"
 """As little of a film as shows that it is one and names no renderer."""
@@ -38,20 +43,43 @@ CLIPS = ("companion=off", "hearing=off")
 REASON = "to see it run"
 
 
-class Model(Annotate):
-    """A stage with weights."""
+class Clips(Expand):
+    """A stage with weights, that makes two clips of each film."""
 
-    name = "model"
+    name = "clips"
+    facts = ("split", "speaker")
 
     class Config(StageConfig):
         model: str = "mini:face"
 
+    @dataclass(frozen=True)
+    class Input:
+        id: str
+        uri: str
+
+    @dataclass(frozen=True)
+    class Output:
+        id: str
+        uri: str
+        split: str
+        speaker: str
+
     def weights(self) -> dict[str, str]:
-        return {self.config.model: "digest"}
+        return {self.config.model: digest(self.config.model)}
+
+    def __call__(self, rows: Sequence[Any]) -> list[Any]:
+        return [Expanded(row.id, tuple(self._clip(row, number) for number in range(2))) for row in rows]
+
+    def _clip(self, row: Any, number: int) -> Any:
+        return self.Output(f"{row.id}-{number}", row.uri, "train", row.uri)
+
+
+class Short(Stages):
+    clips: Clips.Config = Clips.Config()
 
 
 def stages(model: str) -> Mapping[str, Stage]:
-    return {"model": Model(Model.Config(model=model))}
+    return {"clips": Clips(Clips.Config(model=model))}
 
 
 def films(folder: Path, count: int) -> Path:
@@ -66,26 +94,15 @@ def found(folder: Path, model: str = "mini:face", every: bool = False) -> Any:
     return unsuited(stages(model), listing, Store(), every)
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Takes of the world, spoilt ones with them, and no camera's footage."""
-    return make_corpus(tmp_path_factory.mktemp("world") / "videos", people=2, takes=1, **SHORT)
-
-
 @pytest.fixture
-def mixed(corpus: Path, tmp_path: Path) -> Path:
-    """Two takes, and one that a program has encoded anew and of which nobody knows where it is from."""
+def mixed(tmp_path: Path) -> Path:
+    """Two films of the world, what is no film, and one of which nobody knows where it is from."""
     folder = tmp_path / "mixed"
     folder.mkdir()
-    for take in sorted(corpus.glob("world*.mp4")):
-        shutil.copy(take, folder)
-    shutil.copy(corpus / "bad_frozen.mp4", folder)
-    unnamed = (
-        (folder / "world0-000_00.mp4")
-        .read_bytes()
-        .replace(b"redub renderer: world.", b"a film by somebody....")
-    )
-    (folder / "filmed.mp4").write_bytes(unnamed)
+    for number, (name, renderer) in enumerate({"a": WORLD, "b": WORLD, "filmed": ""}.items()):
+        grey = [np.full((32, 32, 3), 120 + number, np.uint8)] * 3
+        (folder / f"{name}.mp4").write_bytes(encode_video(None, grey, 25, renderer=renderer))
+    (folder / "empty.mp4").touch()
     return folder
 
 
@@ -110,8 +127,8 @@ def test_weights_are_asked_and_not_their_names(tmp_path: Path) -> None:
 # -- whose footage it is ----------------------------------------------------------------------------------
 
 
-def test_all_that_the_demo_makes_is_the_world_s_the_spoilt_ones_too(corpus: Path) -> None:
-    assert found(corpus, every=True) is None
+def test_all_that_the_demo_makes_is_the_world_s_the_spoilt_ones_too(tmp_path: Path) -> None:
+    assert found(make_corpus(tmp_path / "videos", people=1, takes=1, **SHORT), every=True) is None
 
 
 def test_of_very_many_not_all_are_looked_at(tmp_path: Path) -> None:
@@ -139,8 +156,8 @@ def test_a_source_that_is_gone_is_the_probe_s_to_tell(tmp_path: Path) -> None:
 # -- a rebuild --------------------------------------------------------------------------------------------
 
 
-def rebuild(folder: Path, catalog: Path, anyway: str = "") -> Rebuild:
-    recipe = load_recipe("mini", CLIPS)
+def rebuild(folder: Path, catalog: Path, anyway: str = "", recipe: Stages | None = None) -> Rebuild:
+    recipe = recipe or load_recipe("mini", CLIPS)
     return Rebuild(
         Request(
             str(folder), str(catalog), recipe, "mini", load_profile("laptop"), "CC0", "signed", anyway=anyway
@@ -189,35 +206,48 @@ class OnlyProbe(Stages):
 
 
 def test_a_recipe_without_models_takes_any_footage(mixed: Path, tmp_path: Path) -> None:
-    request = Request(
-        str(mixed), str(tmp_path / "c"), OnlyProbe(), "probe", load_profile("laptop"), "CC0", "x"
-    )
-    with Rebuild(request) as run:
+    with rebuild(mixed, tmp_path / "c", recipe=OnlyProbe()) as run:
         assert run.prepare().sources == 4
 
 
+@pytest.fixture
+def built(mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Version]:
+    """Rebuilds it in this process, for a reason."""
+    for name in list(STAGES):
+        monkeypatch.delitem(STAGES, name)
+    monkeypatch.setitem(STAGES, "clips", Clips)
+
+    def build(reason: str) -> Version:
+        with rebuild(mixed, tmp_path / "catalog", reason, Short()) as run:
+            run_jobs(run.catalog, run.stages, run.nodes, run.prepare().chosen, run.run_id)
+        with rebuild(mixed, tmp_path / "catalog", reason, Short()) as run:
+            assert run.prepare().nothing_to_do
+            return run.publish()
+
+    return build
+
+
 def test_what_was_wanted_anyway_is_marked_and_said_wherever_it_is_looked_at(
-    mixed: Path, tmp_path: Path, run_command: Callable[..., str]
+    built: Callable[[str], Version], tmp_path: Path, run_command: Callable[..., str]
 ) -> None:
-    with rebuild(mixed, tmp_path / "catalog", REASON) as run:
-        run.prepare()
-        run.start()
-        run.wait(run.nodes[-1].name)
-        version = run.publish()
-    told = version.manifest["anyway"]
-    assert (told["reason"], told["rows"]) == (REASON, 1)
-    assert "mini:face" in told["models"]
+    version = built(REASON)
+    assert version.manifest["anyway"] == {"reason": REASON, "rows": 2, "models": ["mini:face"]}
     catalog = Catalog(str(tmp_path / "catalog"))
     rows = load_version(catalog, version.tag)[1].to_table().to_pylist()
-    assert {Path(row["ingest_uri"]).name: row["anyway"] for row in rows} == {
-        "filmed.mp4": True, "world0-000_00.mp4": False, "world0-001_00.mp4": False,
-    }  # fmt: skip
+    marks = {(Path(row["clips_uri"]).name, row["anyway"]) for row in rows}
+    assert marks == {("filmed.mp4", True), ("a.mp4", False), ("b.mp4", False), ("empty.mp4", False)}
     for command in (("status",), ("trace", "filmed.mp4")):
         said = " ".join(run_command(*command, "-c", catalog.root).split())
         assert f"anyway: {REASON}" in said, command
     status = " ".join(run_command("status", "-c", catalog.root).split())
-    assert "v1: 1 of 3 rows are of footage that their models know nothing of" in status
-    with rebuild(mixed, tmp_path / "catalog", "another reason") as again:
-        again.prepare()
-        again.start()
-        assert not again.publish().new
+    assert "v1: 2 of 8 rows are of footage that their models know nothing of" in status
+    assert (built("another reason").tag, built("another reason").new) == ("v1", False)
+
+
+def test_forgetting_counts_the_marked_rows_anew(
+    built: Callable[[str], Version], mixed: Path, tmp_path: Path
+) -> None:
+    built(REASON)
+    catalog = Catalog(str(tmp_path / "catalog"))
+    forget(catalog, find_source(catalog, str(mixed / "filmed.mp4")))
+    assert load_version(catalog, "v1")[0].manifest["anyway"]["rows"] == 0

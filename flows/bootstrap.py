@@ -19,7 +19,7 @@ from flows.bootstrapping.chain import begun, go_on
 from flows.bootstrapping.made import Made
 from flows.bootstrapping.report import outlook, page
 from flows.bootstrapping.steps import Chain, Step
-from flows.errors import BootstrapRefused, PromotionRefused
+from flows.errors import BootstrapRefused, FootageRefused, PromotionRefused, SpeakersUnknown
 from flows.rebuild import Rights, rebuild
 from flows.recipes import Recipe
 from flows.train import REFUSALS, key_of, train_generator, train_lip, train_structure, train_texture
@@ -29,7 +29,9 @@ from storage.sources import SourceError
 FLOWS: dict[str, Flow[..., Any]] = {
     "generator": train_generator, "structure": train_structure, "lip": train_lip, "texture": train_texture,
 }  # fmt: skip
-ENDS = (BootstrapRefused, PromotionRefused, CatalogBusy, SourceError, *REFUSALS)
+ENDS = (
+    BootstrapRefused, PromotionRefused, FootageRefused, SpeakersUnknown, CatalogBusy, SourceError, *REFUSALS,
+)  # fmt: skip
 """What ends it in one sentence."""
 
 
@@ -70,7 +72,8 @@ def bootstrap(
         profile: Where to compute: laptop, a100x32, h100x8, gpu24g, or your own file.toml#name.
         rights: Licence and consent of sources whose manifest doesn't say it.
         gates: Other limits than the gates', such as psnr_lips=16; they are written down.
-        anyway: Promote what doesn't pass the gates, and write down this reason for it.
+        anyway: Promote what doesn't pass the gates, rebuild footage that the models don't know, and write down this
+            reason for it.
     """
     changed = overrides.model_dump()
     asked = Asked(
@@ -108,7 +111,7 @@ class BelowPrefect:
         """As the rebuild's own deployment would."""
         state: Any = rebuild(
             sources=asked.source, catalog=asked.catalog, recipe=recipe, recipe_name=asked.recipe, profile=asked.profile,
-            rights=Rights(licence=asked.licence, consent=asked.consent), return_state=True,
+            rights=Rights(licence=asked.licence, consent=asked.consent), anyway=asked.anyway, return_state=True,
         )  # fmt: skip
         return None if _cancelled(state) else state.result()["version"]
 

@@ -6,7 +6,6 @@ import typer
 
 from flows.command.options import (
     CATALOG,
-    AnywayOption,
     CatalogOption,
     ConsentOption,
     GateOption,
@@ -43,7 +42,12 @@ def bootstrap(
     licence: LicenceOption = "",
     consent: ConsentOption = "",
     gate: GateOption = None,
-    anyway: AnywayOption = "",
+    anyway: Annotated[
+        str,
+        typer.Option(
+            help="Promote what doesn't pass the gates, rebuild what the models don't know, and write down why."
+        ),
+    ] = "",
     json: JsonOption = False,
 ) -> None:
     """From footage to a promoted editor: rebuild, train a generator, paint pairs, train the editor's phases, promote.

@@ -39,6 +39,7 @@ GateOption = Annotated[
     typer.Option("--gate", help="Another limit, as in leak=0.2; it is written down. Repeatable."),
 ]
 AnywayOption = Annotated[
-    str, typer.Option(help="Promote what doesn't pass the gates, and write down this reason for it.")
+    str,
+    typer.Option(help="Compute footage that the models don't know, and write down this reason for it."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command.options import CATALOG, AnywayOption, CatalogOption, GateOption, JsonOption
+from flows.command.options import CATALOG, CatalogOption, GateOption, JsonOption
 
 app = typer.Typer()
 
@@ -20,7 +20,9 @@ def promote(
         int | None, typer.Option(min=1, help="The editor's step; default: its best, else its newest.")
     ] = None,
     gate: GateOption = None,
-    anyway: AnywayOption = "",
+    anyway: Annotated[
+        str, typer.Option(help="Promote what doesn't pass the gates, and write down this reason for it.")
+    ] = "",
     list_: Annotated[bool, typer.Option("--list", help="Only say what was promoted so far.")] = False,
     json: JsonOption = False,
 ) -> None:

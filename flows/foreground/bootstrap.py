@@ -52,7 +52,14 @@ class InForeground:
     def rebuild(self, asked: Asked, recipe: Recipe) -> str | None:
         """Ctrl-C commits what is done."""
         return recipe_rebuilt(
-            asked.source, asked.catalog, recipe, asked.recipe, asked.profile, asked.licence, asked.consent
+            asked.source,
+            asked.catalog,
+            recipe,
+            asked.recipe,
+            asked.profile,
+            asked.licence,
+            asked.consent,
+            asked.anyway,
         )
 
     def train(self, asked: Asked, kind: str, data: str, init: str) -> bool:

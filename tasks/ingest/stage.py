@@ -80,6 +80,8 @@ class ClipRow:
     companion_content: str | None = None
     origin: str | None = None
     """How that half was made: rendered or imported."""
+    agreement: float | None = None
+    """Least cosine between who is seen before and after any moment of it; None where too little of a face is seen."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ Nothing else is unpacked, so no name in the archive becomes a path on this disk,
 """
 
 import gzip
-import io
 import lzma
 import shutil
 import stat
@@ -58,7 +57,7 @@ def _from_zip(archive: Path, inside: str, target: Path) -> None:
 def _from_tar(archive: Path, inside: str, target: Path) -> None:
     """npm puts everything into one folder, `package` or any other, which is no part of the path."""
     sizes: dict[str, int] = {}
-    with gzip.open(archive) as raw, tarfile.open(fileobj=_Bounded(raw, archive), mode="r|") as packed:
+    with _Bounded(archive) as raw, tarfile.open(fileobj=raw, mode="r|") as packed:
         for member in packed:
             name = "/".join(PurePosixPath(member.name).parts[1:])
             sizes[name] = member.size
@@ -71,16 +70,17 @@ def _from_tar(archive: Path, inside: str, target: Path) -> None:
     raise _absent(inside, sizes, archive)
 
 
-class _Bounded(io.RawIOBase):
+class _Bounded(gzip.GzipFile):
     """A stream that refuses to become much larger than the archive it is of, whatever is skipped in it."""
 
-    def __init__(self, source: IO[bytes], archive: Path) -> None:
-        self._source, self._archive, self._read = source, archive, 0
+    def __init__(self, archive: Path) -> None:
+        super().__init__(archive)
+        self._archive, self._so_far = archive, 0
 
-    def read(self, size: int = -1) -> bytes:
-        block = self._source.read(size)
-        self._read += len(block)
-        _check_swelling(self._read, self._archive.stat().st_size, "what is", self._archive)
+    def read(self, size: int | None = -1) -> bytes:
+        block = super().read(size)
+        self._so_far += len(block)
+        _check_swelling(self._so_far, self._archive.stat().st_size, "what is", self._archive)
         return block
 
 

@@ -2,6 +2,7 @@
 
 Both ways have two halves: the outer layers, where pictures are big and layers look at little of them, and the inner
 ones at the size of the latents, where attention looks at all of a picture. Tiles cut the first and never the second.
+What leaves either way lies in memory as its shape says, whatever order is best within: files take no other.
 """
 
 from diffusers import AutoencoderKLWan
@@ -39,7 +40,7 @@ def encode_inner(vae: AutoencoderKLWan, x_BTCHW: Tensor, run: Run) -> Tensor:
     """Runs the encoder's layers at the size of the latents."""
     x_BTCHW = bent(vae.encoder.norm_out, run_layer(vae.encoder.mid_block, x_BTCHW, run))
     x_BTCHW = run_layer(vae.quant_conv, run_layer(vae.encoder.conv_out, x_BTCHW, run), run)
-    return x_BTCHW[:, :, : vae.config.z_dim].transpose(1, 2)
+    return x_BTCHW[:, :, : vae.config.z_dim].transpose(1, 2).contiguous()
 
 
 def decode_inner(vae: AutoencoderKLWan, z_BCTHW: Tensor, run: Run) -> Tensor:
@@ -56,4 +57,4 @@ def decode_outer(vae: AutoencoderKLWan, x_BTCHW: Tensor, run: Run, view: View | 
     for block, needed in cuts.blocks(vae):
         x_BTCHW = run_layer(block, cuts.cut(x_BTCHW, needed, block), run)
     x_BTCHW = run_layer(vae.decoder.conv_out, bent(vae.decoder.norm_out, x_BTCHW), run)
-    return cuts.pictures(unpatchify(x_BTCHW.transpose(1, 2), vae.config.patch_size or 1))
+    return cuts.pictures(unpatchify(x_BTCHW.transpose(1, 2), vae.config.patch_size or 1)).contiguous()

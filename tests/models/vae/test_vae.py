@@ -65,9 +65,11 @@ def test_one_pass_gives_what_the_library_gives_piece_by_piece(vae, frames):
     theirs = vae.encode(video).latent_dist.mean
     ours = encode(vae, video)
     assert ours.shape[2] == latents_of(frames)
+    assert ours.is_contiguous(), "a file takes it"
     close(ours, theirs)
     pictures = decode(vae, theirs)
     assert pictures.shape == video.shape
+    assert pictures.is_contiguous()
     close(pictures.clamp(-1, 1), vae.decode(theirs).sample)
 
 

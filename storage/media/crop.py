@@ -14,7 +14,8 @@ import av
 import numpy as np
 
 from storage.media.coded_picture import Picture, plane_bytes
-from storage.media.plane_loops import means, mirror, recolour, resample, taps, to_rgb
+from storage.media.mirror import mirror
+from storage.media.plane_loops import means, recolour, resample, taps, to_rgb
 
 Square = tuple[float, float, float]
 """Centre x, y and side, in pixels as shown."""

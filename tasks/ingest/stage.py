@@ -112,6 +112,7 @@ class Ingest(Expand):
 
     name = "ingest"
     reads = (Probe,)
+    version = 2
     needs = Needs(cpus=1, batch=1, timeout_s=3600, memory_gb=1.5)
     Config = IngestConfig
     Input = IngestInput

@@ -1,4 +1,4 @@
-"""Scores what is heard with a clip: how loud, how much of it is speech, and whether it fits the lips."""
+"""Scores what is heard with a clip: how loud, how much of it is speech or music, and whether it fits the lips."""
 
 import io
 from typing import Any
@@ -9,6 +9,7 @@ from storage.media.container import open_media
 from storage.media.decode import Audio, decode_audio
 from tasks.ingest.lip_sync import measure_lip_sync
 from tasks.ingest.track_data import TrackData
+from tasks.quality.music import beat, music_share
 from tasks.quality.rows import SOUND_SCORES, QualityInput
 from tasks.quality.speech import speech_share
 
@@ -34,6 +35,8 @@ def sound_scores(row: QualityInput, track: TrackData) -> dict[str, Any]:
         "silence_share": float(1 - len(loud) / len(power)),
         "clipping_share": float((np.abs(audio.samples) >= 0.999).mean()) if len(audio.samples) else 0.0,
         "speech_share": speech_share(audio.samples, audio.rate),
+        "music_share": music_share(audio.samples, audio.rate),
+        "beat": beat(audio.samples, audio.rate),
         "lip_strength": fit.strength,
         "lip_lag_frames": fit.lag_frames,
         "lip_lead": fit.lead,

@@ -39,7 +39,7 @@ class Quality(Annotate):
 
     name = "quality"
     reads = (Ingest,)
-    version = 2
+    version = 3
     needs = Needs(cpus=1, batch=8, timeout_s=300)
     Config = QualityConfig
     Input = QualityInput

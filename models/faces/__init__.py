@@ -5,11 +5,15 @@ from typing import Literal
 from models.faces.face import Embedder, FaceBackend
 from models.weights.references import ModelError
 
-Kind = Literal["mini", "mediapipe", "yunet"]
+Kind = Literal["mini", "mesh", "mediapipe", "yunet"]
 
 NO_MEDIAPIPE = (
     "the face back-end `mediapipe` cannot start here ({error}): install the extra `redub[real]` "
     "(`uv sync --extra real`) and, on Debian, `apt-get install libegl1 libgles2 libgl1`; or use `mini`"
+)
+NO_LITERT = (
+    "the face back-end `mesh` cannot start here ({error}): install the extra `redub[real]` (`uv sync --extra real`), "
+    "which brings ai-edge-litert; or use `mini`"
 )
 
 
@@ -23,6 +27,13 @@ def load_face(kind: Kind, reference: str) -> FaceBackend:
         from models.faces.yunet import YuNetFaces
 
         return YuNetFaces(reference)
+    if kind == "mesh":
+        try:
+            from models.faces.mesh import MeshFaces
+
+            return MeshFaces(reference)
+        except (ImportError, OSError) as error:
+            raise ModelError(NO_LITERT.format(error=error)) from error
     if kind == "mediapipe":
         try:
             from models.faces.mediapipe import MediaPipeFaces
@@ -30,7 +41,7 @@ def load_face(kind: Kind, reference: str) -> FaceBackend:
             return MediaPipeFaces(reference)
         except (ImportError, OSError) as error:
             raise ModelError(NO_MEDIAPIPE.format(error=error)) from error
-    raise ModelError(f"there is no face back-end {kind!r}: take mini, mediapipe or yunet")
+    raise ModelError(f"there is no face back-end {kind!r}: take mini, mesh, mediapipe or yunet")
 
 
 def load_identity(reference: str) -> Embedder | None:

@@ -12,7 +12,7 @@ from mediapipe.tasks.python import BaseOptions, vision
 
 from models.faces.boxes import hull, overlap
 from models.faces.landmarks478 import KEPT, OUTER_LIPS, STORED
-from models.faces.mediapipe import without_native_output
+from models.faces.native_output import without_native_output
 from models.heads.fit import Fit, Surface, fan
 from models.heads.jaw import fit_of_points, points_with_jaw
 from models.weights.references import ModelError, resolve

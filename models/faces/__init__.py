@@ -3,7 +3,7 @@
 from typing import Literal
 
 from models.faces.face import Embedder, FaceBackend
-from models.weights.references import ModelError
+from models.weights.references import ModelError, resolve
 
 Kind = Literal["mini", "mesh", "mediapipe", "yunet"]
 
@@ -45,9 +45,16 @@ def load_face(kind: Kind, reference: str) -> FaceBackend:
 
 
 def load_identity(reference: str) -> Embedder | None:
-    """Loads what tells people apart; None for an empty reference, as a recipe may do without."""
+    """Loads what tells people apart: dlib's file (.dat), or an ArcFace-like one (ONNX).
+
+    None for an empty reference, as a recipe may do without.
+    """
     if not reference:
         return None
+    if resolve(reference).suffix == ".dat":
+        from models.faces.dlib_identity import DlibEmbedder
+
+        return DlibEmbedder(reference)
     from models.faces.identity import ArcFaceEmbedder
 
     return ArcFaceEmbedder(reference)

@@ -122,8 +122,8 @@ class Ingest(Expand):
     """Seconds spent inside the face models so far."""
 
     def weights(self) -> dict[str, str]:
-        references = [*several(self.config.face_model), *several(self.config.identity_model)]
-        return {reference: digest(reference) for reference in references}
+        references = [*several(self.config.face_model), self.config.identity_model]
+        return {reference: digest(reference) for reference in references if reference}
 
     def packages(self) -> dict[str, str]:
         return packages_of(self.config.face)

@@ -17,7 +17,8 @@ from models.weights.pretrained import load, load_processor
 from models.weights.references import ModelError
 
 KIND = "WhisperSpec"
-MOST_LAYERS = 64
+MOST_LAYERS, MOST_SIZE = 64, 1 << 14
+"""Twice what the largest Whisper has, and more: a file's claims decide how much memory is taken."""
 
 
 def load_encoder(path: Path) -> tuple[WhisperEncoder, WhisperFeatureExtractor]:
@@ -39,21 +40,24 @@ def encoder_of_ctranslate2(path: Path) -> WhisperEncoder:
         encoder.load_state_dict(
             {name: _floats(values) for name, values in _renamed(held, len(encoder.layers))}
         )
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path} holds no whole encoder of a Whisper: {error}") from error
     return encoder
 
 
 def _config(held: Mapping[str, np.ndarray]) -> WhisperConfig:
     size, mels, _ = held["encoder/conv1/weight"].shape
-    depth = sum(f"encoder/layer_{n}/ffn/linear_0/bias" in held for n in range(MOST_LAYERS))
+    inner = len(held["encoder/layer_0/ffn/linear_0/bias"])
+    positions, heads = len(held["encoder/position_encodings/encodings"]), int(held["encoder/num_heads"])
+    if not 0 < max(size, mels, inner, positions) <= MOST_SIZE or not 0 < heads <= size:
+        raise ValueError(f"it claims {heads} heads and sizes of {size}, {mels}, {inner} and {positions}")
     return WhisperConfig(
         d_model=size,
         num_mel_bins=mels,
-        encoder_layers=depth,
-        encoder_attention_heads=int(held["encoder/num_heads"]),
-        encoder_ffn_dim=len(held["encoder/layer_0/ffn/linear_0/bias"]),
-        max_source_positions=len(held["encoder/position_encodings/encodings"]),
+        encoder_layers=sum(f"encoder/layer_{n}/ffn/linear_0/bias" in held for n in range(MOST_LAYERS)),
+        encoder_attention_heads=heads,
+        encoder_ffn_dim=inner,
+        max_source_positions=positions,
     )
 
 

@@ -58,7 +58,7 @@ def decode(guesses_N16: np.ndarray, logits_N: np.ndarray, side: int, least: floa
         points_82 = guesses_N16[n].reshape(8, 2).astype(np.float64)
         (x, y), (wide, high) = points_82[0] + at_N2[n], points_82[1]
         box = float(x - wide / 2), float(y - high / 2), float(wide), float(high)
-        if wide > 0 and high > 0:
+        if wide > 0 and high > 0 and np.isfinite(points_82).all():
             found.append(Sighting(box, points_82[2:] + at_N2[n], float(sure_N[n])))
     return merged(found)
 

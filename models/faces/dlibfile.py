@@ -17,12 +17,16 @@ from models.weights.references import ModelError
 LAYERS = {b"con_4": 0, b"affine_": 0, b"fc_2": 2}
 """How a layer's name is written -> integers between it and the layer's tensor."""
 _NAMES = re.compile(b"|".join(b"\x01" + bytes([len(name)]) + re.escape(name) for name in LAYERS))
+MOST_BYTES = 1 << 28
+"""Ten times what the network of faces has."""
 _VERSION, _DIMENSIONS = 2, 4
 
 
 def layers(path: Path) -> list[tuple[str, np.ndarray]]:
     """Returns name and numbers (float32, one row) of each layer that has any, from the picture on."""
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES >> 20} MB")
         return list(_layers(path.read_bytes()))
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} is not a network that dlib saved, or not all of one: {error}") from error

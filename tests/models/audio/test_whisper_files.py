@@ -89,6 +89,7 @@ def test_files_that_are_no_whole_whisper_are_named(held, tmp_path):
         (dict(list(held.items())[:3]), "encoder/conv1/weight"),
         (lacking, "layer_1/ffn/linear_1/bias"),
         (quantised, "quantised"),
+        (held | {"encoder/conv1/weight": np.zeros((1 << 30, 0, 3), np.float16)}, "claims"),
         (held | {"encoder/layer_norm/beta": np.ones(7, np.float16)}, "layer_norm.bias"),
     ):
         path = saved(tmp_path / "model.bin", wrong)

@@ -12,7 +12,7 @@ NO_MEDIAPIPE = (
     "(`uv sync --extra real`) and, on Debian, `apt-get install libegl1 libgles2 libgl1`; or use `mini`"
 )
 NO_LITERT = (
-    "the face back-end `mesh` cannot start here ({error}): install the extra `redub[real]` (`uv sync --extra real`), "
+    "the back-end `mesh` cannot start here ({error}): install the extra `redub[real]` (`uv sync --extra real`), "
     "which brings ai-edge-litert; or use `mini`"
 )
 

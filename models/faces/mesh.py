@@ -41,6 +41,8 @@ class MeshFaces:
     def __init__(self, reference: str):
         self._nets = load_networks(reference)
         self._sees = SEES[max(self._nets.far.sizes) // 16]
+        self.points = max(self._nets.mesh.sizes) // 3
+        """How many the mesh has."""
 
     def detect(self, rgb_HWC: np.ndarray) -> list[Face]:
         """Finds what the detector takes for a face and the mesh, which sees it larger, does too."""

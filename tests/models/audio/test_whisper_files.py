@@ -142,6 +142,6 @@ def test_it_hears_what_ctranslate2_hears():
     whisper = Whisper(str(MODEL))
     mel_WMT = whisper.mel(np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32))
     theirs = ctranslate2.models.Whisper(str(WHISPER), compute_type="float32", intra_threads=1)
-    expected_PD = np.array(theirs.encode(ctranslate2.StorageView.from_numpy(mel_WMT)))[0]
+    expected_PD = np.array(theirs.encode(ctranslate2.StorageView.from_array(mel_WMT)))[0]
     ours_PD = whisper.features(np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32))[:, 0]
     assert np.abs(ours_PD - expected_PD[: len(ours_PD)]).max() < 1e-2

@@ -6,6 +6,7 @@ from typing import Any
 from models.weights.about import about, knows_only_the_world
 from models.weights.known import find
 from models.weights.references import ModelError, resolve
+from models.weights.several import several
 
 SCHEMES = ("mini:", "run:", "own:", "hf://", "https://", "http://", "pypi:", "npm:")
 
@@ -18,9 +19,10 @@ def references_of(recipe: Any) -> list[str]:
 def references_in(config: Any) -> list[str]:
     """Of one stage: what is written as a reference, and whatever a field called `..._model` holds."""
     return [
-        value
+        reference
         for field, value in config.model_dump().items()
-        if isinstance(value, str) and value and (value.startswith(SCHEMES) or field.endswith("model"))
+        if isinstance(value, str) and (value.startswith(SCHEMES) or field.endswith("model"))
+        for reference in several(value)
     ]
 
 

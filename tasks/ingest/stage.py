@@ -13,6 +13,7 @@ from infra.resources import Needs
 from models.faces import load_face, load_identity
 from models.faces.face import Embedder, FaceBackend
 from models.weights.digests import digest
+from models.weights.several import several
 from storage.ledger.rows import Blob
 from storage.media.container import MediaError
 from storage.sources import change_since
@@ -124,7 +125,7 @@ class Ingest(Expand):
     """Seconds spent inside the face models so far."""
 
     def weights(self) -> dict[str, str]:
-        references = [self.config.face_model, self.config.identity_model]
+        references = [*several(self.config.face_model), self.config.identity_model]
         return {reference: digest(reference) for reference in references if reference}
 
     def packages(self) -> dict[str, str]:

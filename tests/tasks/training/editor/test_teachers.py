@@ -103,7 +103,7 @@ def test_no_more_is_decoded_than_syncnet_looks_at_and_the_loss_and_gradient_are_
         frames = frames_of_part(first, PART)
         loss = lip.loss_of(z_CFHW, first, five, mfcc) if view else lip.out_of_sync(whole, five, mfcc, frames)
         loss.backward()
-        found.append((float(loss), z_CFHW.grad))
+        found.append((float(loss.detach()), z_CFHW.grad))
     (loss, gradient), (of_view, by_view) = found
     assert of_view == pytest.approx(loss, rel=1e-4)
     assert float((by_view - gradient).norm() / gradient.norm()) < 1e-3

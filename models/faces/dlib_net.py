@@ -53,6 +53,8 @@ class Block(nn.Module):
 class DlibNet(nn.Module):
     """Takes RGB faces 0..255 (B, 3, 150, 150), aligned as dlib does, and gives vectors (B, 128)."""
 
+    mean_311: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, STEM, 7, 2)
@@ -77,8 +79,9 @@ def load_dlib_net(path: Path) -> DlibNet:
     net, found = DlibNet().eval().requires_grad_(False), layers(path)
     convolutions = net.convolutions()
     wanted = [
-        (("con", one.weight.numel() + len(one.bias)), ("affine", 2 * len(one.bias))) for one in convolutions
-    ]  # type: ignore[arg-type]
+        (("con", one.weight.numel() + one.out_channels), ("affine", 2 * one.out_channels))
+        for one in convolutions
+    ]
     expected = [*(part for pair in wanted for part in pair), ("fc", net.whole.weight.numel())]
     there = [(name, len(numbers_N)) for name, numbers_N in found]
     if there != expected:

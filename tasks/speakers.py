@@ -27,7 +27,7 @@ from tasks.stage import Collective, Rejected, StageConfig
 
 MIXED = 0.8
 """Of `same`. With mini:identity no track of 320 that one person is seen in is below that, of two to six faces each; of
-tracks in which the person changes the tracker cuts 70 in 100, and of the others 81 in 100 are below it."""
+tracks in which the person changes the tracker cuts 70 in 100, and of the others some 80 in 100 are below it."""
 How = Literal["named", "matched", "new", "source"]
 
 

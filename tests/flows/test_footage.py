@@ -213,8 +213,6 @@ def test_a_recipe_without_models_takes_any_footage(mixed: Path, tmp_path: Path) 
 @pytest.fixture
 def built(mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Version]:
     """Rebuilds it in this process, for a reason."""
-    for name in list(STAGES):
-        monkeypatch.delitem(STAGES, name)
     monkeypatch.setitem(STAGES, "clips", Clips)
 
     def build(reason: str) -> Version:

@@ -79,7 +79,7 @@ def test_a_track_of_two_people_belongs_to_neither():
 
 def test_what_is_one_person_follows_what_is_the_same_unless_it_is_set():
     row = [clip(1, "a", agreement=0.5)]
-    assert isinstance(Speakers(SpeakersConfig(same=0.7))(row, [])[0], SpeakerRow)
+    assert isinstance(Speakers(SpeakersConfig(same=0.6))(row, [])[0], SpeakerRow)
     assert isinstance(Speakers(SpeakersConfig(same=0.9))(row, [])[0], Rejected)
     assert isinstance(Speakers(SpeakersConfig(same=0.9, mixed=0.4))(row, [])[0], SpeakerRow)
 

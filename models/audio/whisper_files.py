@@ -35,13 +35,14 @@ def encoder_of_ctranslate2(path: Path) -> WhisperEncoder:
     kind, held = arrays(path)
     try:
         if kind != KIND:
-            raise KeyError(f"it is a {kind}, no {KIND}")
+            raise ValueError(f"it is a {kind}, no {KIND}")
         encoder = WhisperEncoder(_config(held)).eval().requires_grad_(False)
         encoder.load_state_dict(
             {name: _floats(values) for name, values in _renamed(held, len(encoder.layers))}
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path} holds no whole encoder of a Whisper: {error}") from error
+        why = f"it lacks {error.args[0]}" if isinstance(error, KeyError) else error
+        raise ModelError(f"{path} holds no whole encoder of a Whisper: {why}") from error
     return encoder
 
 

@@ -86,7 +86,7 @@ def test_files_that_are_no_whole_whisper_are_named(held, tmp_path):
     lacking = {name: values for name, values in held.items() if "layer_1/ffn/linear_1/bias" not in name}
     quantised = held | {"encoder/conv1/weight": held["encoder/conv1/weight"].astype(np.int8)}
     for wrong, why in (
-        (dict(list(held.items())[:3]), "encoder/conv1/weight"),
+        (dict(list(held.items())[:3]), "it lacks encoder/layer_0/ffn/linear_0/bias"),
         (lacking, "layer_1/ffn/linear_1/bias"),
         (quantised, "quantised"),
         (held | {"encoder/conv1/weight": np.zeros((1 << 30, 0, 3), np.float16)}, "claims"),

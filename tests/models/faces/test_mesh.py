@@ -115,7 +115,8 @@ def test_files_are_found_in_folders_and_zips_and_none_is_taken_that_swells(tmp_p
 def test_without_the_runtime_the_extra_is_named(monkeypatch):
     for name in ("models.faces.mesh", "models.faces.mesh_networks", "models.faces.tflite"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    for name in ("ai_edge_litert", "ai_edge_litert.interpreter"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ModelError, match=r"redub\[real\].*ai-edge-litert"):
         load_face("mesh", "anything")
 

@@ -12,6 +12,7 @@ from flows.recipes import Recipe
 from models.weights.errors import ModelError
 from storage.trainings.reading import trainings
 from tests.flows.bootstrapped import ALL, HELD_OUT, Idle, asked_for, make_clips, make_rest
+from tests.tasks.training.editor.chance_syncnet import chance_syncnet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 DEAF = {"rebuild": [*ALL, *HELD_OUT], "lip": ["least_in_sync=0"]}
@@ -65,27 +66,32 @@ class Rebuilding(Idle):
         self.taken.append(what)
 
 
-def test_a_teacher_at_chance_is_refused_as_soon_as_there_are_clips(clips: Path) -> None:
-    asked, hands = asked_for(clips, overrides={"rebuild": DEAF["rebuild"]}), Rebuilding()
-    says = r"^trainings would be refused.*\nlip expert .*SyncNet mini:syncnet is no teacher here"
+@pytest.mark.chaos
+def test_a_teacher_at_chance_is_refused_as_soon_as_there_are_clips(clips: Path, tmp_path: Path) -> None:
+    deaf = {"rebuild": DEAF["rebuild"], "lip": [f"sync={chance_syncnet(tmp_path)}"]}
+    asked, hands = asked_for(clips, overrides=deaf), Rebuilding()
+    says = r"^trainings would be refused.*\nlip expert .*SyncNet .* is no teacher here"
     with pytest.raises(BootstrapRefused, match=says):
         go_on(begun(asked), hands)
     assert hands.taken == ["clips", "generator", "Checking on the clips what the editor's phases will need"]
     assert trainings(asked.tables) == []
 
 
+@pytest.mark.chaos
 def test_clips_on_which_all_phases_can_take_a_step_are_let_through(clips: Path) -> None:
     check_phases(asked_for(clips, overrides=DEAF), "v1")
 
 
+@pytest.mark.chaos
 def test_a_net_that_cannot_hear_such_clips_is_refused_on_them(clips: Path) -> None:
     says = r"structure editor .*the sound of a window is .*, and the net takes"
     with pytest.raises(BootstrapRefused, match=f"(?s){says}"):
         check_phases(asked_for(clips, overrides=DEAF | {"structure": ["preset=1b"]}), "v1")
 
 
-def test_experts_are_tried_on_the_pairs_before_there_is_an_editor(clips: Path) -> None:
+@pytest.mark.chaos
+def test_experts_are_tried_on_the_pairs_before_there_is_an_editor(clips: Path, tmp_path: Path) -> None:
     make_rest(clips)
     check_experts(asked_for(clips, overrides=DEAF), "v2")
     with pytest.raises(BootstrapRefused, match=r"lip expert .* is no teacher here"):
-        check_experts(asked_for(clips), "v2")
+        check_experts(asked_for(clips, overrides={"lip": [f"sync={chance_syncnet(tmp_path)}"]}), "v2")

@@ -1,16 +1,13 @@
 """What the experts' teachers say: right frames, right signs, gradients that recomputing does not change."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from models.dit import flow
 from models.dit.inputs import DitInput
-from models.sync.net import MINI, Net
 from models.sync.syncnet import SyncNet, places
 from models.vae import decode, decode_window, denormalised
 from tasks.training.chance import chance
@@ -19,6 +16,7 @@ from tasks.training.editor.decoding import beginnings, decoded_part, frames_of_p
 from tasks.training.editor.lip import Lip, view_of
 from tasks.training.editor.texture import Texture
 from tasks.training.problems import Stop
+from tests.tasks.training.editor.chance_syncnet import chance_syncnet
 from tests.tasks.training.editor.toys import recipe_of
 
 PART = 4
@@ -224,11 +222,3 @@ def test_a_painted_companion_has_the_other_lips_and_everything_else_of_its_clip(
     apart = (batch["companion_BCFHW"] - batch["target_BCFHW"]).square()
     outside = batch["face_BFHW"][:, None].expand_as(apart) == 0
     assert float(apart[lips.expand_as(apart)].mean()) > 5 * float(apart[outside].mean())
-
-
-def chance_syncnet(folder):
-    """The mini SyncNet's sizes with random weights."""
-    torch.manual_seed(0)
-    file = folder / "chance.safetensors"
-    save_file(Net(MINI).state_dict(), file, {"about": json.dumps({"sizes": asdict(MINI)})})
-    return file

@@ -3,6 +3,7 @@
 from typing import Any
 
 from flows.run.driver import Rebuild
+from storage.versions.anyway import sentence
 
 
 def lineage_graph(run: Rebuild, manifest: dict[str, Any] | Any) -> str:
@@ -25,4 +26,5 @@ def manifest_page(manifest: dict[str, Any] | Any) -> str:
         f"| {g} | " + ", ".join(f"{k}: {v}" for k, v in manifest[g].items()) + " |"
         for g in ("splits", "licences", "consent", "fingerprints")
     )
-    return f"# Dataset {manifest['version']}\n\n| | |\n|---|---|\n{rows}\n{groups}\n"
+    warning = f"**{told}**\n\n" if (told := sentence(manifest)) else ""
+    return f"# Dataset {manifest['version']}\n\n{warning}| | |\n|---|---|\n{rows}\n{groups}\n"

@@ -19,7 +19,7 @@ from flows.bootstrapping.chain import begun, go_on
 from flows.bootstrapping.made import Made
 from flows.bootstrapping.report import outlook, page
 from flows.bootstrapping.steps import Chain, Step
-from flows.errors import BootstrapRefused, PromotionRefused
+from flows.errors import BootstrapRefused, FootageRefused, PromotionRefused, SpeakersUnknown
 from flows.rebuild import Rights, rebuild
 from flows.recipes import Recipe
 from flows.train import REFUSALS, key_of, train_generator, train_lip, train_structure, train_texture
@@ -29,7 +29,9 @@ from storage.sources import SourceError
 FLOWS: dict[str, Flow[..., Any]] = {
     "generator": train_generator, "structure": train_structure, "lip": train_lip, "texture": train_texture,
 }  # fmt: skip
-ENDS = (BootstrapRefused, PromotionRefused, CatalogBusy, SourceError, *REFUSALS)
+ENDS = (
+    BootstrapRefused, PromotionRefused, FootageRefused, SpeakersUnknown, CatalogBusy, SourceError, *REFUSALS,
+)  # fmt: skip
 """What ends it in one sentence."""
 
 
@@ -55,6 +57,7 @@ def bootstrap(
     overrides: Overrides = Overrides(),  # noqa: B008
     profile: str = "laptop",
     rights: Rights = Rights(),  # noqa: B008
+    gates: tuple[str, ...] = (),
     anyway: str = "",
 ) -> Any:
     """From footage to a promoted editor: rebuild, train a generator, paint pairs with it, train the editor, promote.
@@ -68,11 +71,13 @@ def bootstrap(
         overrides: Settings to change, of each phase.
         profile: Where to compute: laptop, a100x32, h100x8, gpu24g, or your own file.toml#name.
         rights: Licence and consent of sources whose manifest doesn't say it.
-        anyway: Promote what doesn't pass the gates, and write down this reason for it.
+        gates: Other limits than the gates', such as psnr_lips=16; they are written down.
+        anyway: Promote what doesn't pass the gates, rebuild footage that the models don't know, and write down this
+            reason for it.
     """
     changed = overrides.model_dump()
     asked = Asked(
-        name, source, catalog, recipe, budget, changed, profile, rights.licence, rights.consent, anyway
+        name, source, catalog, recipe, budget, changed, profile, rights.licence, rights.consent, anyway, gates
     )
     try:
         chain = begun(asked)
@@ -106,17 +111,21 @@ class BelowPrefect:
         """As the rebuild's own deployment would."""
         state: Any = rebuild(
             sources=asked.source, catalog=asked.catalog, recipe=recipe, recipe_name=asked.recipe, profile=asked.profile,
-            rights=Rights(licence=asked.licence, consent=asked.consent), return_state=True,
+            rights=Rights(licence=asked.licence, consent=asked.consent), anyway=asked.anyway, return_state=True,
         )  # fmt: skip
         return None if _cancelled(state) else state.result()["version"]
 
     def train(self, asked: Asked, kind: str, data: str, init: str) -> bool:
         """As the training's own deployment would: a name that is known is resumed."""
         state: Any = FLOWS[kind](
-            catalog=asked.catalog, data=data, recipe=asked.training_named, overrides=tuple(asked.changes(kind, init)),
+            catalog=asked.catalog, data=data, recipe=asked.trainings_recipe, overrides=tuple(asked.changes(kind, init)),
             profile=asked.profile, run=asked.run(kind), return_state=True,
         )  # fmt: skip
         return not _cancelled(state)
+
+    def say(self, what: str) -> None:
+        """In the run's log."""
+        get_run_logger().info("%s", what)
 
     def take(self, step: Step, work: Callable[[], Made | None]) -> Made | None:
         """In the main thread, where signals are heard."""

@@ -24,7 +24,7 @@ from infra.launch.outcome import LaunchError
 from infra.profiles import Profile, load_profile, needs_for
 from infra.resources import cpus_here, gpus_here
 from models.weights.known import find
-from models.weights.references import ModelError, parse, resolve
+from models.weights.references import ModelError, parse, resolve, without_digest
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from tasks.stage import Stage
@@ -104,7 +104,7 @@ def _weights(stage: Stage, reference: str, recipe: str) -> Finding | None:
         resolve(reference)
     except ModelError as error:
         remedy = f"redub models pull --recipe {recipe}" if parse(reference) else str(error)
-        return Finding(False, f"stage {stage.name}: weights {reference.partition('#')[0]}", remedy)
+        return Finding(False, f"stage {stage.name}: weights {without_digest(reference)}", remedy)
     return None
 
 

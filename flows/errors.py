@@ -23,3 +23,11 @@ class PromotionRefused(RuntimeError):
 
 class BootstrapRefused(RuntimeError):
     """A step of a bootstrap that can't be done, or was done with other settings; says which and what to do."""
+
+
+class FootageRefused(ValueError):
+    """Footage of which the recipe's models know nothing; says which, and with what to compute it."""
+
+
+class SpeakersUnknown(ValueError):
+    """Splits by speaker where nobody can tell the speakers apart; says what to do."""

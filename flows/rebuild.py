@@ -85,6 +85,7 @@ def rebuild(
     profile: str = "laptop",
     rights: Rights = Rights(),  # noqa: B008
     review: Literal["later", "wait"] = "later",
+    anyway: str = "",
 ) -> Any:
     """Bring a catalog up to date with its sources and recipe, and publish a dataset version.
 
@@ -98,10 +99,11 @@ def rebuild(
         profile: Where to compute: laptop, a100x32, h100x8, gpu24g, or your own file.toml#name.
         rights: Licence and consent of sources whose manifest doesn't say it.
         review: Masks that a person must look at: go on without them, or pause with a form and wait.
+        anyway: Compute footage that the recipe's models don't know, and write down this reason for it.
     """
     request = Request(
         sources, catalog, recipe, recipe_name, load_profile(profile), rights.licence, rights.consent,
-        flow_run=str(runtime.flow_run.name or ""),
+        flow_run=str(runtime.flow_run.name or ""), anyway=anyway,
     )  # fmt: skip
     return bring_up_to_date(request, wait=review == "wait")
 

@@ -15,19 +15,22 @@ from tasks.companion import Companion, CompanionConfig
 from tasks.facemask import FaceMask, FaceMaskConfig
 from tasks.hearing import Hearing, HearingConfig
 from tasks.ingest import Ingest, IngestConfig
-from tasks.latents import Latents, LatentsConfig
+from tasks.latents import Latents
 from tasks.occluders import Occluders, OccludersConfig
+from tasks.pairlatents import PairLatents
 from tasks.pairscores import PairScores, PairScoresConfig
 from tasks.pairverdict import PairVerdict, PairVerdictConfig
 from tasks.partner import Partner, PartnerConfig
 from tasks.probe import Probe, ProbeConfig
 from tasks.quality import Quality, QualityConfig
 from tasks.relight import Relight, RelightConfig
+from tasks.relitlatents import RelitLatents
 from tasks.render import Render, RenderConfig
 from tasks.screen import Screen, ScreenConfig
 from tasks.speakers import Speakers, SpeakersConfig
 from tasks.stage import Stage, StageConfig
 from tasks.verdict import Verdict, VerdictConfig
+from tasks.window_stage import LatentsConfig
 
 STAGES: dict[str, type[Stage]] = {
     "render": Render,
@@ -47,9 +50,13 @@ STAGES: dict[str, type[Stage]] = {
     "relight": Relight,
     "pairscores": PairScores,
     "pairverdict": PairVerdict,
+    "pairlatents": PairLatents,
+    "relitlatents": RelitLatents,
 }
-PAIRS = ("partner", "companion", "relight", "pairscores", "pairverdict")
-"""Stages that make pairs of clips; a recipe without `companion` has none of them."""
+PAIRS = ("partner", "companion", "relight", "pairscores", "pairverdict", "pairlatents", "relitlatents")
+"""Stages that make or read pairs of clips; a recipe without `companion` has none of them."""
+OF_RELIT = ("relitlatents",)
+"""Stages that read pairs in their second light; a recipe without `relight` has none of them."""
 
 
 class Stages(BaseModel):
@@ -127,11 +134,23 @@ class Recipe(Stages):
     pairverdict: PairVerdictConfig = Field(
         default=PairVerdictConfig(), description="Thresholds over these scores"
     )
+    pairlatents: LatentsConfig | None = Field(
+        default=None,
+        description="Companions as a VAE encodes them, window by window; left out unless asked for",
+    )
+    relitlatents: LatentsConfig | None = Field(
+        default=None, description="Both halves in the second light likewise; left out unless asked for"
+    )
 
     def configs(self) -> dict[str, StageConfig]:
-        """Without a generator there are no pairs, and no stage that works on them."""
-        configs = super().configs()
-        return configs if self.companion else {n: c for n, c in configs.items() if n not in PAIRS}
+        """Of the stages that it has and that have something to work on, in running order."""
+        return {name: config for name, config in super().configs().items() if name not in self.idle()}
+
+    def idle(self) -> tuple[str, ...]:
+        """Without a generator there are no pairs, and without `relight` no second light: stages that then do nothing."""
+        if self.companion is None:
+            return PAIRS
+        return OF_RELIT if self.relight is None else ()
 
 
 LANDMARKS = reference("face-landmarker")

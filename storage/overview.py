@@ -8,6 +8,7 @@ from storage.ledger.catalog import Catalog
 from storage.ledger.lance_files import open_table
 from storage.ledger.newest import newest_fingerprints, stage_order
 from storage.ledger.table import Status
+from storage.versions.anyway import sentence
 from storage.versions.version import load_version, tags
 
 
@@ -42,6 +43,8 @@ class VersionLine:
     git_commit: str
     forgotten: int
     """Rows that were deleted for good since."""
+    anyway: str
+    """What is to be known of rows of which their models know nothing, in a sentence; empty without such rows."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ def overview(catalog: Catalog, runs: int = 5, versions: int = 8) -> Overview:
 def _run_line(run: dict[str, Any], may_run: bool) -> RunLine:
     end = run["ended"]
     state = end["event"] if end else "running" if may_run else "killed"
-    return RunLine(run["run"], run["at"], run["recipe"], run["profile"], state, end["message"] if end else "")
+    said = "; ".join(filter(None, [end["message"] if end else "", run["message"]]))
+    return RunLine(run["run"], run["at"], run["recipe"], run["profile"], state, said)
 
 
 def _stage_rows(catalog: Catalog, stage: str, current: str | None) -> StageRows | None:
@@ -94,4 +98,4 @@ def _stage_rows(catalog: Catalog, stage: str, current: str | None) -> StageRows 
 def _version_line(catalog: Catalog, tag: str) -> VersionLine:
     m = load_version(catalog, tag)[0].manifest
     forgotten = sum(gone["rows"] for gone in m.get("forgotten", ()))
-    return VersionLine(tag, m["rows"], m["splits"], m["created"], m["git_commit"], forgotten)
+    return VersionLine(tag, m["rows"], m["splits"], m["created"], m["git_commit"], forgotten, sentence(m))

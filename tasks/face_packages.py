@@ -2,7 +2,10 @@
 
 MEDIAPIPE = "uv sync --extra real; on Debian also apt-get install libegl1 libgles2 libgl1"
 
+LITERT = "uv sync --extra real"
+
 
 def packages_of(kind: str) -> dict[str, str]:
     """Package -> how to get it."""
-    return {"mediapipe": MEDIAPIPE} if kind == "mediapipe" else {}
+    needed = {"mediapipe": {"mediapipe": MEDIAPIPE}, "mesh": {"ai_edge_litert": LITERT}}
+    return needed.get(kind, {})

@@ -20,6 +20,7 @@ from models.heads.fit import Fit, HeadFit
 from models.heads.lower_face import below_the_eyes
 from models.heads.smoothing import bridged, longest_gap
 from models.weights.digests import digest
+from models.weights.several import several
 from storage.ledger.rows import Blob
 from storage.media.container import open_media
 from storage.media.decode import decode_video
@@ -36,7 +37,7 @@ from tasks.stage import Annotate, Rejected, StageConfig
 class FaceMaskConfig(StageConfig):
     """What fits the head, and how much of a clip may lack a face."""
 
-    head: Literal["mini", "mediapipe", "smirk"] = "mini"
+    head: Literal["mini", "mesh", "mediapipe", "smirk"] = "mini"
     """What fits the head."""
     head_model: str = "mini:head"
     """Reference of its weights."""
@@ -117,7 +118,7 @@ class FaceMask(Annotate):
     head: HeadFit
 
     def weights(self) -> dict[str, str]:
-        needed = (self.config.head_model, self.config.head_mesh)
+        needed = (*several(self.config.head_model), self.config.head_mesh)
         return {reference: digest(reference) for reference in needed if reference}
 
     def packages(self) -> dict[str, str]:

@@ -1,10 +1,10 @@
 """Turns the latents of a clip's training windows into bytes for a row, of which one window can be read alone.
 
-A header, then windows of the same size, each the clip's latents and then the masked clip's, latent frame by latent
-frame, in half precision. So a window is one range of bytes, and its first latent is the first of that range.
-No codec, for the same reason.
+A header, then windows of the same size, each with one encoding or with two (the clip's, then the masked clip's), latent
+frame by latent frame, in half precision. So a window is one range of bytes, and its first latent is the first of that
+range. No codec, for the same reason.
 
-N windows, T latent frames, C channels, H by W latents; the 2 are the clip and the masked clip.
+N windows, E encodings of each, T latent frames, C channels, H by W latents.
 """
 
 import struct
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 HEADER = struct.Struct("<4s5I")
-MAGIC = b"RDL1"
+MAGIC = {2: b"RDL1", 1: b"RDL2"}
+"""How many encodings a window has -> what its bytes begin with."""
 HALF = np.dtype("<f2")
 
 
@@ -31,7 +32,7 @@ class WindowShape:
         return HALF.itemsize * self.channels * self.height * self.width
 
     def window(self, number: int) -> tuple[int, int]:
-        """First byte and count of bytes of one window."""
+        """First byte and count of bytes of one window of two encodings."""
         whole = 2 * self.latents * self.frame_bytes
         return HEADER.size + number * whole, whole
 
@@ -40,37 +41,45 @@ class WindowShape:
         first, both = self.window(number)
         return first, both // 2
 
+    def single(self, number: int) -> tuple[int, int]:
+        """First byte and count of bytes of one window that has one encoding."""
+        whole = self.latents * self.frame_bytes
+        return HEADER.size + number * whole, whole
+
     def first_latent(self, number: int) -> tuple[int, int]:
         """First byte and count of bytes of the first latent frame of the clip's own, not masked, latents."""
         return self.window(number)[0], self.frame_bytes
 
 
-def pack(windows_N2TCHW: np.ndarray) -> bytes:
+def pack(windows_NETCHW: np.ndarray) -> bytes:
     """Returns the windows as bytes; ValueError where half precision can't hold them."""
-    assert windows_N2TCHW.ndim == 6, windows_N2TCHW.shape
-    assert windows_N2TCHW.shape[1] == 2, windows_N2TCHW.shape
+    assert windows_NETCHW.ndim == 6, windows_NETCHW.shape
+    assert windows_NETCHW.shape[1] in MAGIC, windows_NETCHW.shape
     with np.errstate(over="ignore"):
-        half = windows_N2TCHW.astype(HALF)
+        half = windows_NETCHW.astype(HALF)
     if not np.isfinite(half).all():
         raise ValueError(
-            f"latents up to {np.abs(windows_N2TCHW).max():.4g}, or not finite, don't fit into half precision "
+            f"latents up to {np.abs(windows_NETCHW).max():.4g}, or not finite, don't fit into half precision "
             "(65504); was the VAE run in half precision itself?"
         )
-    count, _, *shape = windows_N2TCHW.shape
-    return HEADER.pack(MAGIC, count, *shape) + half.tobytes()
+    count, encodings, *shape = windows_NETCHW.shape
+    return HEADER.pack(MAGIC[encodings], count, *shape) + half.tobytes()
 
 
 def unpack(data: bytes) -> np.ndarray:
-    """Returns all windows, float16 (N, 2, T, C, H, W); ValueError for bytes that `pack` didn't write."""
-    magic, count, *shape = HEADER.unpack_from(data.ljust(HEADER.size, b"\0"))
-    if magic != MAGIC:
-        raise ValueError(f"{len(data)} bytes are no latents: they begin with {data[:4]!r}, not {MAGIC!r}")
-    end, _ = WindowShape(*shape).window(count)
+    """Returns all windows, float16 (N, E, T, C, H, W); ValueError for bytes that `pack` didn't write."""
+    magic, count, *sizes = HEADER.unpack_from(data.ljust(HEADER.size, b"\0"))
+    encodings = next((one for one, begins in MAGIC.items() if begins == magic), None)
+    if encodings is None:
+        known = " or ".join(repr(one) for one in MAGIC.values())
+        raise ValueError(f"{len(data)} bytes are no latents: they begin with {data[:4]!r}, not {known}")
+    shape = WindowShape(*sizes)
+    end, _ = shape.single(count * encodings)
     if len(data) != end:
         raise ValueError(
-            f"{count} windows of {tuple(shape)} are {end} bytes, not {len(data)}: they are damaged"
+            f"{count} windows of {tuple(sizes)} are {end} bytes, not {len(data)}: they are damaged"
         )
-    return np.frombuffer(data, HALF, offset=HEADER.size).reshape(count, 2, *shape)
+    return np.frombuffer(data, HALF, offset=HEADER.size).reshape(count, encodings, *sizes)
 
 
 def unpack_window(part: bytes, shape: WindowShape) -> np.ndarray:
@@ -78,8 +87,8 @@ def unpack_window(part: bytes, shape: WindowShape) -> np.ndarray:
     return np.frombuffer(part, HALF).reshape(2, shape.latents, shape.channels, shape.height, shape.width)
 
 
-def unpack_own(part: bytes, shape: WindowShape) -> np.ndarray:
-    """Returns the latents (T, C, H, W) that a range of `WindowShape.own` holds."""
+def unpack_single(part: bytes, shape: WindowShape) -> np.ndarray:
+    """Returns the latents (T, C, H, W) that a range of `WindowShape.own` or `single` holds."""
     return np.frombuffer(part, HALF).reshape(shape.latents, shape.channels, shape.height, shape.width)
 
 

@@ -16,6 +16,7 @@ from infra.resources import Needs
 from storage.ledger.rows import Blob
 from storage.media.encode import encode_video
 from storage.media.images import encode_jpeg
+from storage.media.renderer import WORLD as WORLD_RENDERER
 from storage.sources import Source
 from storage.sources.takes import WORLD, Take
 from tasks.stage import Expand, Expanded, Rejected, StageConfig
@@ -89,6 +90,7 @@ class Render(Expand):
     """The stage: a take in, its videos out."""
 
     name = "render"
+    version = 2
     facts = ("licence", "consent")
     needs = Needs(cpus=1, batch=1, timeout_s=900)
     Config = RenderConfig
@@ -116,14 +118,14 @@ class Render(Expand):
         take = WorldTake(numbers, size, seconds, c.occluded, c.sung, c.close)
         facts = {
             "name": f"{numbers.speaker}_{numbers.take:02d}",
-            "renderer": "world",
+            "renderer": WORLD_RENDERER,
             "occluder": take.occluder,
             "covered_share": take.main.covered_share,
             "sung": take.sung,
             "words": take.main.speech.words,
         }
         main, dub = (
-            Half(self._encoded(film.rgb_FHWC, film.sound, FPS), film.truth) if film else None
+            Half(self._encoded(film.rgb_FHWC, film.sound, FPS, WORLD_RENDERER), film.truth) if film else None
             for film in (take.main, take.dub if c.pairs else None)
         )
         samples = take.main.rgb_FHWC[np.linspace(0, take.frames - 1, 3).astype(int)]
@@ -137,8 +139,8 @@ class Render(Expand):
         )
         return _row(row, take.facts(row), take.size, take.fps, main, dub, take.main.samples(3))
 
-    def _encoded(self, frames: Any, sound: np.ndarray, fps: float) -> bytes:
-        return encode_video(None, frames, fps, sound, crf=self.config.crf)
+    def _encoded(self, frames: Any, sound: np.ndarray, fps: float, renderer: str = "") -> bytes:
+        return encode_video(None, frames, fps, sound, crf=self.config.crf, renderer=renderer)
 
 
 def _row(

@@ -4,6 +4,9 @@ A pair is made of two utterances of one speaker, and a speaker must never be in 
 needs a name. Where the manifest gives one it stands. Elsewhere the faces of one track are one person, and
 tracks whose faces are alike enough are put together. Names given once are kept: a new clip joins the
 person it resembles or becomes a new one, and nobody's rows change because a video was added.
+
+A track whose faces are not one person's belongs to nobody, and a track without a face vector could be anybody's: where
+there are splits, neither can be put into one.
 """
 
 from collections import defaultdict
@@ -17,19 +20,37 @@ from pydantic import Field, field_validator
 
 from infra.resources import Needs
 from storage.versions.speaker_split import split_of
+from tasks.agreement import agreement
 from tasks.facemask import FaceMask
 from tasks.ingest import Ingest
-from tasks.stage import Collective, StageConfig
+from tasks.stage import Collective, Rejected, StageConfig
 
+MIXED = 0.8
+"""Of `same`. With mini:identity no track of 320 that one person is seen in is below that, of two to six faces each; of
+tracks in which the person changes the tracker cuts 70 in 100, and of the others some 80 in 100 are below it."""
 How = Literal["named", "matched", "new", "source"]
 
 
 class SpeakersConfig(StageConfig):
-    same: float = 0.72
+    same: float = 0.8
     """Cosine between a track's mean face and a person's from which on they are the same. It belongs to the
     identity model: this is for mini:identity; for ArcFace on real faces 0.45 is about right."""
     shares: dict[str, float] = Field(default={"train": 0.9, "val": 0.05, "test": 0.05})
     """Split -> share of the speakers, summing to 1. Changing it moves speakers between splits."""
+
+    mixed: float | None = None
+    """Cosine between who is seen before and after any moment of a track, below which they are two people. It belongs
+    to the identity model, as `same` does; None: MIXED of `same`."""
+
+    @property
+    def one_person(self) -> float:
+        """The cosine that `mixed` is, or stands for."""
+        return MIXED * self.same if self.mixed is None else self.mixed
+
+    @property
+    def splits_people(self) -> bool:
+        """Whether there is more than one split to be in."""
+        return sum(share > 0 for share in self.shares.values()) > 1
 
     @field_validator("shares")
     @classmethod
@@ -44,8 +65,10 @@ class SpeakersInput:
     uri: str
     part: int
     track: int
+    start_s: float
     named_speaker: str
     embedding: list[float] | None
+    agreement: float | None
 
 
 @dataclass(frozen=True)
@@ -54,7 +77,8 @@ class SpeakerRow:
     speaker: str
     split: str
     how: str
-    """named: by the manifest; matched, new: by the face; source: no face vector, so one person a track."""
+    """named: by the manifest; matched, new: by the face; source: no face vector, so one person a track, where all are in
+    one split."""
     likeness: float | None
     """Cosine to the mean face of this speaker; a low one beside a manifest's name is a name to check."""
     face: bytes | None
@@ -64,7 +88,7 @@ class SpeakerRow:
 class Speakers(Collective):
     name = "speakers"
     reads = (FaceMask, Ingest)
-    version = 2
+    version = 3
     facts = ("split", "speaker")
     needs = Needs(cpus=0.1, timeout_s=3600)
     Config = SpeakersConfig
@@ -72,18 +96,42 @@ class Speakers(Collective):
     Output = SpeakerRow
     config: SpeakersConfig
 
-    def __call__(self, rows: Sequence[SpeakersInput], known: Sequence[SpeakerRow]) -> list[SpeakerRow]:
+    def __call__(
+        self, rows: Sequence[SpeakersInput], known: Sequence[SpeakerRow]
+    ) -> list[SpeakerRow | Rejected]:
         people = People(self.config.same)
         for row in known:
             if row.face is not None:
                 people.add(row.speaker, [np.frombuffer(row.face, np.float16).astype(np.float32)])
-        named: dict[str, tuple[str, How]] = {}
+        told: dict[str, tuple[str, How] | Rejected] = {}
         for track in _tracks(rows):
             faces = [np.asarray(row.embedding, np.float32) for row in track if row.embedding is not None]
+            if why := self._refused(track, faces):
+                told |= {row.id: Rejected(row.id, *why) for row in track}
+                continue
             speaker, how = _who(track[0], faces, people)
             people.add(speaker, faces)
-            named |= {row.id: (speaker, how) for row in track}
-        return [self._row(row, *named[row.id], people) for row in rows]
+            told |= {row.id: (speaker, how) for row in track}
+        return [
+            one if isinstance(one := told[row.id], Rejected) else self._row(row, *one, people) for row in rows
+        ]
+
+    def _refused(self, track: list[SpeakersInput], faces: list[np.ndarray]) -> tuple[str, str] | None:
+        """Code and reason of a track that nobody can be named for."""
+        alike = [one for row in track if (one := row.agreement) is not None]
+        if (along := agreement(faces)) is not None:
+            alike.append(along)
+        if alike and min(alike) < (limit := self.config.one_person):
+            return "mixed_track", (
+                f"the faces of this track are not one person's: the cosine between before and after some moment is "
+                f"{min(alike):.2f}, and {limit:.2f} is the least for one; cut the source where the person changes"
+            )
+        if not faces and not track[0].named_speaker and self.config.splits_people:
+            return "unknown_speaker", (
+                "no face in this track could be compared, and its person may be in another split; name the speaker of "
+                "this source in a manifest"
+            )
+        return None
 
     def _row(self, row: SpeakersInput, speaker: str, how: How, people: "People") -> SpeakerRow:
         split = split_of(speaker, self.config.shares)
@@ -134,11 +182,14 @@ class People:
 
 
 def _tracks(rows: Iterable[SpeakersInput]) -> list[list[SpeakersInput]]:
-    """Clips that follow one face through one source. Named ones first, since others may resemble them."""
+    """Clips that follow one face through one source, in the order of time. Named ones first, since others may resemble
+    them."""
     tracks: dict[tuple[str, int, int], list[SpeakersInput]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: row.id):
+    for row in sorted(rows, key=lambda row: (row.start_s, row.id)):
         tracks[row.uri, row.part, row.track].append(row)
-    return sorted(tracks.values(), key=lambda track: (not track[0].named_speaker, track[0].id))
+    return sorted(
+        tracks.values(), key=lambda track: (not track[0].named_speaker, min(row.id for row in track))
+    )
 
 
 def _who(row: SpeakersInput, faces: list[np.ndarray], people: People) -> tuple[str, How]:

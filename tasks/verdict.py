@@ -6,6 +6,7 @@ large models come after it: they look at no clip that is thrown away.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from infra.resources import Needs
 from tasks.ingest import Ingest
@@ -13,6 +14,10 @@ from tasks.quality import Quality
 from tasks.stage import Annotate, Rejected, StageConfig
 
 Failure = tuple[str, str]
+Sync = Literal["in_step", "out_of_sync", "unknown", "no_sound"]
+
+FULL_S = 3.0
+"""A shorter clip needs as much more strength: chance reaches more of it."""
 
 
 class VerdictConfig(StageConfig):
@@ -54,12 +59,22 @@ class VerdictConfig(StageConfig):
     """NaN and infinite samples."""
     min_speech_share: float = 0.15
     """Share of the time in which somebody is heard to speak."""
+    max_music_share: float = 0.25
+    """Share of the time with sound in which a note is held; speech over quiet music has less."""
+    max_beat: float = 0.55
+    """How regularly sounds may begin."""
+    sung_lip_strength: float = 0.2
+    """Music that the lips fit so well is their own: song."""
     max_lip_lag_frames: int = 5
     """Frames by which the sound may be early or late."""
     min_lip_lead: float = 0.35
     """How sure a lag must be to be held against a clip."""
-    min_lip_strength: float | None = None
-    """How well lips must fit the sound; off, since clips of a few seconds give too little evidence: try 0."""
+    weak_lip_lead: float = 0.3
+    """The same, where lips and sound don't fit in step either."""
+    min_lip_strength: float = 0.1
+    """How well lips must fit the sound in step to be called so, in 3 s or more; in 1.5 s twice as well."""
+    sync_unknown: Literal["accept", "reject"] = "accept"
+    """What becomes of a clip of which nobody can tell: many short ones are right."""
     allow_damage: bool = False
     """Accept clips of which a part could not be decoded."""
 
@@ -69,6 +84,8 @@ class VerdictInput:
     """The scores that are judged."""
 
     id: str
+    frames: int
+    fps: float
     face_px: float
     outside_share: float
     lost_share: float
@@ -86,6 +103,8 @@ class VerdictInput:
     silence_share: float | None
     clipping_share: float | None
     speech_share: float | None
+    music_share: float | None
+    beat: float | None
     lip_strength: float | None
     lip_lag_frames: int | None
     lip_lead: float | None
@@ -96,6 +115,8 @@ class VerdictRow:
     """A clip that was accepted."""
 
     id: str
+    sync: str
+    """Whether lips and sound are in step: in_step, unknown, or no_sound."""
 
 
 class Verdict(Annotate):
@@ -103,7 +124,7 @@ class Verdict(Annotate):
 
     name = "verdict"
     reads = (Quality, Ingest)
-    version = 3
+    version = 4
     needs = Needs(cpus=0.1, batch=256, timeout_s=60)
     Config = VerdictConfig
     Input = VerdictInput
@@ -119,7 +140,7 @@ class Verdict(Annotate):
         failures = [failure for kind in kinds for failure in kind(row, self.config)]
         if failures:
             return Rejected(row.id, failures[0][0], "; ".join(reason for _, reason in failures))
-        return VerdictRow(row.id)
+        return VerdictRow(row.id, sync_of(row, self.config))
 
 
 def _below(name: str, value: float, least: float) -> Iterator[Failure]:
@@ -169,23 +190,67 @@ def _picture(row: VerdictInput, limits: VerdictConfig) -> Iterator[Failure]:
 
 def _sound(row: VerdictInput, limits: VerdictConfig) -> Iterator[Failure]:
     yield from _above("nonfinite_audio", row.nonfinite_audio, limits.max_nonfinite)
-    if row.silence_share is not None:
-        yield from _above("silence_share", row.silence_share, limits.max_silence_share)
-    if row.loudness_db is not None:
-        yield from _below("loudness_db", row.loudness_db, limits.min_loudness_db)
+    silent = list(_silence(row, limits))
+    yield from silent
     if row.clipping_share is not None:
         yield from _above("clipping_share", row.clipping_share, limits.max_clipping_share)
-    if row.speech_share is not None:
+    if not silent and row.speech_share is not None:
         yield from _below("speech_share", row.speech_share, limits.min_speech_share)
+        yield from _music(row, limits)
+
+
+def _silence(row: VerdictInput, limits: VerdictConfig) -> Iterator[Failure]:
+    if row.silence_share is not None and not row.silence_share <= limits.max_silence_share:
+        yield (
+            "near_silence",
+            f"nothing is heard in {row.silence_share:.0%} of the time; at most {limits.max_silence_share:.0%} may be silent",
+        )
+    elif row.loudness_db is not None and not row.loudness_db >= limits.min_loudness_db:
+        yield (
+            "near_silence",
+            f"what is heard is as soft as {row.loudness_db:.0f} dB; at least {limits.min_loudness_db:g} dB are needed",
+        )
+
+
+def _music(row: VerdictInput, limits: VerdictConfig) -> Iterator[Failure]:
+    if (row.lip_strength or 0.0) >= limits.sung_lip_strength:
+        return
+    music, beat = row.music_share or 0.0, row.beat or 0.0
+    if not music <= limits.max_music_share:
+        yield (
+            "music",
+            f"notes are held in {music:.0%} of the sound, as in music; at most {limits.max_music_share:.0%} are allowed, "
+            "but where the lips sing them",
+        )
+    if not beat <= limits.max_beat:
+        yield "music", f"sounds keep a beat, as in music: {beat:.2f}; at most {limits.max_beat:g} is allowed"
+
+
+def sync_of(row: VerdictInput, limits: VerdictConfig) -> Sync:
+    """Whether sound and lips are in step, as far as it can be told."""
+    if row.lip_strength is None:
+        return "no_sound"
+    needed = limits.min_lip_strength * max(1.0, FULL_S * row.fps / max(row.frames, 1))
+    fits = row.lip_strength >= needed
+    sure = limits.min_lip_lead if fits else min(limits.weak_lip_lead, limits.min_lip_lead)
+    if abs(row.lip_lag_frames or 0) > limits.max_lip_lag_frames and (row.lip_lead or 0.0) >= sure:
+        return "out_of_sync"
+    return "in_step" if fits else "unknown"
 
 
 def _sync(row: VerdictInput, limits: VerdictConfig) -> Iterator[Failure]:
-    lag, lead = row.lip_lag_frames or 0, row.lip_lead or 0.0
-    if abs(lag) > limits.max_lip_lag_frames and lead >= limits.min_lip_lead:
+    if any(_silence(row, limits)):
+        return
+    found, lag = sync_of(row, limits), row.lip_lag_frames or 0
+    if found == "out_of_sync":
         yield (
             "out_of_sync",
-            f"the sound fits the lips best {abs(lag)} frames {'late' if lag > 0 else 'early'} (lead {lead:.2f}); "
-            f"at most {limits.max_lip_lag_frames} are allowed",
+            f"the sound fits the lips best {abs(lag)} frames {'late' if lag > 0 else 'early'} "
+            f"(lead {row.lip_lead or 0.0:.2f}); at most {limits.max_lip_lag_frames} are allowed",
         )
-    if row.lip_strength is not None and limits.min_lip_strength is not None:
-        yield from _below("lip_strength", row.lip_strength, limits.min_lip_strength)
+    elif found == "unknown" and limits.sync_unknown == "reject":
+        yield (
+            "sync_unknown",
+            f"whether the sound fits the lips cannot be told (strength {row.lip_strength:.2g}); "
+            'sync_unknown = "accept" would let it pass',
+        )

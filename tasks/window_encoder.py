@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from models.dit.inputs import grey_where_masked
 from models.vae.opening import load_vae
@@ -24,8 +25,16 @@ class WindowEncoder:
     @torch.inference_mode()
     def __call__(self, rgb_FHWC: np.ndarray, keep_FHW: np.ndarray) -> np.ndarray:
         """Returns float32 (2, T, C, H, W): the window's normalised latents, and those with what is not kept grey."""
-        video_1CFHW = as_video(torch.from_numpy(rgb_FHWC)[None].to(self.vae.device))
+        video_1CFHW = self._video(rgb_FHWC)
         keep_1FHW = torch.from_numpy(keep_FHW)[None].to(self.vae.device)
         # One after the other: at full size a window fills a good part of a GPU.
         both = (encoded(self.vae, one) for one in (video_1CFHW, grey_where_masked(video_1CFHW, ~keep_1FHW)))
         return torch.cat(list(both)).transpose(1, 2).cpu().numpy()
+
+    @torch.inference_mode()
+    def one(self, rgb_FHWC: np.ndarray) -> np.ndarray:
+        """Returns float32 (T, C, H, W): the window's normalised latents."""
+        return encoded(self.vae, self._video(rgb_FHWC))[0].transpose(0, 1).cpu().numpy()
+
+    def _video(self, rgb_FHWC: np.ndarray) -> Tensor:
+        return as_video(torch.from_numpy(rgb_FHWC)[None].to(self.vae.device))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from flows.errors import BootstrapRefused
+from flows.promoting.gates import gates_for
 from flows.recipe_files import load_recipe
 from flows.recipes import Recipe
 from flows.training.data import check_networks_named
@@ -48,6 +49,8 @@ class Asked:
     consent: str = ""
     anyway: str = ""
     """Why what doesn't pass the gates is promoted all the same."""
+    gates: Sequence[str] = ()
+    """Other limits than the gates', as in leak=0.2."""
 
     @cached_property
     def where(self) -> Profile:
@@ -60,7 +63,7 @@ class Asked:
         return Catalog(self.catalog, Store(dict(self.where.storage_options)))
 
     @property
-    def training_named(self) -> str:
+    def trainings_recipe(self) -> str:
         """The recipe that trainings begin with."""
         return BUDGETS[self.budget][0]
 
@@ -75,7 +78,11 @@ class Asked:
 
     def training(self, kind: str, init: str = "") -> TrainRecipe:
         """Returns the recipe of a training; an expert's init is the editor that it learns over."""
-        return load_training(kind, self.training_named, self.changes(kind, init))
+        return load_training(kind, self.trainings_recipe, self.changes(kind, init))
+
+    def training_later(self, kind: str) -> TrainRecipe:
+        """Returns the recipe of a training before there is an editor: an expert's init is only a name yet."""
+        return self.training(kind, f"run:{self.run(STRUCTURE)}" if kind in EXPERTS else "")
 
     def changes(self, kind: str, init: str) -> list[str]:
         """Returns all that is changed in the recipe of a training."""
@@ -85,8 +92,8 @@ class Asked:
         """Returns the recipe of the first rebuild, which makes no pairs."""
         return load_recipe(self.recipe, self.settings(REBUILD)).model_copy(update={"companion": None})
 
-    def pairs(self, generator: str) -> Recipe:
-        """Returns the recipe of the second one. What paints sees and hears as it learned to."""
+    def pairs(self, generator: str = CompanionConfig().generator) -> Recipe:
+        """Returns the recipe of the second rebuild. What paints sees and hears as it learned to."""
         recipe = load_recipe(self.recipe, self.settings(REBUILD))
         learned = {"generator": generator, "vae": getattr(self.training(GENERATOR), "vae", "")}
         if recipe.hearing:
@@ -100,10 +107,10 @@ def check_asked(asked: Asked) -> None:
     for kind in TRAINED:
         asked.run(kind)
     _check_phases(asked)
+    gates_for("", asked.gates)
     asked.clips()
     for kind in TRAINED:
-        init = f"run:{asked.run(STRUCTURE)}" if kind in EXPERTS else ""
-        check_networks_named(asked.training(kind, init), "")
+        check_networks_named(asked.training_later(kind), "")
 
 
 def _check_phases(asked: Asked) -> None:

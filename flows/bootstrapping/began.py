@@ -5,7 +5,7 @@ from typing import Any
 
 from flows.bootstrapping.asked import Asked
 from flows.errors import BootstrapRefused
-from flows.recipes import PAIRS, Recipe
+from flows.recipes import Recipe
 from flows.training.recipes import called
 from storage.trainings.reading import Training
 from storage.versions.version import Version
@@ -28,11 +28,10 @@ def check_training_began(asked: Asked, row: Training, kind: str, recipe: TrainRe
 
 
 def check_version_began(asked: Asked, version: Version, recipe: Recipe) -> None:
-    """Of the stages that make no difference to clips nothing is asked where no pairs are made."""
+    """Of stages that have nothing to work on nothing is asked."""
     stages = {name: config.model_dump(mode="json") for name, config in recipe.configs().items()}
     began = {name: config for name, config in version.manifest["recipe"].items() if config is not None}
-    if recipe.companion is None:
-        began = {name: config for name, config in began.items() if name not in PAIRS}
+    began = {name: config for name, config in began.items() if name not in recipe.idle()}
     _refuse(asked, "rebuild", difference(began, stages))
 
 

@@ -1,6 +1,6 @@
 """Refuses data that a later step could not use, before anything dear is trained on it."""
 
-from flows.bootstrapping.asked import GENERATOR, STRUCTURE, TRAINED, Asked
+from flows.bootstrapping.asked import GENERATOR, TRAINED, Asked
 from flows.errors import BootstrapRefused
 from flows.recipes import Recipe
 from flows.run.graph import nodes_of, stages_of
@@ -18,7 +18,7 @@ def check_fit(asked: Asked, tag: str) -> None:
     """A version of clips has windows for all trainings, also those that will see it with companions."""
     recipe = asked.training(GENERATOR)
     for kind in TRAINED:
-        later = asked.training(kind, "" if kind in (GENERATOR, STRUCTURE) else f"run:{asked.run(STRUCTURE)}")
+        later = asked.training_later(kind)
         sizes = {"frames": later.frames, "stride": later.stride, "split": later.split}
         check_learnable(asked, tag, recipe.model_copy(update=sizes))
 

@@ -1,12 +1,14 @@
-"""Tells a bootstrap: before it what each step will do, after it what each has made, and both as a page for Prefect."""
+"""Tells a bootstrap: before it what each step will do, after it what each has made; as a page for Prefect, as JSON."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from flows.bootstrapping.asked import TRAINED
+from flows.bootstrapping.asked import TRAINED, Asked
 from flows.bootstrapping.fit import planned
 from flows.bootstrapping.made import Made, row_of
-from flows.bootstrapping.steps import CLIPS, STEPS, Chain
+from flows.bootstrapping.steps import CLIPS, STEPS, VALIDATE, Chain, Step, judged, promotion_of
 from flows.terminal.console import duration
+from flows.terminal.promoting import plain_checks, plain_promotion
 from storage.trainings.reading import newest_of, steps_reached
 from tasks.training.recipe import TrainRecipe
 
@@ -79,6 +81,27 @@ def main_metrics(made: Made) -> str:
     """The first few that it has, of those that tell most."""
     names = [name for name in (*MAIN, *made.metrics) if name in made.metrics]
     return ", ".join(f"{name} {made.metrics[name]:.3g}" for name in list(dict.fromkeys(names))[:TOLD])
+
+
+def as_plain(asked: Asked, chain: Chain | None, state: str, message: str) -> dict[str, Any]:
+    """For JSON. Without a chain it was refused before anybody looked at what is done."""
+    told: dict[str, Any] = {"steps": [], "checks": [], "promoted": None}
+    if chain is not None:
+        told["steps"] = [_plain(step, chain.made.get(step.name)) for step in STEPS]
+        if VALIDATE in chain.made:
+            told["checks"] = plain_checks(judged(chain))
+        if one := promotion_of(chain):
+            told["promoted"] = plain_promotion(one)
+    return {"bootstrap": asked.name, "catalog": asked.catalog, "state": state, "message": message, **told}
+
+
+def _plain(step: Step, made: Made | None) -> dict[str, Any]:
+    """A step that is still to do has made nothing."""
+    found = Made("") if made is None else made
+    return {
+        "step": step.name, "makes": step.makes, "made": found.what or None, "seconds": found.seconds,
+        "metrics": found.metrics, "note": found.note,
+    }  # fmt: skip
 
 
 def page(chain: Chain, end: str) -> str:

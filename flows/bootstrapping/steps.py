@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from flows.bootstrapping.ahead import check_experts, check_phases
 from flows.bootstrapping.asked import EXPERTS, GENERATOR, LIP, STRUCTURE, TEXTURE, Asked
 from flows.bootstrapping.began import check_source_began, check_training_began, check_version_began
 from flows.bootstrapping.fit import check_fit, check_learnable, check_same_source
@@ -32,6 +33,9 @@ class Hands(Protocol):
 
     def train(self, asked: Asked, kind: str, data: str, init: str) -> bool:
         """Begins or goes on with a training; False when a person stopped it."""
+
+    def say(self, what: str) -> None:
+        """Tells a person what takes a while within a step."""
 
     def take(self, step: "Step", work: Callable[[], Made | None]) -> Made | None:
         """Does a step and shows that it is done now."""
@@ -87,10 +91,7 @@ def _clips_done(chain: Chain) -> Made | None:
 
 def _make_clips(chain: Chain, hands: Hands) -> Made | None:
     tag = hands.rebuild(chain.asked, chain.asked.clips())
-    if tag is None:
-        return None
-    check_fit(chain.asked, tag)
-    return of_version(chain.catalog, tag)
+    return of_version(chain.catalog, tag) if tag else None
 
 
 def _pairs_done(chain: Chain) -> Made | None:
@@ -132,10 +133,23 @@ def _trained(kind: str, chain: Chain) -> Made | None:
 
 def _train(kind: str, chain: Chain, hands: Hands) -> Made | None:
     data, init = chain.data(kind), chain.init(kind)
+    if row_of(chain.catalog, chain.asked.run(kind)) is None:
+        _check_later(kind, chain, hands)
     check_learnable(chain.asked, data, chain.asked.training(kind, init))
     if not hands.train(chain.asked, kind, data, init):
         return None
     return of_training(chain.catalog, chain.asked.run(kind))
+
+
+def _check_later(kind: str, chain: Chain, hands: Hands) -> None:
+    """Before the first training that costs days, and again when there are pairs: what would end a later one."""
+    if kind == GENERATOR:
+        hands.say("Checking on the clips what the editor's phases will need")
+        check_fit(chain.asked, chain.data(kind))
+        check_phases(chain.asked, chain.data(kind))
+    elif kind == STRUCTURE:
+        hands.say("Checking on the pairs what its experts will need")
+        check_experts(chain.asked, chain.data(kind))
 
 
 # -- promotion ----------------------------------------------------------------------------------------
@@ -144,7 +158,7 @@ def _train(kind: str, chain: Chain, hands: Hands) -> Made | None:
 def judged(chain: Chain) -> Judged:
     """Holds what was trained to the gates."""
     names = [chain.made[kind].what.removeprefix("run:") for kind in (STRUCTURE, *EXPERTS)]
-    return judge(chain.catalog, names)
+    return judge(chain.catalog, names, chain.asked.gates)
 
 
 def _validate(chain: Chain, _hands: Hands) -> Made:
@@ -155,11 +169,18 @@ def _validate(chain: Chain, _hands: Hands) -> Made:
     return Made(f"{passed} of {len(found.checks)} gates", note=f"not passed: {note}" if note else "")
 
 
-def _promoted(chain: Chain) -> Made | None:
-    """Whatever was promoted since: a bootstrap that is over doesn't promote again."""
+def promotion_of(chain: Chain) -> Promotion | None:
+    """Returns the promotion of these very checkpoints, whatever was promoted since; None before they are all there."""
+    if not chain.made.keys() >= {STRUCTURE, *EXPERTS}:
+        return None
     wanted = {chain.made[kind].what for kind in (STRUCTURE, *EXPERTS)}
     found = (one for one in promotions(chain.catalog) if {each.uri for each in one.all} == wanted)
-    one = next(found, None)
+    return next(found, None)
+
+
+def _promoted(chain: Chain) -> Made | None:
+    """A bootstrap that is over doesn't promote again."""
+    one = promotion_of(chain)
     return _of_promotion(one) if one else None
 
 

@@ -8,6 +8,8 @@ from flows.command.options import (
     CATALOG,
     CatalogOption,
     ConsentOption,
+    GateOption,
+    JsonOption,
     LicenceOption,
     ProfileOption,
     RecipeOption,
@@ -39,20 +41,36 @@ def bootstrap(
     profile: ProfileOption = "laptop",
     licence: LicenceOption = "",
     consent: ConsentOption = "",
+    gate: GateOption = None,
     anyway: Annotated[
-        str, typer.Option(help="Promote what doesn't pass the gates, and write down this reason for it.")
+        str,
+        typer.Option(
+            help="Promote what doesn't pass the gates, rebuild what the models don't know, and write down why."
+        ),
     ] = "",
+    json: JsonOption = False,
 ) -> None:
     """From footage to a promoted editor: rebuild, train a generator, paint pairs, train the editor's phases, promote.
 
     Run it again with the same name to go on after anything: what is done is read from the catalog. Ctrl-C stops the
-    running step cleanly, and no later one begins. Exit code 1 when the gates are not passed; trainings are kept.
+    running step cleanly (exit code 130), and no later one begins. Exit code 1 when something is refused, such as what
+    doesn't pass the gates; trainings are kept. With --json progress goes to standard error.
     """
     from flows.bootstrapping.asked import Asked, by_phase
     from flows.foreground.bootstrap import bootstrap_in_foreground
 
     asked = Asked(
-        name, source, catalog, recipe, budget, by_phase(set_ or []), profile, licence, consent, anyway
+        name,
+        source,
+        catalog,
+        recipe,
+        budget,
+        by_phase(set_ or []),
+        profile,
+        licence,
+        consent,
+        anyway,
+        gate or [],
     )
-    if not bootstrap_in_foreground(asked):
+    if not bootstrap_in_foreground(asked, json):
         raise typer.Exit(130)

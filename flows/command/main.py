@@ -61,9 +61,11 @@ def main() -> None:
 def _known_problems() -> tuple[type[Exception], ...]:
     from flows.errors import (
         BootstrapRefused,
+        FootageRefused,
         PromotionRefused,
         RecipeError,
         ServeError,
+        SpeakersUnknown,
         TrainingFailed,
         TrainingRefused,
     )
@@ -76,6 +78,6 @@ def _known_problems() -> tuple[type[Exception], ...]:
     from storage.sources import SourceError
 
     return (
-        RecipeError, ServeError, TrainingFailed, TrainingRefused, PromotionRefused, BootstrapRefused, EngineError,
-        LaunchError, ProfileError, ModelError, StorageError, CatalogBusy, SourceError,
+        RecipeError, ServeError, TrainingFailed, TrainingRefused, PromotionRefused, BootstrapRefused, FootageRefused,
+        SpeakersUnknown, EngineError, LaunchError, ProfileError, ModelError, StorageError, CatalogBusy, SourceError,
     )  # fmt: skip

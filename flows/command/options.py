@@ -34,4 +34,12 @@ LicenceOption = Annotated[str, typer.Option(help="Licence of sources whose manif
 ConsentOption = Annotated[
     str, typer.Option(help="How the people shown agreed, where the manifest doesn't say.")
 ]
+GateOption = Annotated[
+    list[str] | None,
+    typer.Option("--gate", help="Another limit, as in leak=0.2; it is written down. Repeatable."),
+]
+AnywayOption = Annotated[
+    str,
+    typer.Option(help="Compute footage that the models don't know, and write down this reason for it."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]

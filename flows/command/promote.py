@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command.options import CATALOG, CatalogOption, JsonOption
+from flows.command.options import CATALOG, CatalogOption, GateOption, JsonOption
 
 app = typer.Typer()
 
@@ -19,11 +19,9 @@ def promote(
     step: Annotated[
         int | None, typer.Option(min=1, help="The editor's step; default: its best, else its newest.")
     ] = None,
-    gate: Annotated[
-        list[str] | None, typer.Option(help="Another limit, as in leak=0.2; it is written down. Repeatable.")
-    ] = None,
+    gate: GateOption = None,
     anyway: Annotated[
-        str, typer.Option(help="Promote what doesn't pass, and write down this reason for it.")
+        str, typer.Option(help="Promote what doesn't pass the gates, and write down this reason for it.")
     ] = "",
     list_: Annotated[bool, typer.Option("--list", help="Only say what was promoted so far.")] = False,
     json: JsonOption = False,

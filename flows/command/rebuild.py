@@ -4,6 +4,7 @@ import typer
 
 from flows.command.options import (
     CATALOG,
+    AnywayOption,
     CatalogOption,
     ConsentOption,
     LicenceOption,
@@ -45,6 +46,7 @@ def rebuild(
     profile: ProfileOption = "laptop",
     licence: LicenceOption = "",
     consent: ConsentOption = "",
+    anyway: AnywayOption = "",
 ) -> None:
     """Compute what is missing, then publish a dataset version. Run it again to go on after anything.
 
@@ -52,5 +54,5 @@ def rebuild(
     """
     from flows.foreground.checked import rebuild_checked
 
-    if rebuild_checked(source, catalog, recipe, set_ or [], profile, licence, consent) is None:
+    if rebuild_checked(source, catalog, recipe, set_ or [], profile, licence, consent, anyway) is None:
         raise typer.Exit(130)

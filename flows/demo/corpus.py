@@ -18,6 +18,7 @@ from models.world.render import render
 from storage.media.container import open_media
 from storage.media.decode import decode_audio, decode_video
 from storage.media.encode import encode_video
+from storage.media.renderer import WORLD
 from storage.sources import list_sources
 from storage.sources.takes import Take
 from storage.store import Store
@@ -87,7 +88,7 @@ def _material(good: bytes) -> Material:
 
 
 def _encoded(frames: Sequence[np.ndarray], sound: np.ndarray | None = None) -> bytes:
-    return encode_video(None, frames, FPS, sound, RATE)
+    return encode_video(None, frames, FPS, sound, RATE, renderer=WORLD)
 
 
 def _wave(made: Material) -> bytes:

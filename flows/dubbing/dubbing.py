@@ -14,6 +14,7 @@ import torch
 from flows.dubbing.choice import Chosen
 from flows.dubbing.clip_files import Clip
 from flows.dubbing.learnt import settings_for
+from flows.recipe_weights import of_the_world
 from models.dit.config import DitConfig
 from models.dit.cost import SHAPES
 from models.dit.flow import EXPERTS, expert_at, schedule
@@ -78,11 +79,13 @@ def _sizes(config: DitConfig) -> tuple[int, ...]:
     return config.dim, config.layers, config.channels
 
 
-def _said(chosen: Chosen, settings: Settings) -> str:
+def _said(chosen: Chosen, model: str, settings: Settings) -> str:
+    knows = " It has learnt from redub's procedural world alone: other faces mean nothing to it."
     experts = " and ".join(chosen.expert_names) or "no expert"
     return (
         f"Editor {chosen.editor}, {experts}; {settings.steps} steps, shift {settings.shift:g}, guidance "
         f"{settings.reference:g} (seen) and {settings.audio:g} (heard), {settings.clip} frames at a time."
+        f"{knows if of_the_world([model]) else ''}"
     )
 
 
@@ -99,7 +102,7 @@ def dubbed(
     """
     where, dtype = _place(ask.device)
     names, config, settings, steps = _checked(clip, ask)
-    say(_said(ask.chosen, settings))
+    say(_said(ask.chosen, names.model, settings))
     try:
         parts = loaded(names, config, ask.prompt, where, dtype, lambda what: tell(f"loading {what}"))
         costs = _sped_up(parts, clip, settings, ask, tell)

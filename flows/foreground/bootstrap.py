@@ -1,29 +1,47 @@
 """Runs a bootstrap in this process, for a person at a terminal: what it will do, each step, and what there is then."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from rich.markup import escape
 
 from flows.bootstrapping.asked import Asked
 from flows.bootstrapping.chain import begun, go_on
 from flows.bootstrapping.made import Made, row_of
-from flows.bootstrapping.report import outlook, rows_of
+from flows.bootstrapping.report import as_plain, outlook, rows_of
 from flows.bootstrapping.steps import Chain, Step
 from flows.foreground.checked import recipe_rebuilt
 from flows.foreground.training import resume_in_foreground, train_in_foreground
 from flows.recipes import Recipe
-from flows.terminal.console import console, problems, table_of_columns
+from flows.terminal.console import console, print_json, problems, table_of_columns, told_on_stderr
+
+STOPPED = "stopped; the same command goes on"
 
 
-def bootstrap_in_foreground(asked: Asked) -> bool:
-    """False when a person stopped it. What can't be done is raised, when the table is printed."""
-    chain = begun(asked)
+def bootstrap_in_foreground(asked: Asked, as_json: bool = False) -> bool:
+    """False when a person stopped it. What can't be done is raised, when it was told what there is."""
+    chain, state, message = None, "failed", ""
+    try:
+        with told_on_stderr() if as_json else nullcontext():
+            chain = begun(asked)
+            state, message = ("finished", "") if _gone_on(chain) else ("stopped", STOPPED)
+    except KeyboardInterrupt:  # between steps, while something starts, or a second one within a step
+        state, message = "stopped", STOPPED
+    except Exception as error:
+        message = str(error)
+        raise
+    finally:
+        if as_json:
+            print_json(as_plain(asked, chain, state, message))
+    if message:
+        problems.print(f"[yellow]redub:[/] {message}")
+    return state == "finished"
+
+
+def _gone_on(chain: Chain) -> bool:
     _show_outlook(chain)
     try:
         return go_on(chain, InForeground())
-    except KeyboardInterrupt:  # between steps, or a second one within one
-        problems.print("[yellow]redub:[/] stopped; the same command goes on")
-        return False
     finally:
         _show_made(chain)
 
@@ -34,7 +52,14 @@ class InForeground:
     def rebuild(self, asked: Asked, recipe: Recipe) -> str | None:
         """Ctrl-C commits what is done."""
         return recipe_rebuilt(
-            asked.source, asked.catalog, recipe, asked.recipe, asked.profile, asked.licence, asked.consent
+            asked.source,
+            asked.catalog,
+            recipe,
+            asked.recipe,
+            asked.profile,
+            asked.licence,
+            asked.consent,
+            asked.anyway,
         )
 
     def train(self, asked: Asked, kind: str, data: str, init: str) -> bool:
@@ -43,8 +68,12 @@ class InForeground:
         if row_of(asked.tables, run):
             return resume_in_foreground(asked.catalog, run, asked.profile, False)
         return train_in_foreground(
-            kind, asked.catalog, data, asked.training_named, asked.changes(kind, init), asked.profile, run, False
+            kind, asked.catalog, data, asked.trainings_recipe, asked.changes(kind, init), asked.profile, run, False
         )  # fmt: skip
+
+    def say(self, what: str) -> None:
+        """As a training says that it is checked."""
+        console.print(f"{what} ...", markup=False, soft_wrap=True)
 
     def take(self, step: Step, work: Callable[[], Made | None]) -> Made | None:
         """Below a headline."""

@@ -21,15 +21,17 @@ def rebuild_checked(
     profile: str,
     licence: str = "",
     consent: str = "",
+    anyway: str = "",
 ) -> str | None:
     """Run the flow in this process with live progress. The version's tag; None when a person stopped it."""
     what = load_recipe(recipe, overrides)
-    return recipe_rebuilt(source, catalog, what, recipe, profile, licence, consent)
+    return recipe_rebuilt(source, catalog, what, recipe, profile, licence, consent, anyway)
 
 
 def recipe_rebuilt(
-    source: str, catalog: str, what: Recipe, recipe: str, profile: str, licence: str = "", consent: str = ""
-) -> str | None:
+    source: str, catalog: str, what: Recipe, recipe: str, profile: str, licence: str = "", consent: str = "",
+    anyway: str = "",
+) -> str | None:  # fmt: skip
     """The same with a recipe that was read already; `recipe` is what it is called."""
     where = load_profile(profile)
     check_profile(where)
@@ -44,5 +46,5 @@ def recipe_rebuilt(
 
     return run_in_foreground(
         sources=source, catalog=catalog, recipe=what, recipe_name=recipe, profile=profile,
-        rights={"licence": licence, "consent": consent},
+        rights={"licence": licence, "consent": consent}, anyway=anyway,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any, cast
 from prefect.states import State
 
 from flows import rebuild as flow_module
+from flows.foreground.embedded import start_server
 from flows.foreground.shown import shown
 from flows.run.driver import Rebuild
 from flows.terminal.console import problems, waiting
@@ -26,6 +27,7 @@ def run_in_foreground(**parameters: Any) -> str | None:
         token = flow_module.on_start.set(on_start)
         try:
             with waiting("Starting Prefect and Ray"):
+                start_server()
                 state = cast("State[Any]", flow_module.rebuild(**parameters, return_state=True))
         finally:
             flow_module.on_start.reset(token)

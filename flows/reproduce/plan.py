@@ -35,6 +35,8 @@ KEPT = ("save_every=50", "keep=1")
 FIRST_PART = ("crop=10", "seed=1", "optimizer.warmup=30", "optimizer.decay=0.4")
 """Of a net that learns as a whole: squares round the mouth, which are cheaper, before whole pictures."""
 SECOND_PART = ("seed=2", "optimizer.warmup=30", "optimizer.decay=0.5")
+LOW = ("alpha=2",)
+"""Of an editor's second part: low noise as well, where what pictures look like is learnt."""
 EDITED = MINI_SAMPLING
 """As the mini editor is sampled: in few steps, the last of which the lip expert takes."""
 EXPERTLY = replace(EDITED, steps=4, shift=1.25)
@@ -98,7 +100,8 @@ class Planned:
     @property
     def _learnt(self) -> dict[str, object]:
         """All that its weights follow from."""
-        recipe = {k: v for k, v in self.recipe.model_dump(mode="json").items() if k not in NOT_LEARNT}
+        given = self.recipe.model_dump(mode="json").items()
+        recipe = {field: value for field, value in given if value != "" and field not in NOT_LEARNT}
         networks = [str(recipe.get(field, "")) for field in LOADED]
         shipped = [one for one in networks if one and not one.startswith(RUN)]
         people = find_data(Catalog(str(DATA)), self.data, self.recipe)
@@ -163,7 +166,8 @@ def in_two_parts(label: str, kind: str, budget: Budget, *settings: str) -> Plann
     """A net that learns as a whole: the second training, whose parent is the first."""
     given = (*given_by(budget), *settings)
     first = Planned(f"{label}-crop", kind, (*given, *FIRST_PART), budget.crop, budget.people)
-    return Planned(f"{label}-whole", kind, (*given, *SECOND_PART), budget.whole, budget.people, first)
+    later = SECOND_PART if kind == "generator" else (*SECOND_PART, *LOW)
+    return Planned(f"{label}-whole", kind, (*given, *later), budget.whole, budget.people, first)
 
 
 def given_by(budget: Budget) -> tuple[str, ...]:

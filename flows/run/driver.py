@@ -14,6 +14,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
+from flows.run.footage import Unsuited, refuse, unsuited
 from flows.run.git import git_commit
 from flows.run.graph import nodes_of, stages_of
 from flows.run.inherited import inherited, not_commercial_of
@@ -21,6 +22,7 @@ from flows.run.pipeline import TableSink, build_jobs
 from flows.run.planning import Plan, listed_ids, make_plan
 from flows.run.progress import StageProgress
 from flows.run.request import Request, check_profile
+from flows.run.splits import check_splits
 from flows.trained_weights import pinned
 from infra.cluster import start as start_cluster
 from infra.engine.jobs import Stats
@@ -29,8 +31,9 @@ from models.weights.licences import licences, not_commercial
 from storage.ledger.catalog import Catalog
 from storage.ledger.forgotten import refuse_forgotten
 from storage.ledger.selection import select
-from storage.sources import check_rights, list_sources
+from storage.sources import Listing, check_rights, list_sources
 from storage.store import Store
+from storage.versions.anyway import Anyway
 from storage.versions.publish import declared_facts, publish
 from storage.versions.version import Version
 
@@ -39,7 +42,8 @@ class Rebuild:
     def __init__(self, request: Request) -> None:
         check_profile(request.profile)
         self.catalog = Catalog(request.catalog, Store(dict(request.profile.storage_options)))
-        self.request = request = replace(request, recipe=pinned(self.catalog, request.recipe))
+        recipe = pinned(self.catalog, request.recipe)
+        self.request = request = replace(request, recipe=recipe, anyway=request.anyway.strip())
         self.run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
         self.stages = stages_of(request.recipe)
         self.nodes = nodes_of(self.stages)
@@ -48,6 +52,7 @@ class Rebuild:
         self.sinks: dict[str, TableSink] = {}
         self.plan: Plan | None = None
         self._listed: list[str] = []
+        self.unsuited: Unsuited | None = None
         self.error: BaseException | None = None
         self.stopped = False
         self._version: Version | None = None
@@ -79,13 +84,22 @@ class Rebuild:
         )
         refuse_forgotten(self.catalog, listing)
         check_rights(listing)
+        self._check_known(listing)
         new = self.catalog.add_sources(listing, self.run_id)
         self.catalog.record(self.nodes)
-        self._log("started")
+        self._log("started", f"anyway: {self.request.anyway}" if self.unsuited else "")
         plan = make_plan(self.catalog, self.stages, self.nodes, self.request.profile, listing)
         self.plan = replace(plan, new_sources=new)
         self._listed = listed_ids(listing)
         return self.plan
+
+    def _check_known(self, listing: Listing) -> None:
+        """The models know the footage, unless it is said why not, and somebody can tell who is who."""
+        check_splits(self.request.recipe, listing)
+        reason = self.request.anyway
+        self.unsuited = unsuited(self.stages, listing, self.catalog.store, every=bool(reason))
+        if self.unsuited and not reason:
+            refuse(self.unsuited, self.request.recipe_name)
 
     def start(self) -> None:
         """Run the engine in the background; nothing is started when nothing is to do."""
@@ -176,7 +190,9 @@ class Rebuild:
                 raise self.error
         # Without an engine nothing was written since the plan looked.
         chosen = select(self.catalog, self.nodes, self._listed) if self.engine else self.plan.chosen
-        self._version = publish(self.catalog, self.nodes, chosen, self._facts(), self.request.recipe.required)
+        self._version = publish(
+            self.catalog, self.nodes, chosen, self._facts(), self.request.recipe.required, self._anyway()
+        )
         return self._version
 
     def _facts(self) -> dict[str, Any]:
@@ -194,6 +210,11 @@ class Rebuild:
             "trainings": trainings,
             "non_commercial": [*not_commercial(models), *not_commercial_of(trainings)],
         }
+
+    def _anyway(self) -> Anyway | None:
+        """What the version says of rows that are made of footage which the models don't know."""
+        found = self.unsuited
+        return Anyway(self.request.anyway, found.models, found.ids) if found else None
 
     def _log_end(self, error: BaseException | None) -> None:
         if self.plan is None:

@@ -20,6 +20,8 @@ class Request:
     licence: str = ""
     consent: str = ""
     flow_run: str = ""
+    anyway: str = ""
+    """Why footage is computed of which the recipe's models know nothing."""
 
 
 def check_profile(profile: Profile) -> None:

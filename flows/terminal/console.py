@@ -24,6 +24,16 @@ def waiting(what: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def told_on_stderr() -> Iterator[None]:
+    """Leaves standard output to the answer alone: what is told on the way goes where problems go."""
+    before, console.stderr = console.stderr, True
+    try:
+        yield
+    finally:
+        console.stderr = before
+
+
 def print_json(answer: Any) -> None:
     """For programs: what `--json` gives of an answer made of dataclasses, mappings and lists."""
     print(json.dumps(answer, default=_plain, ensure_ascii=False, indent=1))

@@ -17,7 +17,7 @@ def show_trace(trace: Trace, history: bool) -> None:
     ids = list(dict.fromkeys(s.row["item_id"] for s in shown if not s.named_by))
     tree = Tree(f"ids {' -> '.join(ids)}" if len(ids) < 4 else f"{len(ids)} ids")
     for step in shown:
-        _add_step(tree, step)
+        _add_step(tree, step, trace.notes.get(step.row["run"], ""))
     console.print(tree)
     older = len(trace.steps) - len(shown)
     if older:
@@ -41,7 +41,7 @@ def seen_line(one: Saw) -> str:
     return f"training {one.run} ({one.kind}, {one.state}) saw {clips}, in {one.data}"
 
 
-def _add_step(tree: Tree, step: Step) -> None:
+def _add_step(tree: Tree, step: Step, note: str) -> None:
     row = step.row
     colour = {"ok": "green", "rejected": "yellow", "quarantined": "red"}.get(row["status"], "cyan")
     line = f"[bold]{step.stage}[/] {row['item_id']} [{colour}]{row['status']}[/]"
@@ -52,7 +52,8 @@ def _add_step(tree: Tree, step: Step) -> None:
     made = step.computation
     code = f"code {made.version}, " if made else ""
     branch.add(f"{code}fingerprint {row['fingerprint']}, {row['seconds']:.2f} s, {when(row['written_at'])}")
-    branch.add(f"run {row['run']}" + (f", try {row['revision'] // 2 + 1}" if row["revision"] else ""))
+    tried = f", try {row['revision'] // 2 + 1}" if row["revision"] else ""
+    branch.add(escape(f"run {row['run']}{tried}" + (f", {note}" if note else "")))
     if made and made.config:
         branch.add("settings " + escape(", ".join(f"{k}={v}" for k, v in made.config.items())))
     if made and made.weights:

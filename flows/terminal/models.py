@@ -17,8 +17,9 @@ from models.weights.digests import digest
 from models.weights.download import pinned, pull
 from models.weights.known import find, known
 from models.weights.licences import licences
+from models.weights.packages import drop_archives
 from models.weights.published import Known
-from models.weights.references import ModelError, parse, resolve
+from models.weights.references import ModelError, parse, resolve, without_digest
 
 SHOW_AFTER_S = 2.0
 
@@ -47,6 +48,7 @@ def pull_models(names: Sequence[str], recipe: str, overrides: Sequence[str]) -> 
     failed = [str(error) for reference in wanted if (error := _pull_one(reference))]
     if failed:
         raise ModelError("\n".join(failed))
+    drop_archives(remote for reference in wanted if (remote := parse(reference)))
 
 
 def _pull_one(reference: str) -> Exception | None:
@@ -91,8 +93,7 @@ def _table(shown: list[Known], missing: dict[str, str]) -> Any:
     for one in shown:
         here = "[red]no[/]" if one.name in missing else "[green]yes[/]"
         names = (
-            escape(text)
-            for text in (one.name.partition("#")[0], one.purpose or "?", one.licence or "unknown")
+            escape(text) for text in (without_digest(one.name), one.purpose or "?", one.licence or "unknown")
         )
         table.add_row(*names, sold[one.commercial], size(one.size), here)
     return table

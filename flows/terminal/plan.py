@@ -1,18 +1,25 @@
 """`redub plan`: prints what a rebuild would compute, reuse and cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from rich.markup import escape
+
+from flows.errors import FootageRefused, SpeakersUnknown
 from flows.recipe_files import load_recipe
+from flows.recipes import Recipe
+from flows.run.footage import refuse, unsuited
 from flows.run.graph import nodes_of, stages_of
 from flows.run.planning import Plan, StagePlan, make_plan
 from flows.run.request import check_needs
+from flows.run.splits import check_splits
 from flows.terminal.console import console, duration, number, size, table_of_columns
 from flows.trained_weights import pinned
 from infra.profiles import load_profile
 from storage.ledger.catalog import Catalog
 from storage.ledger.forgotten import refuse_forgotten
-from storage.sources import check_rights, list_sources
+from storage.sources import Listing, check_rights, list_sources
 from storage.store import Store
+from tasks.stage import Stage
 
 
 def print_plan(
@@ -27,11 +34,27 @@ def print_plan(
     where = load_profile(profile)
     check_needs(where)  # not whether it fits here: a plan for another machine is a good question
     tables = Catalog(catalog, Store(dict(where.storage_options)))
-    stages = stages_of(pinned(tables, load_recipe(recipe, overrides)))
+    what = pinned(tables, load_recipe(recipe, overrides))
+    stages = stages_of(what)
     listing = list_sources(source, tables.store, licence, consent)
     refuse_forgotten(tables, listing)
     check_rights(listing)
     show_plan(make_plan(tables, stages, nodes_of(stages), where, listing), where.name)
+    _show_refusal(what, recipe, stages, listing, tables.store)
+
+
+def _show_refusal(
+    what: Recipe, name: str, stages: Mapping[str, Stage], listing: Listing, store: Store
+) -> None:
+    """Why `redub rebuild` would not begin: no reason not to look at what it would cost."""
+    try:
+        check_splits(what, listing)
+        if found := unsuited(stages, listing, store):
+            refuse(found, name)
+    except (FootageRefused, SpeakersUnknown) as refusal:
+        console.print(
+            f"\n[yellow]`redub rebuild` would refuse this:[/] {escape(str(refusal))}", soft_wrap=True
+        )
 
 
 def show_plan(plan: Plan, profile: str) -> None:

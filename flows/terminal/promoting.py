@@ -19,10 +19,10 @@ def promote_runs(root: str, names: Sequence[str], gates: Sequence[str], anyway: 
     if not as_json:
         console.print(_table(judged.checks))
     elif judged.failed and not anyway:
-        print_json({"promoted": None, "new": False, "checks": _checks(judged)})
+        print_json({"promoted": None, "new": False, "checks": plain_checks(judged)})
     one, new = promote(catalog, judged, anyway)
     if as_json:
-        print_json({"promoted": _plain(one), "new": new, "checks": _checks(judged)})
+        print_json({"promoted": plain_promotion(one), "new": new, "checks": plain_checks(judged)})
         return
     said = "Promoted" if new else f"Promoted already, {when(one.at)}"
     console.print(
@@ -35,7 +35,7 @@ def print_promotions(root: str, as_json: bool) -> None:
     catalog = existing_catalog(root)
     found = promotions(catalog)[::-1]
     if as_json:
-        print_json([_plain(one) for one in found])
+        print_json([plain_promotion(one) for one in found])
     elif not found:
         console.print(
             f"Nothing was promoted in {catalog.root} yet: redub promote EDITOR [EXPERT ...]",
@@ -68,7 +68,8 @@ def _table(checks: Sequence[Checked]) -> Any:
     return table
 
 
-def _checks(judged: Judged) -> list[dict[str, Any]]:
+def plain_checks(judged: Judged) -> list[dict[str, Any]]:
+    """For JSON: each gate of each checkpoint."""
     return [
         {
             "checkpoint": one.uri, "metric": one.gate.metric, "value": one.value, "gate": one.gate.said(),
@@ -78,7 +79,8 @@ def _checks(judged: Judged) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _plain(one: Promotion) -> dict[str, Any]:
+def plain_promotion(one: Promotion) -> dict[str, Any]:
+    """For JSON: the whole row."""
     weights = [
         {"uri": each.uri, "kind": each.kind, "digest": each.digest, "metrics": each.measured}
         for each in one.all

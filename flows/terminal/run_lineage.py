@@ -8,6 +8,7 @@ from rich.tree import Tree
 
 from flows.terminal.console import console, duration, number, when
 from storage.trainings.reading import Checkpoint, Training
+from storage.versions.anyway import sentence
 from storage.versions.trained import RunTrace
 
 
@@ -32,6 +33,8 @@ def _add_data(branch: Tree, trace: RunTrace) -> None:
         f"{number(data['rows'])} rows ({_counts(data['splits'])}), from {escape(str(data.get('sources', '?')))}"
     )
     branch.add(f"licences {escape(_counts(data['licences']))}; consent {escape(_counts(data['consent']))}")
+    if told := sentence(data):
+        branch.add(escape(told))
     for model, said in data.get("models", {}).items():
         branch.add(escape(f"made with {model}, {said['licence']}"))
     if trace.forgotten_since:

@@ -57,5 +57,7 @@ def _show_versions(versions: tuple[VersionLine, ...]) -> None:
         )
     console.print(table)
     for one in versions:
+        if one.anyway:
+            console.print(f"{one.version}: {escape(one.anyway)}", soft_wrap=True)
         if one.forgotten:
             console.print(f"{one.version} had {number(one.forgotten)} rows more, which were forgotten since.")

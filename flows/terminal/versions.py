@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from flows.terminal.console import console, number, table_of_columns
+from storage.versions.anyway import sentence
 from storage.versions.diff import Diff
 from storage.versions.version import Version
 
@@ -20,6 +21,8 @@ def show_version(version: Version, catalog: str) -> None:
     )
     console.print()
     show_funnel(m["funnel"])
+    if told := sentence(m):
+        console.print(f"\n[yellow]Not to be relied on:[/] {escape(told)}", soft_wrap=True)
     held = sum(row["quarantined"] for row in m["funnel"])
     if held:
         console.print(

@@ -15,8 +15,9 @@ from models.mini.editor.corpus import WorldPairs
 from models.mini.generator.corpus import WorldWindows
 from models.mini.syncnet.windows import WorldLips
 from models.weights.licences import licences
-from tasks.training.checking.everything import Subject, before_data, of_data
+from tasks.training.checking.everything import before_data, of_data
 from tasks.training.checking.finding import Finding, ok
+from tasks.training.checking.subject import Subject
 
 RENDERED = (WorldWindows, WorldPairs, WorldLips)
 """People of the procedural world, made where they are missing."""

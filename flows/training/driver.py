@@ -35,7 +35,7 @@ from tasks.training.loop import train
 from tasks.training.recipe import DitRecipe
 
 Tell = Callable[[dict[str, Any]], None]
-LOADED = ("init", "vae", "whisper", "sync", "identity", "clip")
+LOADED = ("init", "vae", "whisper", "text", "sync", "identity", "clip")
 """Fields of a recipe that name networks."""
 
 

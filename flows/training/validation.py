@@ -56,11 +56,12 @@ def find_validator(catalog: Catalog, data: Data, recipe: TrainRecipe) -> tuple[V
         windows = ClipWindows(catalog, data.name, held_out[0], recipe.frames, recipe.stride, recipe.vae)
     except StorageError as error:
         return None, f"nothing is validated: {error}"
-    return ClipValidator(windows, recipe.vae, recipe.validate_on, _looks(windows)), ""
+    return ClipValidator(windows, recipe.vae, recipe.validate_on, _looks(windows), text=recipe.text), ""
 
 
 def _of_pairs(pairs: ClipPairs, recipe: EditorRecipe) -> PairValidator:
-    return PairValidator(pairs, recipe.vae, recipe.validate_on, _looks(pairs), settings=_sampling(recipe))
+    who = (recipe.vae, recipe.validate_on, _looks(pairs))
+    return PairValidator(pairs, *who, text=recipe.text, settings=_sampling(recipe))
 
 
 def _sampling(recipe: EditorRecipe) -> Settings:

@@ -1,6 +1,6 @@
 """Hears speech as Whisper's encoder does: a vector fifty times a second, out of the layers that are asked for.
 
-Any Whisper of transformers will do, the mini one included. T counts mel columns (100 a second), P positions
+Any Whisper of transformers or CTranslate2 will do, the mini one included. T counts mel columns (100 a second), P positions
 (50 a second), L layers, D numbers in a vector, F frames of the picture, N neighbouring positions.
 """
 
@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import gelu
-from transformers import WhisperFeatureExtractor, WhisperModel
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
+from models.audio.whisper_files import load_encoder
 from models.audio.windows import FEATURES_HZ, RATE, windows_of_frames
-from models.weights.pretrained import load, load_processor
 from models.weights.references import ModelError, resolve
 
 WINDOW_S = 30
@@ -36,10 +35,7 @@ class Whisper:
     """
 
     def __init__(self, reference: str, layers: Sequence[int] = (NORMED,), device: str = "cpu"):
-        path = resolve(reference)
-        # On its own, the class of the encoder finds none of its names in a whole Whisper, and stays random.
-        self.encoder = load(WhisperModel, path).get_encoder()
-        self.extractor = load_processor(WhisperFeatureExtractor, path)
+        self.encoder, self.extractor = load_encoder(resolve(reference))
         depth = len(self.encoder.layers)
         if not layers or not all(layer in (NORMED, LAST) or 1 <= layer <= depth for layer in layers):
             raise ModelError(

@@ -1,6 +1,7 @@
 """Samples what the generator paints: latents of a masked clip whose face fits a sound.
 
-B clips, C channels, F latent frames, H by W latents, N audio features of A numbers; t is 1 for pure noise.
+B clips, C channels, F latent frames, H by W latents, N audio features of A numbers, L text tokens
+of X; t is 1 for pure noise.
 """
 
 from dataclasses import dataclass
@@ -34,15 +35,17 @@ def painted(
     noise_BCFHW: Tensor,
     sampling: Sampling,
     motion: Motion | None = None,
+    prompt_LX: Tensor | None = None,
 ) -> Tensor:
     """Returns the latents of clips whose faces the net has painted; motion frames are kept as given."""
     silent_BFNA = torch.zeros_like(audio_BFNA)
+    text_BLX = None if prompt_LX is None else prompt_LX.to(audio_BFNA).expand(len(audio_BFNA), -1, -1)
 
     def predict(z_BCFHW: Tensor, t: float) -> Tensor:
         t_B = torch.full((len(z_BCFHW),), t, device=z_BCFHW.device)
 
         def shown(sound: Tensor):
-            return generator_input(z_BCFHW, masked_BCFHW, reference_BCHW, t_B, sound, None, motion)
+            return generator_input(z_BCFHW, masked_BCFHW, reference_BCHW, t_B, sound, text_BLX, motion)
 
         if sampling.guidance == 1 or t <= sampling.above:
             return net(shown(audio_BFNA))

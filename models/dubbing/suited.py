@@ -20,7 +20,7 @@ NUMBERS: Mapping[str, tuple[type, float, float]] = {
 }  # fmt: skip
 """What weights may say, and the least and most of it."""
 BORDER = "border"
-MINI_SAMPLING = Settings(clip=25, steps=3, shift=2.5, reference=0.0, audio=6.0, border=False)
+MINI_SAMPLING = Settings(clip=25, steps=3, shift=2.5, reference=0.0, audio=4.0, border=False)
 """What suits editors of the preset mini."""
 
 

@@ -3,13 +3,17 @@
 from typing import Literal
 
 from models.faces.face import Embedder, FaceBackend
-from models.weights.references import ModelError
+from models.weights.references import ModelError, resolve
 
-Kind = Literal["mini", "mediapipe", "yunet"]
+Kind = Literal["mini", "mesh", "mediapipe", "yunet"]
 
 NO_MEDIAPIPE = (
     "the face back-end `mediapipe` cannot start here ({error}): install the extra `redub[real]` "
     "(`uv sync --extra real`) and, on Debian, `apt-get install libegl1 libgles2 libgl1`; or use `mini`"
+)
+NO_LITERT = (
+    "the back-end `mesh` cannot start here ({error}): install the extra `redub[real]` (`uv sync --extra real`), "
+    "which brings ai-edge-litert; or use `mini`"
 )
 
 
@@ -23,6 +27,13 @@ def load_face(kind: Kind, reference: str) -> FaceBackend:
         from models.faces.yunet import YuNetFaces
 
         return YuNetFaces(reference)
+    if kind == "mesh":
+        try:
+            from models.faces.mesh import MeshFaces
+
+            return MeshFaces(reference)
+        except (ImportError, OSError) as error:
+            raise ModelError(NO_LITERT.format(error=error)) from error
     if kind == "mediapipe":
         try:
             from models.faces.mediapipe import MediaPipeFaces
@@ -30,13 +41,20 @@ def load_face(kind: Kind, reference: str) -> FaceBackend:
             return MediaPipeFaces(reference)
         except (ImportError, OSError) as error:
             raise ModelError(NO_MEDIAPIPE.format(error=error)) from error
-    raise ModelError(f"there is no face back-end {kind!r}: take mini, mediapipe or yunet")
+    raise ModelError(f"there is no face back-end {kind!r}: take mini, mesh, mediapipe or yunet")
 
 
 def load_identity(reference: str) -> Embedder | None:
-    """Loads what tells people apart; None for an empty reference, as a recipe may do without."""
+    """Loads what tells people apart: dlib's file (.dat), or an ArcFace-like one (ONNX).
+
+    None for an empty reference, as a recipe may do without.
+    """
     if not reference:
         return None
+    if resolve(reference).suffix == ".dat":
+        from models.faces.dlib_identity import DlibEmbedder
+
+        return DlibEmbedder(reference)
     from models.faces.identity import ArcFaceEmbedder
 
     return ArcFaceEmbedder(reference)

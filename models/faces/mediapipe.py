@@ -4,22 +4,20 @@ Its detector sees 128x128 pixels, whatever it is given, so a face that is small 
 the picture is searched again in overlapping squares, and landmarks are always taken from a crop.
 """
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 
 import mediapipe
 import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 
 from models.faces.boxes import Box, crop, distinct, hull, overlap, square_around
-from models.faces.face import Face, Shape, face_size
+from models.faces.face import Face, Shape
 from models.faces.landmarks478 import INNER_RING, OUTER_LIPS, RIGID
+from models.faces.mesh_shape import angles_of_turn, shape_of_mesh
+from models.faces.native_output import without_native_output
+from models.faces.squares import squares
 from models.weights.references import ModelError, resolve
 
-EYES, NOSE, CORNERS, INNER_LIPS = ((33, 133), (362, 263)), 1, (61, 291), (13, 14)
-"""Points of the mesh: the corners of either eye (the iris would follow the gaze), and so on."""
 SMALL = 0.3
 """A face below this share of the square it was searched in may have smaller neighbours nobody saw."""
 LEVELS = (1.0, 0.5)
@@ -84,43 +82,6 @@ class MediaPipeFaces:
         return list(zip(points, result.facial_transformation_matrixes, strict=True))
 
 
-def squares(width: int, height: int, side: float) -> Iterator[Box]:
-    """Yields squares that cover the picture, each overlapping the next by at least half: a face is whole in one of them."""
-    columns, rows = (int(np.ceil(2 * (length - side) / side)) + 1 for length in (width, height))
-    for y in np.linspace(0, height - side, rows):
-        for x in np.linspace(0, width - side, columns):
-            yield float(x), float(y), side, side
-
-
 def _shape(points_K2: np.ndarray, matrix_44: np.ndarray) -> Shape:
-    eyes = [points_K2[list(corners)].mean(0) for corners in EYES]
-    five_52 = np.stack([*eyes, points_K2[NOSE], *points_K2[list(CORNERS)]]).astype(np.float32)
-    size = face_size(five_52)
-    gap, width = (
-        float(np.linalg.norm(np.diff(points_K2[list(two)], axis=0))) for two in (INNER_LIPS, CORNERS)
-    )
-    yaw, pitch, roll = _angles(np.asarray(matrix_44)[:3, :3])
-    return Shape(points_K2.astype(np.float32), five_52, yaw, pitch, roll, gap / size, width / size, 1.0)
-
-
-def _angles(rotation_33: np.ndarray) -> tuple[float, float, float]:
-    """Its axes: x to the right, y up, z to the camera; a face at rest looks along z. Nods first, rolls last."""
-    down, right = (
-        np.arctan2(rotation_33[2, 1], rotation_33[2, 2]),
-        np.arcsin(np.clip(-rotation_33[2, 0], -1, 1)),
-    )
-    anticlockwise = np.arctan2(rotation_33[1, 0], rotation_33[0, 0])
-    return float(np.degrees(right)), float(np.degrees(-down)), float(np.degrees(-anticlockwise))
-
-
-@contextmanager
-def without_native_output() -> Iterator[None]:
-    """Keeps MediaPipe's C++ from writing notes about delegates to file descriptor 2, which no setting stops."""
-    with tempfile.TemporaryFile() as aside:
-        kept = os.dup(2)
-        os.dup2(aside.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+    yaw, pitch, roll = angles_of_turn(np.asarray(matrix_44)[:3, :3])
+    return replace(shape_of_mesh(np.pad(points_K2, ((0, 0), (0, 1))), 1.0), yaw=yaw, pitch=pitch, roll=roll)

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from models.faces import NO_MEDIAPIPE
+from models.faces import NO_LITERT, NO_MEDIAPIPE
 from models.weights.references import ModelError
 
 if TYPE_CHECKING:
     from models.heads.fit import HeadFit
 
-Kind = Literal["mini", "mediapipe", "smirk"]
+Kind = Literal["mini", "mesh", "mediapipe", "smirk"]
 
 
 def load_head(kind: Kind, reference: str, mesh: str = "") -> "HeadFit":
@@ -17,6 +17,13 @@ def load_head(kind: Kind, reference: str, mesh: str = "") -> "HeadFit":
         from models.heads.mini import MiniHead
 
         return MiniHead(reference)
+    if kind == "mesh":
+        try:
+            from models.heads.mesh import MeshHead
+
+            return MeshHead(reference)
+        except (ImportError, OSError) as error:
+            raise ModelError(NO_LITERT.format(error=error)) from error
     if kind == "mediapipe":
         try:
             from models.heads.mediapipe import MediaPipeHead
@@ -28,4 +35,4 @@ def load_head(kind: Kind, reference: str, mesh: str = "") -> "HeadFit":
         from models.heads.smirk import SmirkHead
 
         return SmirkHead(reference, mesh)
-    raise ModelError(f"there is no head back-end {kind!r}: take mini, mediapipe or smirk")
+    raise ModelError(f"there is no head back-end {kind!r}: take mini, mesh, mediapipe or smirk")

@@ -1,9 +1,7 @@
 """Fits a head by MediaPipe's FaceLandmarker, for real footage.
 
-Its points get a jaw that opens (models/heads/jaw.py).
-
-Drawn is the face's oval, filled from the tip of the nose: a fan of 36 triangles, not the whole mesh, as only the
-outline counts. Needs the extra `redub[real]`; the model file is Apache-2.0 and asks for no signature.
+Its points get a jaw that opens (models/heads/jaw.py). Needs the extra `redub[real]`; the model file is Apache-2.0 and
+asks for no signature.
 """
 
 import mediapipe
@@ -11,10 +9,9 @@ import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 
 from models.faces.boxes import hull, overlap
-from models.faces.landmarks478 import KEPT, OUTER_LIPS, STORED
-from models.faces.mediapipe import without_native_output
-from models.heads.fit import Fit, Surface, fan
-from models.heads.jaw import fit_of_points, points_with_jaw
+from models.faces.native_output import without_native_output
+from models.heads.fit import Fit, Surface
+from models.heads.oval import fit_of_clip, lips, oval
 from models.weights.references import ModelError, resolve
 
 FACES, POINTS, BLENDSHAPES = 2, 478, 52
@@ -41,19 +38,13 @@ class MediaPipeHead:
     def fit(self, rgb_FHWC: np.ndarray, five_F52: np.ndarray) -> Fit:
         looks = [self._look(rgb, five) for rgb, five in zip(rgb_FHWC, five_F52, strict=True)]
         points_FP3, expression_FE = (np.stack([look[n] for look in looks]) for n in range(2))
-        if not np.isfinite(points_FP3).all((1, 2)).any():
-            none_F, none_F3 = np.full(len(looks), np.nan), np.full((len(looks), 3), np.nan)
-            return Fit(
-                np.zeros(4 * len(KEPT)), expression_FE, none_F, none_F3, none_F3, points_FP3[:, STORED, :2]
-            )
-        return fit_of_points(points_FP3, expression_FE)
+        return fit_of_clip(points_FP3, expression_FE)
 
     def face(self, fit: Fit, jaw: float, side: int) -> Surface:
-        ring = list(range(len(KEPT)))
-        return Surface(points_with_jaw(fit, jaw) * side, fan(ring[:-1], ring[-1]))
+        return oval(fit, jaw, side)
 
     def lips(self, fit: Fit, side: int) -> Surface:
-        return Surface(fit.landmarks_FL2 * side, fan(list(range(len(OUTER_LIPS)))))
+        return lips(fit, side)
 
     def close(self) -> None:
         """Frees the landmarker.

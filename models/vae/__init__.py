@@ -19,9 +19,21 @@ from models.vae.shapes import (
     pixels_per_latent,
 )
 from models.vae.tiles import decode_tiled, encode_tiled
+from models.vae.view import View
 from models.vae.window import decode_window, latents_looked_back_at
 
 __all__ = [
-    "FRAMES_PER_LATENT", "decode", "decode_tiled", "decode_window", "denormalised", "encode", "encode_tiled",
-    "frames_of", "latents_looked_back_at", "latents_of", "normalised", "pixels_per_latent",
+    "FRAMES_PER_LATENT",
+    "View",
+    "decode",
+    "decode_tiled",
+    "decode_window",
+    "denormalised",
+    "encode",
+    "encode_tiled",
+    "frames_of",
+    "latents_looked_back_at",
+    "latents_of",
+    "normalised",
+    "pixels_per_latent",
 ]  # fmt: skip

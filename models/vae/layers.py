@@ -8,7 +8,6 @@ PyTorch's CPU kernels do four to eight times quicker than the 3D one. Time comes
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import torch
 from diffusers.models.autoencoders.autoencoder_kl_wan import (
     WanAttentionBlock,
     WanCausalConv3d,
@@ -20,11 +19,10 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import (
     WanRMS_norm,
     WanUpBlock,
 )
-from torch import Tensor, cat, nn
-from torch.nn.functional import conv2d, silu
+from torch import Tensor, nn
 
-TINY = 1e-12
-"""Vectors shorter than this are divided by it, as in the library."""
+from models.vae.gradients import flat, normed_and_bent, over_space, over_three
+from models.vae.layout import joined
 
 
 @dataclass
@@ -47,15 +45,17 @@ class Run:
         if self.kept is not None:
             self.kept.append(x_BTCHW[:, -count:].clone())  # a view would hold on to all of x
 
-    def looking_back(self, x_BTCHW: Tensor) -> Tensor:
-        """Returns frames with the two before them (zeros before the first), and without those that nobody needs."""
+    def looking_back(self, x_BTCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the two frames before (zeros before the first), and frames without those that nobody needs."""
         frames = x_BTCHW.shape[1]
         past_BTCHW = next(self.before) if self.before else x_BTCHW.new_zeros(_two(x_BTCHW))
-        x_BTCHW = cat([past_BTCHW, x_BTCHW], 1)
-        self.keep(x_BTCHW, 2)
         spare = frames - min(frames, next(self.frames_needed)) if self.frames_needed else 0
+        if spare or self.kept is not None:
+            all_BTCHW = joined([past_BTCHW, x_BTCHW], 1)
+            self.keep(all_BTCHW, 2)
+            past_BTCHW, x_BTCHW = all_BTCHW[:, spare : spare + 2], all_BTCHW[:, spare + 2 :]
         self.begins = self.begins and not spare
-        return x_BTCHW[:, spare:]
+        return past_BTCHW, x_BTCHW
 
 
 def run_layer(block: nn.Module, x_BTCHW: Tensor, run: Run) -> Tensor:
@@ -70,16 +70,12 @@ def _conv(conv: WanCausalConv3d, x_BTCHW: Tensor, run: Run) -> Tensor:
     if conv.kernel_size[0] == 1:
         return _over_frames(conv, x_BTCHW)
     assert conv.kernel_size[0] == 3, f"{conv.kernel_size} looks at another number of frames than 3"
-    x_BTCHW = run.looking_back(x_BTCHW)
-    frames = x_BTCHW.shape[1] - 2
-    return _over_frames(conv, cat([x_BTCHW[:, step : step + frames] for step in range(3)], 2))
+    return over_three(*run.looking_back(x_BTCHW), conv.weight, conv.bias)
 
 
 def _over_frames(conv: WanCausalConv3d, seen_BTCHW: Tensor) -> Tensor:
     """One convolution over space; its channels are those of all the frames it looks at."""
-    weight_OCHW = conv.weight.transpose(1, 2).flatten(1, 2)
-    made_NCHW = conv2d(seen_BTCHW.flatten(0, 1), weight_OCHW, conv.bias, padding=conv.kernel_size[1] // 2)
-    return made_NCHW.unflatten(0, seen_BTCHW.shape[:2])
+    return over_space(seen_BTCHW, flat(conv.weight), conv.bias)
 
 
 def _middle(block: WanMidBlock, x_BTCHW: Tensor, run: Run) -> Tensor:
@@ -119,8 +115,8 @@ def _residual(block: WanResidualBlock, x_BTCHW: Tensor, run: Run) -> Tensor:
     short_BTCHW = x_BTCHW if same else _over_frames(block.conv_shortcut, x_BTCHW)
     if run.trunk_only:
         return short_BTCHW
-    x_BTCHW = _conv(block.conv1, normed_and_bent(block.norm1, x_BTCHW), run)
-    x_BTCHW = _conv(block.conv2, block.dropout(normed_and_bent(block.norm2, x_BTCHW)), run)
+    x_BTCHW = _conv(block.conv1, bent(block.norm1, x_BTCHW), run)
+    x_BTCHW = _conv(block.conv2, block.dropout(bent(block.norm2, x_BTCHW)), run)
     return _last(short_BTCHW, x_BTCHW) + x_BTCHW
 
 
@@ -142,29 +138,23 @@ def _double_time(conv: WanCausalConv3d, x_BTCHW: Tensor, run: Run) -> Tensor:
     first_BTCHW, later_BTCHW = (x_BTCHW[:, :1], x_BTCHW[:, 1:]) if run.begins else (x_BTCHW[:, :0], x_BTCHW)
     pairs_BTKCHW = _conv(conv, later_BTCHW, run).unflatten(2, (2, -1))
     later_BTCHW = pairs_BTKCHW.flatten(1, 2)
-    return cat([first_BTCHW, later_BTCHW], 1) if run.begins else later_BTCHW
+    return joined([first_BTCHW, later_BTCHW], 1) if run.begins else later_BTCHW
 
 
 def _halve_time(conv: WanCausalConv3d, x_BTCHW: Tensor, run: Run) -> Tensor:
     """Of two frames one, which sees both and the one before; the clip's first stays as it is."""
     first_BTCHW = x_BTCHW[:, :1] if run.begins else x_BTCHW[:, :0]
     if run.before:
-        x_BTCHW = cat([next(run.before), x_BTCHW], 1)
+        x_BTCHW = joined([next(run.before), x_BTCHW], 1)
     run.keep(x_BTCHW, 1)
-    threes_BTCHW = cat([x_BTCHW[:, :-2:2], x_BTCHW[:, 1:-1:2], x_BTCHW[:, 2::2]], 2)
-    return cat([first_BTCHW, _over_frames(conv, threes_BTCHW)], 1)
+    threes_BTCHW = joined([x_BTCHW[:, :-2:2], x_BTCHW[:, 1:-1:2], x_BTCHW[:, 2::2]], 2)
+    return joined([first_BTCHW, _over_frames(conv, threes_BTCHW)], 1)
 
 
-def normed_and_bent(norm: WanRMS_norm, x_BTCHW: Tensor) -> Tensor:
-    """Norms, and applies SiLU.
-
-    Halves are widened first, as the library does, so that they are rounded once. A sum of squares over channels, which
-    lie far apart, is several times quicker than PyTorch's norm of a vector.
-    """
-    wide = x_BTCHW.float() if x_BTCHW.dtype in (torch.float16, torch.bfloat16) else x_BTCHW
-    length_BT1HW = wide.square().sum(2, keepdim=True).clamp(min=TINY**2).sqrt()
-    even = (wide / length_BT1HW).type_as(x_BTCHW)
-    return silu(even * (norm.scale * norm.gamma.view(-1, 1, 1)) + norm.bias)
+def bent(norm: WanRMS_norm, x_BTCHW: Tensor) -> Tensor:
+    """Norms, and applies SiLU."""
+    bias = norm.bias.view(-1, 1, 1) if isinstance(norm.bias, Tensor) else None
+    return normed_and_bent(x_BTCHW, norm.scale * norm.gamma.view(-1, 1, 1), bias)
 
 
 def _last(x_BTCHW: Tensor, like_BTCHW: Tensor) -> Tensor:

@@ -2,14 +2,16 @@
 
 Both ways have two halves: the outer layers, where pictures are big and layers look at little of them, and the inner
 ones at the size of the latents, where attention looks at all of a picture. Tiles cut the first and never the second.
+What leaves either way lies in memory as its shape says, whatever order is best within: files take no other.
 """
 
 from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders.autoencoder_kl_wan import patchify, unpatchify
 from torch import Tensor
 
-from models.vae.layers import Run, normed_and_bent, run_layer
-from models.vae.shapes import check_latents, check_video
+from models.vae.layers import Run, bent, run_layer
+from models.vae.shapes import check_latents, check_video, pixels_per_latent
+from models.vae.view import Cuts, View
 
 
 def encode(vae: AutoencoderKLWan, video_BCTHW: Tensor, trunk_only: bool = False) -> Tensor:
@@ -36,9 +38,9 @@ def encode_outer(vae: AutoencoderKLWan, video_BCTHW: Tensor, run: Run) -> Tensor
 
 def encode_inner(vae: AutoencoderKLWan, x_BTCHW: Tensor, run: Run) -> Tensor:
     """Runs the encoder's layers at the size of the latents."""
-    x_BTCHW = normed_and_bent(vae.encoder.norm_out, run_layer(vae.encoder.mid_block, x_BTCHW, run))
+    x_BTCHW = bent(vae.encoder.norm_out, run_layer(vae.encoder.mid_block, x_BTCHW, run))
     x_BTCHW = run_layer(vae.quant_conv, run_layer(vae.encoder.conv_out, x_BTCHW, run), run)
-    return x_BTCHW[:, :, : vae.config.z_dim].transpose(1, 2)
+    return x_BTCHW[:, :, : vae.config.z_dim].transpose(1, 2).contiguous()
 
 
 def decode_inner(vae: AutoencoderKLWan, z_BCTHW: Tensor, run: Run) -> Tensor:
@@ -47,9 +49,12 @@ def decode_inner(vae: AutoencoderKLWan, z_BCTHW: Tensor, run: Run) -> Tensor:
     return run_layer(vae.decoder.mid_block, run_layer(vae.decoder.conv_in, x_BTCHW, run), run)
 
 
-def decode_outer(vae: AutoencoderKLWan, x_BTCHW: Tensor, run: Run) -> Tensor:
-    """Runs the decoder's layers at the size of the pictures."""
-    for block in vae.decoder.up_blocks:
-        x_BTCHW = run_layer(block, x_BTCHW, run)
-    x_BTCHW = run_layer(vae.decoder.conv_out, normed_and_bent(vae.decoder.norm_out, x_BTCHW), run)
-    return unpatchify(x_BTCHW.transpose(1, 2), vae.config.patch_size or 1)
+def decode_outer(vae: AutoencoderKLWan, x_BTCHW: Tensor, run: Run, view: View | None = None) -> Tensor:
+    """Runs the decoder's layers at the size of the pictures; for a `view` of them on no more than it takes."""
+    height, width = x_BTCHW.shape[-2:]
+    side = pixels_per_latent(vae)
+    cuts = Cuts(vae, (height, width), view or View((0, side * height), (0, side * width)))
+    for block, needed in cuts.blocks(vae):
+        x_BTCHW = run_layer(block, cuts.cut(x_BTCHW, needed, block), run)
+    x_BTCHW = run_layer(vae.decoder.conv_out, bent(vae.decoder.norm_out, x_BTCHW), run)
+    return cuts.pictures(unpatchify(x_BTCHW.transpose(1, 2), vae.config.patch_size or 1)).contiguous()

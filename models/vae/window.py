@@ -16,20 +16,24 @@ from torch import Tensor, nn
 from models.vae.layers import Run, layers_of_up_block
 from models.vae.passes import decode_inner, decode_outer
 from models.vae.shapes import check_latents
+from models.vae.view import View
 
 
-def decode_window(vae: AutoencoderKLWan, z_BCTHW: Tensor, first: int, count: int) -> Tensor:
+def decode_window(
+    vae: AutoencoderKLWan, z_BCTHW: Tensor, first: int, count: int, view: View | None = None
+) -> Tensor:
     """Decodes latents first .. first + count - 1 to the very frames (`frames_of`) that `decode` makes of them.
 
-    Those before them are warmth only: no gradient goes there. A pure function, which checkpointing may repeat.
+    Latents before them are warmth only: no gradient goes there. Of a `view` of the pictures no more is computed than it
+    takes. A pure function, which checkpointing may repeat.
     """
     length = z_BCTHW.shape[2]
     if first < 0 or count < 1 or first + count > length:
         raise ValueError(f"latents {first} to {first + count - 1} are no window of the {length} there are")
     check_latents(vae, z_BCTHW)
-    before = iter(_states_before(vae, z_BCTHW[:, :, :first])) if first else None
+    before = iter(_states_before(vae, z_BCTHW[:, :, :first], view)) if first else None
     run = Run(begins=not first, before=before)
-    return decode_outer(vae, decode_inner(vae, z_BCTHW[:, :, first : first + count], run), run)
+    return decode_outer(vae, decode_inner(vae, z_BCTHW[:, :, first : first + count], run), run, view)
 
 
 def latents_looked_back_at(vae: AutoencoderKLWan) -> int:
@@ -38,12 +42,12 @@ def latents_looked_back_at(vae: AutoencoderKLWan) -> int:
 
 
 @torch.no_grad()
-def _states_before(vae: AutoencoderKLWan, z_BCTHW: Tensor) -> list[Tensor]:
+def _states_before(vae: AutoencoderKLWan, z_BCTHW: Tensor, view: View | None) -> list[Tensor]:
     """What each causal convolution saw last before the window."""
     latents, enough = _lookback(vae)
     kept: list[Tensor] = []
     run = Run(begins=z_BCTHW.shape[2] <= latents, kept=kept, frames_needed=iter(enough))
-    decode_outer(vae, decode_inner(vae, z_BCTHW[:, :, -latents:], run), run)
+    decode_outer(vae, decode_inner(vae, z_BCTHW[:, :, -latents:], run), run, view)
     return kept
 
 

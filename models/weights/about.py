@@ -1,6 +1,7 @@
 """Reads what a file or folder of weights says of itself: its licence, what it is, what it was trained on."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,19 @@ from models.weights.references import ModelError
 
 FREE = ("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CC-BY-4.0")
 """Licences that a file may name for itself and that allow commercial use."""
+
+
+WORLD_ALONE = ("procedural world", "no real footage")
+"""What the weights of a mini model say that they were trained on."""
+
+
+def knows_only_the_world(said: Mapping[str, Any]) -> bool:
+    """Whether weights say of themselves that they never saw anything but the procedural world.
+
+    False where they say nothing of it: then nobody knows.
+    """
+    learnt = str(said.get("trained_on", ""))
+    return all(words in learnt for words in WORLD_ALONE)
 
 
 def is_free(licence: str) -> bool:

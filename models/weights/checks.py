@@ -1,6 +1,7 @@
 """Checks what is downloaded: whether there is room for it, whether it is what was promised, whether it could run code."""
 
 import shutil
+import struct
 from pathlib import Path
 
 from models.weights.digests import file_digest
@@ -37,7 +38,7 @@ def check_pickle(path: Path) -> None:
 
     A pickle may run any code when it is loaded; one that holds tensors alone loads without that.
     """
-    if path.suffix not in PICKLES:
+    if path.suffix not in PICKLES or _is_ctranslate2(path):
         return
     import torch
 
@@ -49,3 +50,21 @@ def check_pickle(path: Path) -> None:
             f"{path.name} holds more than tensors, or is damaged, and was deleted ({error}); find the same "
             "weights as .safetensors or .onnx"
         ) from error
+
+
+def _is_ctranslate2(path: Path) -> bool:
+    """Whether its header is that of a CTranslate2 model, which is named like a pickle and begins as none can."""
+    with path.open("rb") as file:
+        version, length = struct.unpack("<IH", file.read(6).ljust(6, b"\0"))
+        return 0 < version < 16 and file.read(min(length, 64)).endswith(b"Spec\0")
+
+
+def filled(folder: Path) -> int:
+    """Returns how many bytes lie in a folder that others are writing into."""
+    sizes = 0
+    for path in folder.rglob("*"):
+        try:
+            sizes += path.stat().st_blocks * 512  # of a file with holes, what is filled
+        except FileNotFoundError:
+            continue  # renamed by those who write
+    return sizes

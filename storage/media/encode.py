@@ -15,6 +15,8 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
+from storage.media.renderer import comment_of
+
 BT709 = 1
 """As H.273 numbers it, for matrix, transfer and primaries alike."""
 SAME_EVERYWHERE = {"x264-params": "cpu-independent=1"}
@@ -37,9 +39,14 @@ def encode_video(
     crf: int = 18,
     preset: str = "veryfast",
     threads: int = 1,
+    renderer: str = "",
 ) -> bytes:
-    """RGB uint8 frames and mono float sound to MP4: into `file`, or returned when `file` is None."""
-    writer = VideoWriter(file, fps, codec, crf, preset, threads, rate if audio is not None else None)
+    """RGB uint8 frames and mono float sound to MP4: into `file`, or returned when `file` is None.
+
+    `renderer`: what made the pictures, where no camera did; the file says so.
+    """
+    sound = rate if audio is not None else None
+    writer = VideoWriter(file, fps, codec, crf, preset, threads, sound, renderer)
     scaler = VideoReformatter()
     for rgb in frames:
         writer.write(_to_yuv(scaler, rgb))
@@ -58,12 +65,15 @@ class VideoWriter:
         preset: str = "veryfast",
         threads: int = 1,
         rate: int | None = None,
+        renderer: str = "",
     ) -> None:
         self._buffer = io.BytesIO()
         target: Any = str(file) if isinstance(file, Path) else file or self._buffer
         # Pictures wait in the muxer until their sound is there, however long that takes.
         options = {"fflags": "+bitexact", "max_interleave_delta": "0"}
         self._container = av.open(target, "w", format="mp4", options=options)
+        if renderer:
+            self._container.metadata["comment"] = comment_of(renderer)
         self._stream: Any = self._container.add_stream(
             codec,
             rate=Fraction(fps).limit_denominator(1001),

@@ -17,6 +17,7 @@ from typing import Any
 from storage.ledger.catalog import Catalog
 from storage.ledger.forgotten import hashed, remember
 from storage.ledger.lance_files import open_table
+from storage.versions.anyway import recounted
 from storage.versions.descent import any_of
 from storage.versions.find_person import Found, members_of, rows_of
 from storage.versions.garbage import clean, drop_rows
@@ -77,7 +78,8 @@ def _rewrite(catalog: Catalog, tag: str, found: Found, now: datetime) -> None:
         gone = {"at": now.isoformat(timespec="seconds"), "rows": lost, "what": found.what}
         columns = manifest.get("facts") or _guessed_facts(kept.schema.names)
         counts = {name: counted(kept, columns[fact]) for fact, name in COUNTED.items() if fact in columns}
-        manifest |= {"rows": kept.num_rows, **counts, "forgotten": [*manifest.get("forgotten", ()), gone]}
+        manifest |= {"rows": kept.num_rows, **counts, **recounted(manifest, kept)}
+        manifest["forgotten"] = [*manifest.get("forgotten", ()), gone]
     write_version(catalog, tag, kept, manifest)
 
 

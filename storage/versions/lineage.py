@@ -43,6 +43,8 @@ class Trace:
     uris: tuple[str, ...]
     steps: tuple[Step, ...]
     versions: tuple[str, ...]
+    notes: Mapping[str, str]
+    """Of the runs on that way, what was written down when they started."""
 
 
 def trace(catalog: Catalog, needle: str) -> Trace:
@@ -66,7 +68,11 @@ def trace(catalog: Catalog, needle: str) -> Trace:
         if row["item_id"] in ids or row["fingerprint"] in read
     ]
     uris = {r["uri"] for r in rows_where(catalog, "sources", any_of("item_id", ids | others.keys()), ["uri"])}
-    return Trace(tuple(sorted(ids)), tuple(sorted(uris)), tuple(steps), tuple(_versions_with(catalog, ids)))
+    runs = {step.row["run"] for step in steps}
+    notes = {one["run"]: one["message"] for one in catalog.runs() if one["run"] in runs and one["message"]}
+    return Trace(
+        tuple(sorted(ids)), tuple(sorted(uris)), tuple(steps), tuple(_versions_with(catalog, ids)), notes
+    )
 
 
 def _find(catalog: Catalog, stages: Iterable[str], needle: str) -> set[str]:

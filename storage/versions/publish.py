@@ -23,6 +23,7 @@ from storage.ledger.catalog import Catalog
 from storage.ledger.node import SOURCES, Node
 from storage.ledger.selection import Selection
 from storage.ledger.table import Status
+from storage.versions.anyway import ANYWAY, Anyway, marked_rows
 from storage.versions.facts import (
     COUNTED,
     check_said,
@@ -42,10 +43,12 @@ def publish(
     chosen: Mapping[str, Selection],
     facts: Mapping[str, Any],
     required: Sequence[str] = tuple(COUNTED),
+    anyway: Anyway | None = None,
 ) -> Version:
     """Tag what the last node accepted; when that is what the newest version holds, nothing is written.
 
     `required`: the facts without which there is no version; stages declare which of their columns says one.
+    `anyway`: what was computed though the models know nothing of it; its rows are marked.
     """
     declared = declared_facts(nodes, required)
     _refuse_pending(catalog, chosen)
@@ -58,12 +61,21 @@ def publish(
             f"`redub sheet {last.node.name} --only {kind} -c {catalog.root}` shows why, `redub trace NAME` for one file"
         )
     newest = latest_version(catalog)
-    same = newest is not None and newest.manifest["content"] == content
+    marked = anyway.marks(nodes, chosen, _items(nodes, chosen)).true_count if anyway else 0
+    same = newest is not None and (newest.manifest["content"], marked_rows(newest.manifest)) == (
+        content,
+        marked,
+    )
     if newest and same and _same_rights(catalog, newest.manifest, nodes, chosen, declared):
         return newest
     members = member_table(catalog, nodes, chosen, of_sources(declared))
     for fact in required:
         check_said(members, fact, declared[fact])
+    if anyway and marked:
+        members = members.append_column(
+            ANYWAY, anyway.marks(nodes, chosen, members["item_id"].combine_chunks())
+        )
+        facts = {**facts, ANYWAY: anyway.told(marked)}
     counts = {fact: counted(members, column) for fact, column in declared.items()}
     tag = f"v{int(newest.tag[1:]) + 1 if newest else 1}"
     manifest = _manifest(tag, content, nodes, chosen, members, counts)

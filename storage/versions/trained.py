@@ -23,7 +23,17 @@ from storage.versions.version import load_version, tags
 
 TRAIN = "train"
 UNKNOWN = "unknown"
-TOLD_OF_DATA = ("rows", "splits", "licences", "consent", "models", "non_commercial", "sources", "created")
+TOLD_OF_DATA = (
+    "rows",
+    "splits",
+    "licences",
+    "consent",
+    "models",
+    "non_commercial",
+    "sources",
+    "created",
+    "anyway",
+)
 """Of a version's manifest, what a model that was trained on it has to answer for."""
 
 

@@ -42,7 +42,7 @@ class CompanionConfig(StageConfig):
     """Quality of the companion's video: lower is better and larger."""
     seed: int = 0
     """Another number begins from other noise."""
-    face: Literal["mini", "mediapipe", "yunet"] = "mini"
+    face: Literal["mini", "mesh", "mediapipe", "yunet"] = "mini"
     """What looks for the face in a companion that was given."""
     face_model: str = "mini:face"
     """Reference of its weights."""

@@ -13,6 +13,7 @@ from infra.resources import Needs
 from models.faces import load_face
 from models.faces.face import FaceBackend
 from models.weights.digests import digest
+from models.weights.several import several
 from storage.store import Store
 from tasks.companion.config import CompanionConfig
 from tasks.companion.rows import GENERATED, CompanionInput, CompanionRow
@@ -50,7 +51,7 @@ class Companion(Annotate):
     def weights(self) -> dict[str, str]:
         c = self.config
         painting = (c.generator, c.vae, c.whisper) if c.generator else ()
-        return {reference: digest(reference) for reference in (*painting, c.face_model)}
+        return {reference: digest(reference) for reference in (*painting, *several(c.face_model))}
 
     def packages(self) -> dict[str, str]:
         return packages_of(self.config.face)

@@ -13,6 +13,7 @@ from storage.media.crop import Square, crop_yuv, outside_share
 from storage.media.decode import Audio
 from storage.media.encode import VideoWriter, encode_flac
 from storage.media.images import encode_jpeg
+from tasks.agreement import agreement
 from tasks.ingest.lip_sync import measure_lip_sync
 from tasks.ingest.track_data import TrackData
 
@@ -125,6 +126,7 @@ class Clip:
             "outside_share": float(np.mean(self.outside)),
             "lost_share": float(1 - seen_T.mean()),
             "embedding": self._embedding(),
+            "agreement": agreement([self.embeddings[t] for t in sorted(self.embeddings)]),
             "nonfinite_audio": audio.nonfinite if audio else 0,
             "video": self._writer.finish(audio.samples if audio else None),
             "audio": encode_flac(audio.samples, audio.rate) if audio else None,

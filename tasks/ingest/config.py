@@ -27,7 +27,7 @@ class IngestConfig(StageConfig):
     """Quality of the encoded clips: lower is better and larger."""
     preset: str = "veryfast"
     """Of the encoder: slower is smaller."""
-    face: Literal["mini", "mediapipe", "yunet"] = "mini"
+    face: Literal["mini", "mesh", "mediapipe", "yunet"] = "mini"
     """What finds faces and their landmarks."""
     face_model: str = "mini:face"
     """Reference of its weights: mini:NAME, or a path."""

@@ -13,6 +13,7 @@ from infra.resources import Needs
 from models.faces import load_face, load_identity
 from models.faces.face import Embedder, FaceBackend
 from models.weights.digests import digest
+from models.weights.several import several
 from storage.ledger.rows import Blob
 from storage.media.container import MediaError
 from storage.sources import change_since
@@ -80,6 +81,8 @@ class ClipRow:
     companion_content: str | None = None
     origin: str | None = None
     """How that half was made: rendered or imported."""
+    agreement: float | None = None
+    """Least cosine between who is seen before and after any moment of it; None where too little of a face is seen."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ class Ingest(Expand):
 
     name = "ingest"
     reads = (Probe,)
+    version = 2
     needs = Needs(cpus=1, batch=1, timeout_s=3600, memory_gb=1.5)
     Config = IngestConfig
     Input = IngestInput
@@ -121,7 +125,7 @@ class Ingest(Expand):
     """Seconds spent inside the face models so far."""
 
     def weights(self) -> dict[str, str]:
-        references = [self.config.face_model, self.config.identity_model]
+        references = [*several(self.config.face_model), self.config.identity_model]
         return {reference: digest(reference) for reference in references if reference}
 
     def packages(self) -> dict[str, str]:

@@ -15,6 +15,7 @@ from infra.resources import Needs
 from models.faces import load_face, load_identity
 from models.faces.face import Embedder, FaceBackend
 from models.weights.digests import digest
+from models.weights.several import several
 from storage.store import Store
 from tasks.companion import Companion
 from tasks.companion.rows import GENERATED
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 class PairScoresConfig(StageConfig):
     """What looks at the pairs, and how closely."""
 
-    face: Literal["mini", "mediapipe", "yunet"] = "mini"
+    face: Literal["mini", "mesh", "mediapipe", "yunet"] = "mini"
     """What finds the landmarks of both halves."""
     face_model: str = "mini:face"
     """Reference of its weights."""
@@ -67,7 +68,7 @@ class PairScores(Annotate):
 
     def weights(self) -> dict[str, str]:
         config = self.config
-        needed = (config.face_model, config.identity_model, config.sync_model)
+        needed = (*several(config.face_model), config.identity_model, config.sync_model)
         return {reference: digest(reference) for reference in needed if reference}
 
     def packages(self) -> dict[str, str]:

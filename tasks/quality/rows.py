@@ -54,7 +54,11 @@ class QualityRow:
     clipping_share: float | None
     """Share of samples at or above full scale."""
     speech_share: float | None
-    """Share of the time in which somebody is heard to speak."""
+    """Share of the time in which somebody is heard to speak, music or not."""
+    music_share: float | None
+    """Share of the time with sound in which a note is held (tasks/quality/music.py, as is the next)."""
+    beat: float | None
+    """How regularly sounds begin: 1 for a drum machine, up to 0.5 for speech; 0 below 2.5 s."""
     lip_strength: float | None
     """How well the lips fit the sound, in step (tasks/ingest/lip_sync.py, as are the next two)."""
     lip_lag_frames: int | None
@@ -64,6 +68,7 @@ class QualityRow:
 
 
 SOUND_SCORES = (
-    "loudness_db", "silence_share", "clipping_share", "speech_share", "lip_strength", "lip_lag_frames", "lip_lead",
+    "loudness_db", "silence_share", "clipping_share", "speech_share", "music_share", "beat",
+    "lip_strength", "lip_lag_frames", "lip_lead",
 )  # fmt: skip
 """What a clip without a sound track has no value for."""

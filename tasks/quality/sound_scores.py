@@ -1,14 +1,16 @@
-"""Scores what is heard with a clip: how loud, how much of it is speech, and whether it fits the lips."""
+"""Scores what is heard with a clip: how loud, how much of it is speech or music, and whether it fits the lips."""
 
 import io
 from typing import Any
 
 import numpy as np
 
+from models.audio.activity import VoiceActivity
 from storage.media.container import open_media
 from storage.media.decode import Audio, decode_audio
 from tasks.ingest.lip_sync import measure_lip_sync
 from tasks.ingest.track_data import TrackData
+from tasks.quality.music import beat, music_share
 from tasks.quality.rows import SOUND_SCORES, QualityInput
 from tasks.quality.speech import speech_share
 
@@ -18,8 +20,8 @@ NO_LOUDNESS = -120.0
 """Stands for the loudness of digital silence, which is minus infinity."""
 
 
-def sound_scores(row: QualityInput, track: TrackData) -> dict[str, Any]:
-    """Scores of the sound; all None for a clip without a sound track."""
+def sound_scores(row: QualityInput, track: TrackData, activity: VoiceActivity | None) -> dict[str, Any]:
+    """Scores of the sound; all None for a clip without a sound track. A network, if there is one, tells speech."""
     if row.audio is None:
         return dict.fromkeys(SOUND_SCORES)
     with open_media(io.BytesIO(row.audio)) as media:
@@ -33,7 +35,11 @@ def sound_scores(row: QualityInput, track: TrackData) -> dict[str, Any]:
         "loudness_db": float(10 * np.log10(loud.mean())) if len(loud) else NO_LOUDNESS,
         "silence_share": float(1 - len(loud) / len(power)),
         "clipping_share": float((np.abs(audio.samples) >= 0.999).mean()) if len(audio.samples) else 0.0,
-        "speech_share": speech_share(audio.samples, audio.rate),
+        "speech_share": activity.speech_share(audio.samples)
+        if activity
+        else speech_share(audio.samples, audio.rate),
+        "music_share": music_share(audio.samples, audio.rate),
+        "beat": beat(audio.samples, audio.rate),
         "lip_strength": fit.strength,
         "lip_lag_frames": fit.lag_frames,
         "lip_lead": fit.lead,

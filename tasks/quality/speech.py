@@ -1,7 +1,6 @@
 """Finds where somebody speaks, by the sound alone: loud, near something with a pitch, and never steady for long.
 
-No model. Hiss and wind have no pitch, hum and whistles don't change; a song with instruments does both and
-would pass.
+No model. Hiss and wind have no pitch, hum and whistles don't change; what music has of both is told in music.py.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Scores every clip cheaply and without a model: how sharp, lit, turned, lively, spoken and in step it is.
+"""Scores every clip cheaply, most of it without a model: how sharp, lit, turned, lively, spoken and in step it is.
 
 Scores only; what is good enough is the verdict's business, so a new threshold decodes nothing again. The
 picture is decoded once, at a few frames a second and so small that its face is always the same size, which
@@ -11,9 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from infra.resources import Needs
+from models.audio.activity import VoiceActivity
 from models.faces.face import face_centre, face_size
+from models.weights.digests import digest
 from storage.media.container import open_media
 from storage.media.decode import decode_video
+from storage.store import Store
 from tasks.ingest import Ingest
 from tasks.ingest.track_data import TrackData
 from tasks.quality.face_scores import face_scores
@@ -32,6 +35,8 @@ class QualityConfig(StageConfig):
     """Frames per second that are scored."""
     face_side: int = 32
     """Pixels a face is shrunk to while scoring: finer blur than that is not seen."""
+    speech_model: str = ""
+    """Reference of silero-vad's ONNX file, which then says what is speech; empty: pitch and restlessness do."""
 
 
 class Quality(Annotate):
@@ -39,12 +44,21 @@ class Quality(Annotate):
 
     name = "quality"
     reads = (Ingest,)
-    version = 2
+    version = 3
     needs = Needs(cpus=1, batch=8, timeout_s=300)
     Config = QualityConfig
     Input = QualityInput
     Output = QualityRow
     config: QualityConfig
+    activity: VoiceActivity | None = None
+
+    def weights(self) -> dict[str, str]:
+        reference = self.config.speech_model
+        return {reference: digest(reference)} if reference else {}
+
+    def setup(self, store: Store) -> None:
+        super().setup(store)
+        self.activity = VoiceActivity(self.config.speech_model) if self.config.speech_model else None
 
     def __call__(self, rows: Sequence[QualityInput]) -> list[QualityRow]:
         return [self._one(row) for row in rows]
@@ -52,7 +66,8 @@ class Quality(Annotate):
     def _one(self, row: QualityInput) -> QualityRow:
         track = TrackData.from_bytes(row.track_data)
         luma_THW, side = self._face_region(row, track)
-        scores = picture_scores(luma_THW) | face_scores(track, row.fps, side) | sound_scores(row, track)
+        scores = picture_scores(luma_THW) | face_scores(track, row.fps, side)
+        scores |= sound_scores(row, track, self.activity)
         return QualityRow(id=row.id, frames_scored=len(luma_THW), **scores)
 
     def _face_region(self, row: QualityInput, track: TrackData) -> tuple[np.ndarray, int]:

@@ -76,13 +76,18 @@ class ClipValidator(WindowValidator):
 
     def _made(self, net: Reached, audio_NFNA: Tensor) -> np.ndarray:
         """Paints, decodes and lays the faces over their clips, one window after the other: they may be large."""
+        prompt_LX = self.prompt_of(net.net)
         with self.vae_on(net.device) as vae:
-            return np.stack([self._one(net, vae, n, audio_NFNA[n : n + 1]) for n in range(len(audio_NFNA))])
+            return np.stack([
+                self._one(net, vae, n, audio_NFNA[n : n + 1], prompt_LX) for n in range(len(audio_NFNA))
+            ])  # fmt: skip
 
-    def _one(self, net: Reached, vae: AutoencoderKLWan, n: int, audio_1FNA: Tensor) -> np.ndarray:
+    def _one(
+        self, net: Reached, vae: AutoencoderKLWan, n: int, audio_1FNA: Tensor, prompt_LX: Tensor | None
+    ) -> np.ndarray:
         masked, reference = (self._prepared.batch[key][n : n + 1] for key in KEYS[:2])
         noise = seeded(masked.shape, n)
-        z = painted(cast(Any, net), masked, reference, audio_1FNA, noise, self.sampling)
+        z = painted(cast(Any, net), masked, reference, audio_1FNA, noise, self.sampling, prompt_LX=prompt_LX)
         seen, rgb_FHWC = self.seen[n], decoded(vae, z)
         over_FHW1 = feathered(seen.paint_FHW[None])[0][..., None]
         return (over_FHW1 * rgb_FHWC + (1 - over_FHW1) * seen.rgb_FHWC).round().astype(np.uint8)

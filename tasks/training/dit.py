@@ -27,6 +27,7 @@ from tasks.training.chance import happens, normal
 from tasks.training.encoded import encode_windows, has_pixels
 from tasks.training.objective import Batch, Loss, Windows
 from tasks.training.problems import Stop
+from tasks.training.prompts import prompt_of
 from tasks.training.recipe import DitRecipe
 
 BINS = 4
@@ -79,6 +80,20 @@ class DitTraining(ABC):
     def vae(self) -> AutoencoderKLWan:
         """For windows whose latents are not kept, and for pictures; loaded when it is first needed."""
         return load_vae(self.recipe.vae, str(self.device)).requires_grad_(False)
+
+    @cached_property
+    def _prompt_1LX(self) -> Tensor | None:
+        if not self.recipe.text:
+            return None
+        prompt_LX = prompt_of(self.config, self.recipe.text)
+        return None if prompt_LX is None else prompt_LX[None].to(self.device)
+
+    def text(self, batch: Batch) -> Tensor | None:
+        """Returns the prompt of each sample; None for a net that reads no text."""
+        if "text_BLX" in batch or self._prompt_1LX is None:
+            return batch.get("text_BLX")
+        target = batch["target_BCFHW"]
+        return self._prompt_1LX.to(target).expand(len(target), -1, -1)
 
     def build(self, windows: Windows, device: torch.device) -> nn.Module:
         """Returns a net as it is at first: random, or with the weights of `init`."""
@@ -197,7 +212,9 @@ def channel_deviations(
     """Returns the deviation of each channel of the latents, from windows spread over all there are."""
     step = max(1, len(windows) // MEASURED_ON)
     some = list(range(0, len(windows), step))[:MEASURED_ON]
-    z_BCFHW = with_latents(windows.__getitems__(some))["target_BCFHW"].cpu()
+    batch = windows.__getitems__(some)
+    own = {name: batch[name] for name in ("target_BCFHW", "video_BFHWC") if name in batch}
+    z_BCFHW = with_latents(own)["target_BCFHW"].cpu()
     z_BCFHW = z_BCFHW[z_BCFHW.flatten(1).isfinite().all(1)]  # the loop leaves the others out, and names them
     if not len(z_BCFHW):
         raise Stop("none of the windows has finite latents: look at the clips, and at what encoded them")

@@ -25,7 +25,7 @@ class Generator(DitTraining):
             batch["reference_BCHW"],
             drawn.t_B,
             batch["audio_BFNA"],
-            batch.get("text_BLX"),
+            self.text(batch),
             drawn.motion,
             checked=False,
         )

@@ -83,6 +83,8 @@ class DitRecipe(TrainRecipe):
     vae: str = "mini:vae"
     whisper: str = "mini:whisper"
     """What heard the sound; a version's rows say by themselves which it was."""
+    text: str = ""
+    """What says the prompt "" to a net that reads text: its encoder, or the file of its embedding. mini reads none."""
     alpha: float = Field(default=8.0, gt=0, le=100)
     """Where noise levels lie: above 1 near pure noise."""
     times: Literal["logit-normal", "uniform"] = "logit-normal"

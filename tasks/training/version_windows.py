@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.sync.syncnet import heard_between
 from models.vae.latent_weights import latent_weights
 from models.weights.digests import digest
 from storage.batches.frames import frames_at
@@ -24,8 +25,10 @@ from tasks.ingest.track_data import TrackData
 from tasks.masks import unpack
 from tasks.training import seen_windows, stored_latents, stored_sound
 from tasks.training.seen_windows import SeenWindow
+from tasks.training.stored_latents import Wanted
 
 NEEDED = ("ingest", "occluders", "facemask", stored_sound.STAGE)
+AS_PIXELS = "pixels were asked for"
 MASKS = (("facemask", "face_masks"), ("facemask", "lip_masks"), ("occluders", "occluder_masks"))
 
 
@@ -68,7 +71,8 @@ class VersionWindows(ABC):
         opened = existing_catalog(catalog) if isinstance(catalog, str) else catalog
         needed, optional = (*NEEDED, *more), (stored_latents.STAGE, *optional)
         self.stored = open_windows(opened, tag, split, frames, stride, needed, optional)
-        self.not_cached = stored_latents.why_not(self.stored, vae, digest(vae), frames, stride)
+        self._wanted = Wanted(vae, digest(vae), frames, stride)
+        self.not_cached = self._wanted.why_not(self.stored)
         """Why the clips are given as pixels and not as latents; empty where it's latents."""
 
     def __len__(self) -> int:
@@ -85,8 +89,18 @@ class VersionWindows(ABC):
     def from_videos(self) -> Self:
         """Returns the same windows as pixels, whether their latents are cached or not."""
         same = copy(self)
-        same.not_cached = "pixels were asked for"
+        same.not_cached = AS_PIXELS
         return same
+
+    @property
+    def why_videos(self) -> str:
+        """Why each batch has videos decoded; empty where all is latents."""
+        return self.not_cached
+
+    @property
+    def kept_by(self) -> tuple[str, ...]:
+        """The stages that have to keep latents for that."""
+        return (stored_latents.STAGE,)
 
     @abstractmethod
     def __getitems__(self, samples: Sequence[int]) -> dict[str, Any]:
@@ -122,6 +136,21 @@ class VersionWindows(ABC):
             "face_BFHW": self._weights(masks.face_BFHW),
             "lips_BFHW": self._weights(masks.lips_BFHW),
         }
+
+    def _five(self, places: Sequence[Place]) -> Tensor:
+        """Returns the five points of the face in the windows' own frames (B, F, 5, 2)."""
+        tracks = seen_windows.tracks(self.stored, places)
+        five = [track.five_T52[self._span(place)] for track, place in zip(tracks, places, strict=True)]
+        return torch.from_numpy(np.stack(five))
+
+    def _heard(self, places: Sequence[Place]) -> Tensor:
+        """Returns what SyncNet hears with the windows' own frames (B, C, T), for which all of a clip's sound is decoded."""
+        stored = self.stored.blobs.whole("ingest", "audio", self.stored.rows("ingest", places))
+        heard = [
+            heard_between(seen_windows.decoded(data), place.first, self._frames)
+            for data, place in zip(stored, places, strict=True)
+        ]
+        return torch.from_numpy(np.stack(heard).astype(np.float32))
 
     def _masks(self, places: Sequence[Place]) -> Masks:
         face_BFHW, lips_BFHW, occluded_BFHW = (self._unpacked(*one, places) for one in MASKS)

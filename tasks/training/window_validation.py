@@ -12,12 +12,14 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from diffusers import AutoencoderKLWan
-from torch import Tensor
+from torch import Tensor, nn
 
+from models.dubbing.sampling import net_within
 from models.vae import decode_tiled, denormalised
 from models.vae.opening import load_vae
 from tasks.training.mouths import Looks
 from tasks.training.objective import Windows
+from tasks.training.prompts import prompt_of
 from tasks.training.seen_windows import SeenWindow
 
 
@@ -36,6 +38,8 @@ class WindowValidator:
     count: int = 8
     looks: Looks = field(default_factory=Looks)
     higher_is_better: bool = True
+    text: str = ""
+    """What says the prompt, where the net reads text: the training's own."""
 
     def __getstate__(self) -> Mapping[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -54,6 +58,10 @@ class WindowValidator:
     def opened_vae(self) -> AutoencoderKLWan:
         """The VAE, which is on the CPU but for the time that it decodes."""
         return load_vae(self.vae)
+
+    def prompt_of(self, net: nn.Module) -> Tensor | None:
+        """Returns the prompt (L, X); None for a net that reads no text."""
+        return prompt_of(net_within(net).config, self.text)
 
     @contextmanager
     def vae_on(self, device: torch.device) -> Iterator[AutoencoderKLWan]:

@@ -69,7 +69,8 @@ def test_settings_recipes_and_profiles_exist(command: Command) -> None:
     if trains and settings:
         load_training(command.words[2], "mini", settings)
     if command.words[:2] == ("redub", "bootstrap"):
-        check_asked(Asked("mine", "videos", "catalog", overrides=by_phase(settings)))
+        gates = [value for option, value in named if option == "--gate"]
+        check_asked(Asked("mine", "videos", "catalog", overrides=by_phase(settings), gates=gates))
     elif not trains:
         check_settings(settings)
     for option, value in named:

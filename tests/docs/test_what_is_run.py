@@ -128,7 +128,12 @@ def test_pairs_are_opened_as_the_page_says(
 
 
 @pytest.mark.parametrize(
-    "stage", [name for name in ("partner", "companion", "relight", "pairscores") if name in STAGES]
+    "stage",
+    [
+        name
+        for name in ("partner", "companion", "relight", "pairscores", "pairlatents", "relitlatents")
+        if name in STAGES
+    ],
 )
 def test_the_columns_of_pairs_are_those_on_the_page(stage: str) -> None:
     columns = {name for name, hint in row_fields(STAGES[stage].Output).items() if not is_blob(hint)} - {"id"}

@@ -1,27 +1,28 @@
 """The steps of a bootstrap as data: what the catalog says is done is skipped, and what can't be is said in a sentence."""
 
+import json
 import re
 import shutil
-from collections.abc import Callable
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flows.bootstrapping.asked import Asked, by_phase, check_asked
 from flows.bootstrapping.chain import begun, go_on
 from flows.bootstrapping.fit import check_fit, check_same_source
-from flows.bootstrapping.made import Made
 from flows.bootstrapping.report import graph, outlook, rows_of
-from flows.bootstrapping.steps import STEPS, Step
+from flows.bootstrapping.steps import STEPS
+from flows.command.main import main
 from flows.errors import BootstrapRefused, PromotionRefused, RecipeError
-from flows.recipes import Recipe
 from storage.ledger.catalog import Catalog
 from storage.trainings.names import training_lock
 from storage.trainings.promotion import promoted, promotions
 from storage.trainings.records import FAILED, Setup
 from storage.trainings.writing import drop_training, finish_training, start_training
-from tests.flows.bootstrapped import ALL, asked_for, make_clips, make_rest
+from tests.flows.bootstrapped import ALL, Idle, asked_for, make_clips, make_rest
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 DEAR = ("clips", "generator", "pairs", "structure", "lip", "texture")
@@ -47,23 +48,6 @@ def done(whole: Path, tmp_path: Path) -> Asked:
     """The videos stay where they are, since a catalog knows them by their places."""
     shutil.copytree(whole / "catalog", tmp_path / "catalog")
     return replace(asked_for(whole), catalog=str(tmp_path / "catalog"))
-
-
-class Idle:
-    """Hands of somebody who may only take what costs nothing."""
-
-    def __init__(self) -> None:
-        self.taken: list[str] = []
-
-    def rebuild(self, asked: Asked, recipe: Recipe) -> str | None:
-        raise AssertionError("a rebuild that was done is done again")
-
-    def train(self, asked: Asked, kind: str, data: str, init: str) -> bool:
-        raise AssertionError(f"{kind} on {data} is trained")
-
-    def take(self, step: Step, work: Callable[[], Made | None]) -> Made | None:
-        self.taken.append(step.name)
-        return work()
 
 
 def test_what_is_done_is_skipped_and_the_gates_end_the_chain(done: Asked) -> None:
@@ -171,3 +155,32 @@ def test_settings_are_given_by_phase() -> None:
     }  # fmt: skip
     with pytest.raises(BootstrapRefused, match=r"--set takes PHASE\.field=value"):
         by_phase(["steps=5"])
+
+
+def test_a_script_gets_one_object_however_it_ends(
+    done: Asked, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = f"redub bootstrap b -s {done.source} -c {done.catalog} --budget toy --json"
+    settings = [word for text in ALL for word in ("--set", f"rebuild.{text}")]
+
+    def told(code: int, *more: str) -> dict[str, Any]:
+        monkeypatch.setattr(sys, "argv", [*command.split(), *settings, *more])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        assert ((ended.value.code or 0), "Bootstrap b of" in err) == (code, more[:1] != ("--set",)), err
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+    wrong = told(1, "--set", "lip.rnak=8")
+    assert (wrong["state"], wrong["steps"], "no setting 'rnak'" in wrong["message"]) == ("failed", [], True)
+    poor = told(1)
+    assert (poor["state"], poor["promoted"]) == ("failed", None)
+    assert "b-structure@20 has psnr_lips 12" in poor["message"]
+    assert [one["made"] for one in poor["steps"]][:2] == ["v1", "run:b-generator@20"]
+    assert not all(one["passed"] for one in poor["checks"])
+    good = told(0, "--gate", "psnr_lips=10")
+    assert (good["state"], good["message"]) == ("finished", "")
+    assert good["promoted"]["gates"]["psnr_lips"] == 10
+    assert good["promoted"]["editor"]["uri"] == "run:b-structure@20"
+    assert told(0, "--gate", "psnr_lips=10")["promoted"] == good["promoted"]

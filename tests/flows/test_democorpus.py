@@ -18,7 +18,7 @@ REASONS = {
     "bad_empty.mp4": "empty",
     "bad_frozen.mp4": "frozen",
     "bad_truncated.mp4": "broken",
-    "bad_silent.mp4": "silence_share",
+    "bad_silent.mp4": "near_silence",
     "bad_text.mp4": "not_media",
     "bad_dark.mp4": ("no_face", "exposure", "dark_share"),
     "bad_playlist.m3u8": "playlist",

@@ -1,18 +1,26 @@
 """Real and hostile footage through the whole recipe: every file ends as it should, with its reason."""
 
+import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from flows.recipes import RECIPES, Recipe
 from flows.run.graph import stages_of
 from storage.ledger.selection import Selection
 from storage.ledger.table import Status
+from storage.media.container import open_media
+from storage.media.decode import decode_audio
+from tasks.ingest.lip_sync import measure_lip_sync
+from tasks.ingest.track_data import TrackData
 from tests.media_files import DATA, needs_data
 from tests.toy.inline import Ran, run_inline
 
 pytest.importorskip("mediapipe", reason="the extra `real` is not installed")
 MODEL = DATA / "models" / "face_landmarker_v2_with_blendshapes.task"
+RATE, FRAME = 16000, 640
+"""Samples of sound a second, and to a frame of the picture."""
 STAGES = ("probe", "ingest", "quality", "verdict")
 """What comes after looks at the face through large models."""
 PERSON = ("bbaf2n.mpg", "pwij3p.mpg", "lbax4n.mpg", "lbbc2a.mpg", "id2_vcd_swwp2s.mpg", "latentsync_demo1.mp4",
@@ -31,7 +39,7 @@ EXPECTED = {
     "audio_only.mp4": "no_video",
     "cover_art_only.m4a": "cover_art",
     "two_audio_tracks.mkv": "ok",
-    "silent_audio_track.mp4": "silence_share",
+    "silent_audio_track.mp4": "near_silence",
     "audio_half_length.mp4": "damage",
     "single_frame.mp4": "too_short",
     "vfr.mp4": "ok",
@@ -113,3 +121,38 @@ def test_cuts_part_clips_and_the_speaking_face_is_the_left_one(ran: Ran) -> None
     assert len(found["scene_cut_3_people.mp4"]) >= 3
     assert len(found["jump_cut_same_person.mp4"]) == 2
     assert len(found["two_faces_left_speaks.mp4"]) == 1
+
+
+@needs_data
+def test_recorded_lips_are_in_step_forwards_and_not_backwards_and_a_shift_is_found(ran: Ran) -> None:
+    whole = [clip for clip in spoken(ran) if len(clip[1].opening_T) >= 75]
+    assert len(whole) >= 7
+    for name, track, samples in whole:
+        opening_T = np.where(track.score_T > 0, track.opening_T, np.nan)
+        here = measure_lip_sync(opening_T, samples, 25, RATE)
+        assert (abs(here.lag_frames) <= 3, here.strength > 0.1) == (True, True), (name, here)
+        for lips_T, heard in ((opening_T, samples[::-1]), (opening_T[::-1], samples)):
+            assert measure_lip_sync(lips_T, heard, 25, RATE).strength < 0.1, name
+        for late in range(-12, 13):
+            moved = np.roll(np.pad(samples, 12 * FRAME), late * FRAME)[12 * FRAME : -12 * FRAME]
+            found = measure_lip_sync(opening_T, moved, 25, RATE).lag_frames
+            assert abs(found - here.lag_frames - late) <= 1 or abs(here.lag_frames + late) > 13, (
+                name,
+                late,
+                found,
+            )
+
+
+def spoken(ran: Ran) -> list[tuple[str, TrackData, np.ndarray]]:
+    """The shared clips whose sound is known to be theirs."""
+    table = ran.catalog.table(ran.chosen["ingest"].node)
+    names = {
+        row["_rowid"]: Path(row["uri"] or "").name
+        for row in table.select("status = 'ok'", ["uri"]).to_pylist()
+    }
+    wanted = {at: name for at, name in names.items() if name in PERSON and name != "latentsync_demo1.mp4"}
+    found = []
+    for name, row in zip(wanted.values(), table.read(list(wanted), ["audio", "track_data"]), strict=True):
+        with open_media(io.BytesIO(row["audio"])) as media:
+            found.append((name, TrackData.from_bytes(row["track_data"]), decode_audio(media).samples))
+    return found

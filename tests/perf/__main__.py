@@ -19,7 +19,7 @@ from flows import environment
 from tests.perf.line import Line
 
 PARTS = (
-    "chain", "plan", "media", "ingest", "render", "captions", "occluders", "facemask", "companion", "batches",
+    "chain", "plan", "media", "ingest", "render", "captions", "occluders", "facemask", "companion", "batches", "pairs",
     "export", "dit", "training", "whatif", "start",
 )  # fmt: skip
 WIDTH = 100

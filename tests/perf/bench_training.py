@@ -137,6 +137,11 @@ def lines(say: Say) -> list[Line]:
 def _looped(job: Job, steps: int) -> list[float]:
     """CPU seconds of each step but the first, which warms up."""
     train(job, clock := Clock(steps))
+    return seconds_of_steps(clock)
+
+
+def seconds_of_steps(clock: Clock) -> list[float]:
+    """CPU seconds between one step and the next."""
     return [after - before for before, after in pairwise(clock.cpu_s)]
 
 

@@ -14,8 +14,9 @@ from storage.media.decode import decode_video
 from storage.media.encode import encode_video
 from storage.store import Store
 from tasks.latent_windows import WindowShape, pack, unpack, unpack_latent, unpack_window
-from tasks.latents import Latents, LatentsConfig, LatentsInput, LatentsRow
+from tasks.latents import Latents, LatentsInput, LatentsRow
 from tasks.masks import pack as pack_masks
+from tasks.window_stage import LatentsConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

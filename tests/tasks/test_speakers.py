@@ -7,7 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from storage.versions.speaker_split import split_of
+from tasks.agreement import agreement
 from tasks.speakers import SpeakerRow, Speakers, SpeakersConfig, SpeakersInput
+from tasks.stage import Rejected
 
 SHARES = {"train": 0.9, "val": 0.05, "test": 0.05}
 RNG = np.random.default_rng(0)
@@ -16,12 +18,14 @@ FACES = {
 }
 
 
-def clip(number, face, uri="", track=0, named=""):
+def clip(number, face, uri="", track=0, named="", agreement=None):
     vector = None
     if face:
         noisy = FACES[face] + 0.02 * np.random.default_rng(number).normal(size=64)
         vector = (noisy / np.linalg.norm(noisy)).tolist()
-    return SpeakersInput(f"{number:04d}", uri or f"{number}.mp4", 0, track, named, vector)
+    return SpeakersInput(
+        f"{number:04d}", uri or f"{number}.mp4", 0, track, float(number), named, vector, agreement
+    )
 
 
 def names(rows, known=()):
@@ -43,11 +47,51 @@ def test_the_manifest_wins_and_lends_its_name_to_others_like_it():
     assert answers["0002"].likeness < answers["0001"].likeness  # the name to check
 
 
-def test_one_track_is_one_person_even_without_a_face_vector():
-    rows = [clip(1, "", "x.mp4"), clip(2, "", "x.mp4"), clip(3, "", "x.mp4", track=1), clip(4, "", "y.mp4")]
-    found = names(rows)
+FACELESS = [
+    clip(1, "", "x.mp4"), clip(2, "", "x.mp4"), clip(3, "", "x.mp4", track=1), clip(4, "", "y.mp4"),
+]  # fmt: skip
+
+
+def test_without_splits_one_track_is_one_person_even_without_a_face_vector():
+    found = {row.id: row.speaker for row in Speakers(SpeakersConfig(shares={"train": 1.0}))(FACELESS, [])}
     assert found["0001"] == found["0002"]
     assert len(set(found.values())) == 3
+
+
+def test_a_track_that_could_be_anybody_s_is_in_no_split_unless_the_manifest_names_it():
+    answers = Speakers()([*FACELESS, clip(5, "", "z.mp4", named="ann")], [])
+    assert [getattr(one, "code", None) for one in answers] == ["unknown_speaker"] * 4 + [None]
+    assert answers[4].speaker == "ann"
+
+
+def test_a_track_of_two_people_belongs_to_neither():
+    """Whether they change between two clips or within one."""
+    between = [clip(1, "a", "x.mp4"), clip(2, "a", "x.mp4"), clip(3, "b", "x.mp4")]
+    within = [clip(4, "a", "y.mp4", agreement=0.9), clip(5, "a", "y.mp4", agreement=0.2)]
+    fine = [clip(6, "a", "z.mp4", agreement=0.95), clip(7, "b", "z.mp4", track=1)]
+    told = clip(8, "a", "w.mp4", named="ann", agreement=0.2)
+    answers = {one.id: one for one in Speakers()([*fine, *within, told, *between], [])}
+    mixed = [name for name, one in answers.items() if getattr(one, "code", "") == "mixed_track"]
+    assert sorted(mixed) == ["0001", "0002", "0003", "0004", "0005", "0008"]
+    assert "before and after some moment is 0.20" in answers["0004"].reason
+    assert answers["0006"].speaker != answers["0007"].speaker
+
+
+def test_what_is_one_person_follows_what_is_the_same_unless_it_is_set():
+    row = [clip(1, "a", agreement=0.5)]
+    assert isinstance(Speakers(SpeakersConfig(same=0.6))(row, [])[0], SpeakerRow)
+    assert isinstance(Speakers(SpeakersConfig(same=0.9))(row, [])[0], Rejected)
+    assert isinstance(Speakers(SpeakersConfig(same=0.9, mixed=0.4))(row, [])[0], SpeakerRow)
+
+
+def test_agreement_is_low_where_the_person_changes_and_not_where_a_hand_hides_one_face():
+    one, other, hand = FACES["a"], FACES["b"], FACES["c"]
+    assert agreement([one] * 4) == pytest.approx(1)
+    assert agreement([one] * 4 + [other] * 3) < 0.3
+    assert agreement([one, other]) == pytest.approx(float(one @ other))
+    assert agreement([one, one, hand, one, one, one]) > 0.7
+    assert agreement([one] * 5 + [hand]) > 0.5
+    assert agreement([one]) is None is agreement([])
 
 
 def test_names_stay_when_the_dataset_grows():

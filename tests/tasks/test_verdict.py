@@ -9,6 +9,8 @@ from tasks.verdict import Verdict, VerdictConfig, VerdictInput, VerdictRow
 
 GOOD = VerdictInput(
     id="v1",
+    frames=75,
+    fps=25.0,
     face_px=120.0,
     outside_share=0.0,
     lost_share=0.0,
@@ -26,6 +28,8 @@ GOOD = VerdictInput(
     silence_share=0.2,
     clipping_share=0.0,
     speech_share=0.6,
+    music_share=0.02,
+    beat=0.3,
     lip_strength=0.2,
     lip_lag_frames=-1,
     lip_lead=0.6,
@@ -39,7 +43,7 @@ def verdict(config=None, **scores):
 
 
 def test_good_scores_pass():
-    assert verdict() == VerdictRow("v1")
+    assert verdict() == VerdictRow("v1", "in_step")
 
 
 @pytest.mark.parametrize(
@@ -59,8 +63,9 @@ def test_good_scores_pass():
         ("frozen_share", 1.0, "frozen"),
         ("mouth_motion", 0.001, "frozen"),
         ("mouth_motion", float("nan"), "frozen"),
-        ("silence_share", 1.0, "silence_share"),
-        ("loudness_db", -60.0, "loudness_db"),
+        ("silence_share", 1.0, "near_silence"),
+        ("silence_share", float("nan"), "near_silence"),
+        ("loudness_db", -60.0, "near_silence"),
         ("clipping_share", 0.2, "clipping_share"),
         ("nonfinite_audio", 1, "nonfinite_audio"),
         ("speech_share", 0.05, "speech_share"),
@@ -76,10 +81,42 @@ def test_each_score_can_fail_alone(score, value, code):
 
 
 def test_a_lag_counts_only_when_it_is_sure():
-    assert isinstance(verdict(lip_lag_frames=12, lip_lead=0.2), VerdictRow)
+    assert verdict(lip_lag_frames=12, lip_lead=0.2) == VerdictRow("v1", "in_step")
     assert verdict(lip_lag_frames=12).reason == (
         "the sound fits the lips best 12 frames late (lead 0.60); at most 5 are allowed"
     )
+
+
+def test_a_lag_counts_sooner_where_nothing_fits_in_step():
+    assert verdict(lip_lag_frames=12, lip_lead=0.32) == VerdictRow("v1", "in_step")
+    assert verdict(lip_lag_frames=12, lip_lead=0.32, lip_strength=0.0).code == "out_of_sync"
+    assert verdict(lip_lag_frames=12, lip_lead=0.1, lip_strength=0.0) == VerdictRow("v1", "unknown")
+
+
+def test_what_cannot_be_told_of_lips_is_said_and_rejected_where_the_recipe_wants_it():
+    strict = VerdictConfig(sync_unknown="reject")
+    assert verdict(lip_strength=0.05) == VerdictRow("v1", "unknown")
+    unknown = verdict(strict, lip_strength=0.05)
+    assert unknown.code == "sync_unknown"
+    assert unknown.reason.startswith("whether the sound fits the lips cannot be told (strength 0.05)")
+    assert verdict(strict) == VerdictRow("v1", "in_step")
+    assert verdict(strict, frames=30).code == "sync_unknown", "a short clip needs more strength"
+    assert verdict(strict, frames=30, lip_strength=0.3) == VerdictRow("v1", "in_step")
+
+
+@pytest.mark.parametrize(("score", "value"), [("music_share", 0.6), ("beat", 0.9), ("beat", float("nan"))])
+def test_music_is_refused_unless_the_lips_sing_it(score, value):
+    assert verdict(**{score: value}, lip_strength=0.1).code == "music"
+    assert verdict(**{score: value}, lip_strength=None).code == "music"
+    assert verdict(**{score: value}, lip_strength=0.3) == VerdictRow("v1", "in_step")
+
+
+def test_silence_is_called_so_and_nothing_else():
+    result = verdict(
+        VerdictConfig(sync_unknown="reject"), silence_share=0.97, speech_share=0.0, lip_strength=0.0
+    )
+    assert result.code == "near_silence"
+    assert result.reason == "nothing is heard in 97% of the time; at most 80% may be silent"
 
 
 def test_reasons_state_value_and_threshold_and_list_every_failure():
@@ -92,6 +129,6 @@ def test_reasons_state_value_and_threshold_and_list_every_failure():
 def test_thresholds_are_the_configs():
     assert isinstance(verdict(VerdictConfig(min_sharpness=1), sharpness=3.1), VerdictRow)
     assert isinstance(verdict(VerdictConfig(allow_damage=True), damage="cut off"), VerdictRow)
-    assert verdict(VerdictConfig(min_lip_strength=0.3)).code == "lip_strength"
+    assert verdict(VerdictConfig(min_lip_strength=0.3)) == VerdictRow("v1", "unknown")
     assert verdict(**MUTE).code == "no_audio"
-    assert isinstance(verdict(VerdictConfig(require_audio=False), **MUTE), VerdictRow)
+    assert verdict(VerdictConfig(require_audio=False), **MUTE) == VerdictRow("v1", "no_sound")

@@ -6,35 +6,20 @@
 """
 
 import argparse
-import json
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 from models.dit.flow import expert_at, schedule
 from models.dubbing.request import Settings
 from models.dubbing.suited import MINI_SAMPLING, SAMPLING, said_of, settings_of
 from models.mini.editor.measure import measured, opened
 from models.mini.generator.strangers import FIRST, Stranger, strangers
-from models.mini.shipping import over_noises, show_progress
-from models.mini.world_pictures import TRAINING
+from models.mini.shipping import PEOPLE, ship_trained, show_progress, trained
 from models.weights.about import about
 from models.weights.references import MINI
-
-log = logging.getLogger(__name__)
-PEOPLE, SEEDS = 40, (0, 1, 2)
-"""Strangers that were used for no choice, and the noises that each is edited from."""
-
-FROM = {
-    "licence": "Apache-2.0",
-    "trained_on": f"pairs of people of the procedural world, seeds from {TRAINING}; no real footage",
-    "command": "make mini-editor",
-}
 
 
 def main() -> None:
@@ -50,10 +35,18 @@ def main() -> None:
     for name, file in given.items():
         if file is not None:
             out = asked.out / f"editor{name and f'-{name}'}.safetensors"
-            what = {"what": f"redub's mini editor{name and f', {name} expert'}", **FROM}
-            said = what if name else {**what, SAMPLING: said_of(settings)}
-            ship(file, out, said, shipped, people, settings)
+            said = trained(f"editor{name and f', {name} expert'}", "pairs of people", "make mini-editor")
+            said = said if name else {**said, SAMPLING: said_of(settings)}
+            ship_trained(file, out, said, partial(_measured, list(shipped), people, settings))
             shipped.append(str(out))
+
+
+def _measured(
+    before: Sequence[str], people: Sequence[Stranger], settings: Settings, place: str, seed: int
+) -> Mapping[str, float]:
+    """Measures an editor or an expert over what was shipped before it."""
+    editor, *experts = *before, place
+    return measured(opened(editor, experts), people, settings, seed)[0]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,30 +72,3 @@ def _check_used(names: Sequence[str], settings: Settings) -> None:
             f"{settings.steps} steps at shift {settings.shift:g} have none where the {unused[0]} expert is on; say others "
             'in the weights\' header, "sampling" in "about", as 8 steps at shift 2.5'
         )
-
-
-def ship(
-    file: Path,
-    out: Path,
-    said: dict[str, Any],
-    before: Sequence[str],
-    people: Sequence[Stranger],
-    settings: Settings,
-) -> None:
-    """Saves weights in half precision, measures them as they lie there, and saves them with what was measured."""
-    saved(file, out, said)
-    editor, *experts = *before, str(out)
-    net = opened(editor, experts)
-    numbers = over_noises([measured(net, people, settings, seed)[0] for seed in SEEDS])
-    saved(file, out, {**said, "measured": numbers})
-    log.info("%s, %d strangers: %s", out.name, len(people), json.dumps(numbers, indent=1))
-
-
-def saved(file: Path, out: Path, said: dict[str, Any]) -> None:
-    """Saves in half precision; what the file says of itself stays, with what is `said` beside it."""
-    with safe_open(file, "pt") as given:
-        weights = {key: given.get_tensor(key).half() for key in given.keys()}  # noqa: SIM118
-        metadata = dict(given.metadata() or {})
-    own = json.loads(metadata.get("about", "{}"))
-    save_file(weights, out, {**metadata, "about": json.dumps({**own, **said})})
-    out.chmod(0o644)

@@ -11,7 +11,12 @@ from tasks.training.encoded import encode_windows
 from tasks.training.objective import Batch
 from tasks.training.version_windows import VersionWindows
 
-LATENTS = ("target_BCFHW", "masked_BCFHW", "reference_BCHW")
+LATENTS = ("target_BCFHW", "masked_BCFHW", "reference_BCHW", "companion_BCFHW")
+
+
+def has_stored(batch: Batch) -> bool:
+    """Whether anything in a batch was encoded before."""
+    return any(name in batch for name in LATENTS)
 
 
 def as_encoded(
@@ -25,8 +30,8 @@ def as_encoded(
     if wrong:
         yield refuse(
             f"stored latents are not those of their clips in {len(wrong)} of {len(numbers)} windows "
-            f"({first_of(wrong)}; off by {max(off_B):.2g}): rebuild the latents stage (`redub rebuild --set "
-            "latents=on`)",
+            f"({first_of(wrong)}; off by {max(off_B):.2g}): rebuild {' and '.join(windows.kept_by)} (`redub rebuild "
+            f"{' '.join(f'--set {stage}=on' for stage in windows.kept_by)}`)",
             wrong,
         )
     elif unlike:

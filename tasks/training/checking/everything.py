@@ -5,75 +5,27 @@
 What can't be opened ends a part of the checks, with a finding that says why.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
-import torch
-
-from infra.profiles import Profile
-from models.audio.whisper import Whisper
-from models.dit.config import DitConfig
-from models.dit.presets import PRESETS, count_parameters, stacked
-from models.vae.opening import load_vae
+from models.dit.presets import PRESETS
 from models.weights.errors import ModelError
-from models.weights.references import resolve
 from storage.errors import StorageError
-from storage.ledger.catalog import Catalog
-from tasks.latents import LatentsConfig
-from tasks.training import stored_sound
-from tasks.training.checking import dealing, dry, encoding, hearing, pictures, room, samples, version, weights
-from tasks.training.checking.finding import Finding, ok, refuse, warn
+from tasks.training.checking import dealing, pictures, room, samples, version, weights
+from tasks.training.checking.anew import made_anew
+from tasks.training.checking.finding import Finding, refuse
 from tasks.training.checking.learnt import learnt_parameters
+from tasks.training.checking.subject import Subject
+from tasks.training.checking.trying import stepped
 from tasks.training.checkpoints import CheckpointError
-from tasks.training.editor.pair_windows import ClipPairs
-from tasks.training.editor.recipe import EditorRecipe, ExpertRecipe
-from tasks.training.editor.structure import config_of
-from tasks.training.job import Job, objective_of
-from tasks.training.objective import Batch, Windows
+from tasks.training.editor.recipe import ExpertRecipe
+from tasks.training.objective import Batch
 from tasks.training.problems import Stop
-from tasks.training.recipe import DitRecipe, GeneratorRecipe, TrainRecipe
+from tasks.training.prompts import needs_naming
+from tasks.training.recipe import DitRecipe
 from tasks.training.version_windows import VersionWindows
 
 FEW = 3
 """Windows that are encoded and heard anew."""
-LARGE = 300_000_000
-"""Parameters, or bytes of other networks, from which a machine without a GPU would be at it for minutes."""
-
-OF_LATENTS = LatentsConfig().model_dump()
-"""What the stage makes unless it is told otherwise."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A training that is about to start."""
-
-    job: Job
-    profile: Profile
-    licences: Mapping[str, Mapping[str, Any]]
-    """Of the networks that it loads or begins from (models/weights/licences.py)."""
-    catalog: Catalog | None = None
-    """Of the version that it learns from."""
-    version: str = ""
-    """Empty: other data."""
-    look_at: Windows | None = None
-    """Windows to look at in place of the job's, where these take long to open."""
-    begins: bool = True
-    """False: it goes on from a checkpoint, and its init means nothing any more."""
-
-    @property
-    def windows(self) -> Windows:
-        return self.job.windows if self.look_at is None else self.look_at
-
-    @cached_property
-    def config(self) -> DitConfig | None:
-        """Of the net; None where it is no DiT."""
-        recipe = self.job.recipe
-        if isinstance(recipe, EditorRecipe):
-            return config_of(recipe)
-        return stacked(PRESETS[recipe.preset]) if isinstance(recipe, GeneratorRecipe) else None
 
 
 def before_data(subject: Subject) -> Iterator[Finding]:
@@ -103,8 +55,11 @@ def _settings(subject: Subject) -> Iterator[Finding]:
     yield from dealing.differs(recipe.seed, recipe.batch)
     yield from version.models(subject.licences)
     if subject.config is not None:
+        assert isinstance(recipe, DitRecipe)
+        if why := needs_naming(subject.config, recipe.text):
+            yield refuse(why)
         yield from room.disk(subject.job.root, learnt_parameters(recipe, subject.config), recipe.keep)
-        if recipe.init and _takes_init(subject):
+        if recipe.init and subject.takes_init:
             yield from weights.begins_from(recipe.init, subject.config, isinstance(recipe, ExpertRecipe))
 
 
@@ -154,132 +109,11 @@ def _seen(subject: Subject) -> Iterator[Finding]:
     if isinstance(subject.windows, VersionWindows) and subject.config is not None:
         few = [good[place] for place in samples.spread_over(len(good), FEW, subject.job.recipe.seed)]
         numbers = [numbers[one] for one in few]
-        yield from _made_anew(subject, subject.windows, numbers, samples.some_of(batch, few))
-    yield from _stepped(subject, finite)
+        assert isinstance(subject.job.recipe, DitRecipe)
+        yield from made_anew(subject.job.recipe.vae, subject.windows, numbers, samples.some_of(batch, few))
+    yield from stepped(subject, finite)
 
 
 def _pictures(batch: Batch) -> Iterator[Finding]:
     for look in (pictures.latents, pictures.halves, pictures.sound, pictures.masks, pictures.places):
         yield from look(batch)
-
-
-# -- encoded and heard anew ---------------------------------------------------------------------------
-
-
-def _made_anew(subject: Subject, windows: VersionWindows, few: list[int], batch: Batch) -> Iterator[Finding]:
-    recipe = subject.job.recipe
-    assert isinstance(recipe, DitRecipe)
-    if not windows.not_cached:
-        yield from _encoded(recipe.vae, windows, few, batch)
-    yield from _heard(windows, few, batch)
-
-
-def _encoded(vae: str, windows: VersionWindows, few: list[int], batch: Batch) -> Iterator[Finding]:
-    if _too_large(vae):
-        yield warn(f"stored latents are not compared: {vae} is too large for this machine, which has no GPU")
-    else:
-        yield from encoding.as_encoded(windows, few, batch, load_vae(vae, _device()))
-
-
-def _heard(windows: VersionWindows, few: list[int], batch: Batch) -> Iterator[Finding]:
-    made = windows.config(stored_sound.STAGE)
-    heard = hearing.listened(windows.stored, [windows.place(one) for one in few])
-    yield from hearing.as_long(heard)
-    if _too_large(made["whisper"]):
-        yield warn(
-            f"sound is not heard anew: {made['whisper']} is too large for this machine, which has no GPU"
-        )
-        return
-    whisper = Whisper(made["whisper"], made["layers"], _device())
-    audio_BFNA = batch["audio_BFNA"]
-    yield from hearing.as_heard(heard, audio_BFNA, whisper)
-    yield from hearing.in_step(heard, audio_BFNA.shape[1], whisper)
-
-
-def _too_large(reference: str) -> bool:
-    return not torch.cuda.is_available() and _bytes(resolve(reference)) > LARGE
-
-
-def _bytes(path: Path) -> int:
-    return sum(one.stat().st_size for one in ([path] if path.is_file() else path.rglob("*")) if one.is_file())
-
-
-def _device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-# -- memory, and a dry step ---------------------------------------------------------------------------
-
-
-def _stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
-    job, config = subject.job, subject.config
-    if config is not None:
-        yield from _memory(subject, config, batch)
-        if count_parameters(config) > LARGE and not torch.cuda.is_available():
-            size = f"{count_parameters(config) / 1e6:,.0f} M parameters"
-            yield warn(f"no dry step: a net of {size} is too large for this machine, which has no GPU")
-            return
-        if isinstance(job.recipe, ExpertRecipe) and not weights.fits_whole(job.recipe.init, config):
-            return  # refused already
-    pair = samples.some_of(batch, [0, min(1, len(batch["id"]) - 1)])
-    recipe = _quick(subject)
-    try:
-        objective = objective_of(recipe)
-        net = objective.build(subject.windows, torch.device(_device()))
-        if config is None:
-            yield from room.disk(job.root, sum(one.numel() for one in net.parameters()), recipe.keep)
-        yield from dry.step(recipe, objective, net, pair, job.sharding)
-    except (KeyError, RuntimeError, ValueError) as error:
-        not_cached = "" if isinstance(subject.windows, ClipPairs) else _not_cached(subject)
-        why = not_cached or "the data don't fit the net"
-        yield refuse(f"a step with two windows fails ({type(error).__name__}: {error}): {why}")
-    else:
-        if isinstance(subject.windows, ClipPairs):
-            yield ok("companions are decoded and encoded in each step: of them no latents are kept")
-        elif why := _not_cached(subject):
-            yield warn(f"each step decodes videos and runs the VAE, which is several times as slow: {why}")
-
-
-def _quick(subject: Subject) -> TrainRecipe:
-    """The recipe without what takes a minute, and without weights that were refused already; an expert is none without."""
-    recipe, config = subject.job.recipe, subject.config
-    if config is None:
-        return recipe
-    fits = recipe.init and _takes_init(subject) and weights.fits_a_block(recipe.init, config)
-    begins = fits or isinstance(recipe, ExpertRecipe)
-    return recipe.model_copy(update={"compiled": False, "init": recipe.init if begins else ""})
-
-
-def _takes_init(subject: Subject) -> bool:
-    """One that goes on has it in its checkpoint, but for an expert, whose checkpoint is the expert alone."""
-    return subject.begins or isinstance(subject.job.recipe, ExpertRecipe)
-
-
-def _not_cached(subject: Subject) -> str:
-    why, recipe = getattr(subject.windows, "not_cached", ""), subject.job.recipe
-    given = {"frames": recipe.frames, "stride": recipe.stride}
-    other = [f"--set latents.{name}={value}" for name, value in given.items() if value != OF_LATENTS[name]]
-    settings = " ".join(other or ["--set latents=on"])
-    return f"{why}; `redub rebuild {settings}` makes latents for it" if why else ""
-
-
-def _memory(subject: Subject, config: DitConfig, batch: Batch) -> Iterator[Finding]:
-    recipe, training = subject.job.recipe, subject.profile.training
-    assert isinstance(recipe, DitRecipe)
-    dtype = torch.bfloat16 if training.dtype == "bf16" else torch.float32
-    frames, height, width = batch["face_BFHW"].shape[1:]
-    side = (recipe.crop or height, recipe.crop or width)
-    micro = training.micro or -(-recipe.batch // training.fewest)
-    each = room.activation_bytes(config, (frames, *side), dtype, recipe.recompute, _shown(recipe, frames))
-    learnt = learnt_parameters(recipe, config)
-    state = room.state_bytes(learnt, subject.profile, recipe.average > 0)
-    if learnt < (whole := count_parameters(config)):
-        state += room.frozen_bytes(whole, subject.profile)
-    yield from room.memory(room.Taken(state, micro * each), subject.profile)
-
-
-def _shown(recipe: DitRecipe, frames: int) -> int:
-    """Latent frames beside the target: one of the same person, all of the companion, or none where it lies over it."""
-    if not isinstance(recipe, EditorRecipe):
-        return 1
-    return frames if recipe.companion == "beside" else 0

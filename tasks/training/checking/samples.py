@@ -73,8 +73,8 @@ def finite_rows(batch: Batch) -> list[int]:
 
 
 STAGE_OF: Mapping[str, str] = {
-    "target_BCFHW": "latents", "masked_BCFHW": "latents", "reference_BCHW": "latents", "audio_BFNA": "hearing",
-    "face_BFHW": "facemask", "lips_BFHW": "facemask",
+    "target_BCFHW": "latents", "masked_BCFHW": "latents", "reference_BCHW": "latents",
+    "companion_BCFHW": "pairlatents", "audio_BFNA": "hearing", "face_BFHW": "facemask", "lips_BFHW": "facemask",
 }  # fmt: skip
 """Key of a batch -> the stage whose rows it comes from."""
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from models.dit import flow
-from models.vae import FRAMES_PER_LATENT, decode_window, denormalised
+from models.vae import FRAMES_PER_LATENT, View, decode_window, denormalised
 from tasks.training.dit import Predicted
 
 
@@ -46,15 +46,20 @@ def frames_in(part: int) -> int:
 
 
 def decoded_part(
-    vae: AutoencoderKLWan, z_CFHW: Tensor, first: int, part: int, recompute: bool = False
+    vae: AutoencoderKLWan,
+    z_CFHW: Tensor,
+    first: int,
+    part: int,
+    recompute: bool = False,
+    view: View | None = None,
 ) -> Tensor:
-    """Returns the pictures (3, F, H, W) of a part of one clip's latents, -1..1 where they are pictures.
+    """Returns the pictures (3, F, H, W) of a part of one clip's latents, or a view of them; -1..1 where they are any.
 
     `recompute` decodes again in the backward pass: what the decoder keeps for it is a hundred times the pictures.
     """
 
     def run(z_1CFHW: Tensor) -> Tensor:
-        return decode_window(vae, denormalised(vae, z_1CFHW), first, part)
+        return decode_window(vae, denormalised(vae, z_1CFHW), first, part, view)
 
     z_1CFHW = z_CFHW[None]
     made = checkpoint(run, z_1CFHW, use_reentrant=False) if recompute else run(z_1CFHW)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from models.dit.checkpoint import EXPERT, load
 from models.dit.experts import LAYERS, Expert, attach, parameters_to_train, sizes_of
 from models.dit.net import VideoDit
+from models.vae import View
 from tasks.training.dit import Predicted
 from tasks.training.editor.decoding import decoded_part
 from tasks.training.editor.recipe import ExpertRecipe
@@ -37,10 +38,14 @@ class ExpertTraining(Structure):
         self.rank, self.part = recipe.rank, recipe.part
 
     def build(self, windows: Windows, device: torch.device) -> nn.Module:  # noqa: ARG002
-        """Returns the frozen editor with a new expert, which adds nothing yet."""
+        """Returns the frozen editor with a new expert, which adds nothing yet.
+
+        Without `init` the editor is one of random numbers: whether a step can be taken is known before there is one.
+        """
         torch.manual_seed(self.recipe.seed)
         self.device = device
-        return self.ready(self.with_expert(load(self.recipe.init, self.config)))
+        editor = load(self.recipe.init, self.config) if self.recipe.init else VideoDit(self.config)
+        return self.ready(self.with_expert(editor))
 
     def with_expert(self, net: VideoDit) -> VideoDit:
         """Returns an editor, frozen, with a new expert that is on and learns."""
@@ -63,9 +68,9 @@ class ExpertTraining(Structure):
         """Returns what is told where no teacher has anything to say."""
         return {name: torch.full((), float("nan"), device=self.device) for name in self.told}
 
-    def pictures(self, z_CFHW: Tensor, first: int) -> Tensor:
-        """Returns the pictures of the part of a clip that begins with a latent."""
-        return decoded_part(self.vae, z_CFHW, first, self.part, self.recipe.recompute)
+    def pictures(self, z_CFHW: Tensor, first: int, view: View | None = None) -> Tensor:
+        """Returns the pictures of the part of a clip that begins with a latent, or a view of them."""
+        return decoded_part(self.vae, z_CFHW, first, self.part, self.recipe.recompute, view)
 
     @abstractmethod
     def taught(self, predicted: Predicted, chances: list[torch.Generator]) -> Taught:

@@ -25,7 +25,7 @@ from tasks.training.clip_validation import SHOWN, against_truth
 from tasks.training.mouths import identity, pair_metrics, sync
 from tasks.training.objective import Batch, Validation
 from tasks.training.reached import seeded
-from tasks.training.seen_windows import RATE
+from tasks.training.seen_windows import RATE, SeenPair, SeenWindow
 from tasks.training.window_validation import WindowValidator, decoded
 
 
@@ -58,26 +58,30 @@ class PairValidator(WindowValidator):
 
     @cached_property
     def _shown(self) -> list[Shown]:
-        return [self._one_shown(self.windows.__getitems__([sample])) for sample in self.samples]
+        batches = [self.windows.__getitems__([sample]) for sample in self.samples]
+        return [self._one_shown(*each) for each in zip(batches, self.seen, strict=True)]
 
     @torch.no_grad()
-    def _one_shown(self, batch: Batch) -> Shown:
+    def _one_shown(self, batch: Batch, seen: SeenWindow) -> Shown:
         audio_1FNA, vae = batch["audio_BFNA"].float(), self.opened_vae
         if (rgb_1FHWC := batch.get("companion_BFHWC")) is not None:
             return Shown(encoded(vae, as_video(rgb_1FHWC)), audio_1FNA, rgb_1FHWC[0].numpy())
         companion = batch["companion_BCFHW"].float()
+        if isinstance(seen, SeenPair):  # what a person sees is the same, whether latents are kept or not
+            return Shown(companion, audio_1FNA, seen.companion_FHWC)
         return Shown(companion, audio_1FNA, _rounded(decoded(vae, companion)))
 
     @torch.no_grad()
     def _made(self, net: nn.Module) -> np.ndarray:
         """One window after the other: they may be large."""
+        editor = Editor(net, self.prompt_of(net))
         with self.vae_on(next(net.parameters()).device) as vae:
-            return np.stack([self._one(net, vae, n) for n in range(len(self._shown))])
+            return np.stack([self._one(editor, vae, n) for n in range(len(self._shown))])
 
-    def _one(self, net: nn.Module, vae: AutoencoderKLWan, n: int) -> np.ndarray:
+    def _one(self, editor: Editor, vae: AutoencoderKLWan, n: int) -> np.ndarray:
         companion, audio_1FNA = self._shown[n].companion_1CFHW, self._shown[n].audio_1FNA
         noise = seeded(companion.shape, n)
-        z, _ = edited_clip(Editor(net), companion, audio_1FNA, noise, self.settings)
+        z, _ = edited_clip(editor, companion, audio_1FNA, noise, self.settings)
         return _rounded(decoded(vae, z))
 
     def _whole(self, source_NFHWC: np.ndarray, made_NFHWC: np.ndarray) -> dict[str, float]:

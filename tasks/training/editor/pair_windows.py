@@ -7,9 +7,9 @@ V is the clip and what is to be made, V' its companion and what is shown; render
 those that a generator painted. A pair that the stage `relight` relit comes a second time in that light, both halves
 and the same sound, under its name with +relit: so an editor that moved light would be wrong. Those come after all others.
 
-Where the version has latents of the same VAE and windows, V's are taken from there. Of companions and of the second
-light none are kept, so V' is always given as pixels, and so is V where any pair is relit: whether a sample's latents
-went through half precision must not depend on which others are in its batch.
+Where the version has latents of the same VAE and windows, they are taken from there: V's that `latents` kept, those of
+V' that `pairlatents` did. Where any pair is relit, that is only so if `relitlatents` kept its second light, too:
+whether a sample's latents went through half precision must not depend on which others are in its batch.
 
 It pickles: a worker opens the tables for itself, and needs no VAE. B samples, F frames or latent frames, H by W pixels
 or latents, N features a latent frame of A numbers, C coefficients of T columns of sound.
@@ -17,26 +17,28 @@ or latents, N features a latent frame of A numbers, C coefficients of T columns 
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, overload
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models.sync.syncnet import heard_between
-from storage.batches.place import Place, Places, WindowIds
+from storage.batches.place import Numbered, Place, Places, WindowIds
 from storage.ledger.catalog import Catalog
-from tasks.training import seen_windows, stored_latents
+from tasks.training import stored_latents
 from tasks.training.seen_windows import SeenPair
-from tasks.training.version_windows import VersionWindows
+from tasks.training.stored_latents import OF_PAIRS, OF_RELIT, Kept
+from tasks.training.version_windows import AS_PIXELS, VersionWindows
 
 COMPANION, RELIGHT = "companion", "relight"
 LIT = "+relit"
-SECOND_LIGHT = "the version's pairs are given in a second light too, of which no latents are kept"
+SECOND_LIGHT = "pairs are given in a second light too, and"
 Half = Mapping[bool, tuple[str, str]]
 """Whether relit -> stage and column of its videos."""
 OWN: Half = {False: ("ingest", "video"), True: (RELIGHT, "relit_video")}
 OTHER: Half = {False: (COMPANION, "companion_video"), True: (RELIGHT, "relit_companion_video")}
+OWN_KEPT = {False: stored_latents.OWN, True: stored_latents.RELIT_OWN}
+OTHER_KEPT = {False: stored_latents.COMPANION, True: stored_latents.RELIT_COMPANION}
 
 
 class ClipPairs(VersionWindows):
@@ -57,13 +59,17 @@ class ClipPairs(VersionWindows):
         mfcc: bool = False,
         relit: bool = True,
     ) -> None:
-        super().__init__(catalog, tag, split, frames, stride, vae, window, (COMPANION,), (RELIGHT,))
+        beside = (RELIGHT, OF_PAIRS, OF_RELIT)
+        super().__init__(catalog, tag, split, frames, stride, vae, window, (COMPANION,), beside)
         self._points, self._mfcc = points, mfcc
         given_twice = relit and self.stored.has(RELIGHT)
         is_relit_N = self.stored.columns[f"{RELIGHT}_relit"] if given_twice else False
         self._relit = Places(np.where(is_relit_N, self.stored.columns["ingest_frames"], 0), frames, stride)
-        if not self.not_cached and len(self._relit):
-            self.not_cached = SECOND_LIGHT
+        second = self._wanted.why_not(self.stored, OF_RELIT) if len(self._relit) else ""
+        second = f"{SECOND_LIGHT} {second}" if second else ""
+        self.not_cached = self.not_cached or second
+        self.companions_not_cached = self._wanted.why_not(self.stored, OF_PAIRS) or second
+        """Why the companions are given as pixels and not as latents; empty where it's latents."""
 
     def __len__(self) -> int:
         return len(self.stored.places) + len(self._relit)
@@ -80,18 +86,34 @@ class ClipPairs(VersionWindows):
         places = [self.place(sample) for sample in samples]
         batch: dict[str, Any] = {
             "id": [self.ids[sample] for sample in samples],
-            "companion_BFHWC": torch.from_numpy(self.companions(samples)),
             **self._labels(places, self._masks(places)),
         }
+        if self.companions_not_cached:
+            batch["companion_BFHWC"] = torch.from_numpy(self.companions(samples))
+        else:
+            batch["companion_BCFHW"] = self._latents_of(OTHER_KEPT, samples)
         if self.not_cached:
             batch["video_BFHWC"] = torch.from_numpy(self.videos(samples))
         else:
-            batch["target_BCFHW"] = stored_latents.own_latents(self.stored, places)
+            batch["target_BCFHW"] = self._latents_of(OWN_KEPT, samples)
         if self._points:
             batch["five_BF52"] = self._five(places)
         if self._mfcc:
             batch["mfcc_BCT"] = self._heard(places)
         return batch
+
+    def from_videos(self) -> Self:
+        same = super().from_videos()
+        same.companions_not_cached = AS_PIXELS
+        return same
+
+    @property
+    def why_videos(self) -> str:
+        return self.companions_not_cached or self.not_cached
+
+    @property
+    def kept_by(self) -> tuple[str, ...]:
+        return (*super().kept_by, OF_PAIRS, *([OF_RELIT] if len(self._relit) else []))
 
     def videos(self, samples: Sequence[int]) -> np.ndarray:
         return self._half(OWN, samples)
@@ -107,34 +129,33 @@ class ClipPairs(VersionWindows):
 
     def _half(self, half: Half, samples: Sequence[int]) -> np.ndarray:
         """One read of each light's column."""
-        videos = dict(chain.from_iterable(self._bytes(half, lit, samples) for lit in (False, True)))
+        videos = dict(
+            chain.from_iterable(self._bytes(*half[lit], some) for lit, some in self._by_light(samples))
+        )
         places = [self.place(sample) for sample in samples]
         found = [self._decoded(videos[sample], place) for sample, place in zip(samples, places, strict=True)]
         return np.stack([self._frames_of(*one) for one in zip(found, places, strict=True)])
 
-    def _bytes(self, half: Half, lit: bool, samples: Sequence[int]) -> Iterator[tuple[int, bytes]]:
-        chosen = [sample for sample in samples if (sample >= len(self.stored.places)) == lit]
-        if not chosen:
-            return
-        stage, column = half[lit]
-        rows = self.stored.rows(stage, [self.place(sample) for sample in chosen])
-        yield from zip(chosen, self.stored.blobs.whole(stage, column, rows), strict=True)
+    def _latents_of(self, half: Mapping[bool, Kept], samples: Sequence[int]) -> Tensor:
+        """(B, C, F, H, W), by one read of each light's column."""
+        found: dict[int, Tensor] = {}
+        for lit, some in self._by_light(samples):
+            places = [self.place(sample) for sample in some]
+            found |= zip(some, stored_latents.single_latents(self.stored, half[lit], places), strict=True)
+        return torch.stack([found[sample] for sample in samples])
 
-    def _five(self, places: Sequence[Place]) -> Tensor:
-        tracks = seen_windows.tracks(self.stored, places)
-        five = [track.five_T52[self._span(place)] for track, place in zip(tracks, places, strict=True)]
-        return torch.from_numpy(np.stack(five))
+    def _by_light(self, samples: Sequence[int]) -> Iterator[tuple[bool, Sequence[int]]]:
+        """Those as they were filmed, then the relit ones, where there are any."""
+        for lit in (False, True):
+            if some := [sample for sample in samples if (sample >= len(self.stored.places)) == lit]:
+                yield lit, some
 
-    def _heard(self, places: Sequence[Place]) -> Tensor:
-        stored = self.stored.blobs.whole("ingest", "audio", self.stored.rows("ingest", places))
-        heard = [
-            heard_between(seen_windows.decoded(data), place.first, self._frames)
-            for data, place in zip(stored, places, strict=True)
-        ]
-        return torch.from_numpy(np.stack(heard).astype(np.float32))
+    def _bytes(self, stage: str, column: str, samples: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        rows = self.stored.rows(stage, [self.place(sample) for sample in samples])
+        yield from zip(samples, self.stored.blobs.whole(stage, column, rows), strict=True)
 
 
-class PairIds(Sequence[str]):
+class PairIds(Numbered[str]):
     """`<clip id>@<first frame>` of each window, and of those in a second light with +relit."""
 
     def __init__(self, plain: WindowIds, relit: WindowIds) -> None:
@@ -143,12 +164,6 @@ class PairIds(Sequence[str]):
     def __len__(self) -> int:
         return len(self._plain) + len(self._relit)
 
-    @overload
-    def __getitem__(self, sample: int) -> str: ...
-    @overload
-    def __getitem__(self, sample: slice) -> Sequence[str]: ...
-    def __getitem__(self, sample: int | slice) -> str | Sequence[str]:
-        if isinstance(sample, slice):
-            return [self[i] for i in range(*sample.indices(len(self)))]
+    def one(self, sample: int) -> str:
         plain = len(self._plain)
         return self._plain[sample] if sample < plain else f"{self._relit[sample - plain]}{LIT}"

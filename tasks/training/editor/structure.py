@@ -41,7 +41,7 @@ class Structure(DitTraining):
             companion,
             drawn.t_B,
             batch["audio_BFNA"],
-            batch.get("text_BLX"),
+            self.text(batch),
             drawn.motion,
             self.over,
             checked=False,

@@ -8,6 +8,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.checkpoint import checkpoint
 
 from models.vae import (
+    View,
     decode,
     decode_tiled,
     decode_window,
@@ -20,6 +21,7 @@ from models.vae import (
     normalised,
     pixels_per_latent,
 )
+from models.vae.gradients import normed_and_bent, over_three
 
 WAN_22 = {
     "base_dim": 160, "decoder_base_dim": 256, "z_dim": 48, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 2,
@@ -63,9 +65,11 @@ def test_one_pass_gives_what_the_library_gives_piece_by_piece(vae, frames):
     theirs = vae.encode(video).latent_dist.mean
     ours = encode(vae, video)
     assert ours.shape[2] == latents_of(frames)
+    assert ours.is_contiguous(), "a file takes it"
     close(ours, theirs)
     pictures = decode(vae, theirs)
     assert pictures.shape == video.shape
+    assert pictures.is_contiguous()
     close(pictures.clamp(-1, 1), vae.decode(theirs).sample)
 
 
@@ -104,6 +108,40 @@ def test_a_window_is_its_part_of_the_whole_and_so_are_its_gradients(vae, first, 
         checkpoint(decode_window, vae, z, first, count, use_reentrant=False).square().sum(), z
     )
     torch.testing.assert_close(repeated, wanted, atol=1e-9, rtol=1e-7)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (3, 5), (9, 12)], ids=["edge", "inside", "far edge"])
+def test_a_view_of_a_window_is_cut_out_of_it_and_so_are_its_gradients(vae, corner):
+    """Half and more of it is never computed: no less than all that its pixels are made of is."""
+    z, side = noise(1, 6, 4, 8, 6).requires_grad_(), pixels_per_latent(vae)
+    (top, left), (height, width) = corner, (8 * side, 6 * side)
+    view = View((top, height if top == 9 else top + 7), (left, width if left == 12 else left + 4))
+    part = decode_window(vae, z, 1, 2)[..., slice(*view.rows), slice(*view.columns)]
+    seen = decode_window(vae, z, 1, 2, view)
+    close(seen, part)
+    close(*(torch.autograd.grad(one.square().sum(), z)[0] for one in (seen, part)))
+
+
+def test_a_view_takes_less_work():
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.device("meta"), torch.no_grad():
+        vae, z = AutoencoderKLWan(**WAN_22), torch.empty(1, 48, 8, 32, 32)
+        with FlopCounterMode(display=False) as whole:
+            decode_window(vae, z, 4, 4)
+        with FlopCounterMode(display=False) as part:
+            decode_window(vae, z, 4, 4, View((200, 400), (150, 350)))
+    assert part.get_total_flops() < 0.5 * whole.get_total_flops()
+
+
+def test_gradients_written_out_are_those_of_the_same_sums():
+    """By differences, and for kernels, biases and norms as well, which a training of the VAE itself moves."""
+    past, x = noise(2, 2, 3, 4, 5), noise(2, 3, 3, 4, 5).requires_grad_()
+    kernel, bias = noise(4, 3, 3, 3, 3).requires_grad_(), noise(4).requires_grad_()
+    assert torch.autograd.gradcheck(lambda *given: over_three(past, *given), (x, kernel, bias))
+    gain, more = (noise(3, 1, 1).requires_grad_() for _ in range(2))
+    assert torch.autograd.gradcheck(normed_and_bent, (x, gain, more))
+    assert torch.autograd.gradcheck(lambda *given: normed_and_bent(*given, None), (x, gain))
 
 
 def test_a_window_of_the_library_s_cold_cache_is_another_picture(vae):

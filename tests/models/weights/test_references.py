@@ -10,7 +10,7 @@ from models.weights.digests import digest
 from models.weights.known import find, known
 from models.weights.licences import licences, not_commercial
 from models.weights.published import PUBLISHED
-from models.weights.references import ModelError, parse, resolve
+from models.weights.references import ModelError, parse, resolve, without_digest
 
 HEX = "0" * 64
 
@@ -45,8 +45,31 @@ def test_the_parts_of_a_hub_reference(reference, repository, revision, part):
     assert (remote.repository, remote.revision, remote.part) == (repository, revision, part)
 
 
+@pytest.mark.parametrize(
+    ("reference", "registry", "package", "part"),
+    [
+        (f"pypi:na.me-2==1.0.post1#sha256={HEX}:a/b.onnx", "pypi", "na.me-2==1.0.post1", "a/b.onnx"),
+        (f"npm:net@1.0.0-rc.1#sha256={HEX}:b.onnx", "npm", "net@1.0.0-rc.1", "b.onnx"),
+        (f"npm:@org/net@0.4.16#sha256={HEX.upper()}:a b/c.data", "npm", "@org/net@0.4.16", "a b/c.data"),
+    ],
+)
+def test_the_parts_of_a_package_reference(reference, registry, package, part):
+    remote = parse(reference)
+    assert (remote.registry, remote.package, remote.part, remote.sha256) == (registry, package, part, HEX)
+    assert HEX not in without_digest(reference)
+    assert without_digest(reference).endswith(f":{part}")
+
+
 def test_two_references_never_share_a_place():
-    said = ["hf://o/n@a", "hf://o/n@b", "hf://o/n@a/x", "hf://o/n@a/x/y", f"https://h/n#sha256={HEX}"]
+    said = [
+        f"pypi:n==1#sha256={HEX}:n",
+        f"npm:n@1#sha256={HEX}:n",
+        "hf://o/n@a",
+        "hf://o/n@b",
+        "hf://o/n@a/x",
+        "hf://o/n@a/x/y",
+        f"https://h/n#sha256={HEX}",
+    ]
     assert len({parse(one).folder for one in said}) == len(said)
 
 
@@ -60,6 +83,18 @@ def test_two_references_never_share_a_place():
         (f"https://host/#sha256={HEX}", "needs a file's name"),
         ("https://host/file.onnx#sha256=12ab", "64 hexadecimal digits"),
         ("https://host/file.onnx#md5=" + "0" * 32, "64 hexadecimal digits"),
+        ("pypi:net==1.0", "no one file of one version of a package by its digest.*pypi:NAME==VERSION"),
+        (f"pypi:net#sha256={HEX}:a.onnx", "no one file of one version"),
+        (f"pypi:net>=1#sha256={HEX}:a.onnx", "no one file of one version"),
+        (f"pypi:--target==1#sha256={HEX}:a.onnx", "no one file of one version"),
+        (f"npm:net@https://host/x#sha256={HEX}:a.onnx", "no one file of one version"),
+        (f"npm:net@latest#sha256={HEX}:a.onnx", "no one file of one version"),
+        (f"pypi:net==1.0#sha256={HEX}", "no one file of one version"),
+        (f"pypi:net==1.0#sha256={HEX}:../a.onnx", r"../a.onnx is no path inside an archive"),
+        (f"pypi:net==1.0#sha256={HEX}:a/../../b.onnx", "is no path inside an archive"),
+        (f"pypi:net==1.0#sha256={HEX}:/etc/passwd", "is no path inside an archive"),
+        (f"npm:net@1.0.0#sha256={HEX}:a/", "is no path inside an archive"),
+        (f"pypi:net==1.0#sha256={HEX}:a.onnx", f"redub models pull 'pypi:net==1.0#sha256={HEX}:a.onnx'"),
         ("mini:nobody", "there are: .*face"),
         ("mini:../weights/face", "there is no mini model"),
         ("nothing/here", "no weights at nothing/here.*redub models list"),

@@ -72,3 +72,40 @@ def test_huge_pictures_are_kept_small():
     picture = PictureConverter(1)(frame)
     assert picture.frame.width * picture.frame.height <= 4096 * 2304
     assert picture.size == (8192, 4096)
+
+
+def test_a_clip_goes_on_beyond_the_edge_as_in_a_dim_mirror():
+    rgb = np.full((200, 160, 3), 100, np.uint8)
+    rgb[192:196] = 200
+    rgb[140:144, ::2] = 220
+    picture = PictureConverter(1)(picture_of(rgb))
+    luma = np.frombuffer(crop_yuv(picture, (80.0, 160.0, 160.0), 160).planes[0], np.uint8).reshape(160, -1)[
+        :, :160
+    ]
+    plain, near, far = int(luma[20, 80]), luma[119:130], luma[130:]
+    assert near.max() > plain + 20, "what is close to the edge is seen again beyond it"
+    assert np.abs(far.astype(int) - plain).max() < 30, "what is farther is only a tint"
+    assert np.ptp(far.astype(int), axis=1).max() < 12, "nor are there stripes"
+
+
+def test_every_side_and_corner_is_mirrored_and_the_inside_is_left_alone():
+    rgb = np.random.default_rng(0).integers(60, 200, (90, 90, 3), np.uint8)
+    picture = PictureConverter(1)(picture_of(rgb, "yuv444p"))
+    inside, wide = (
+        np.frombuffer(crop_yuv(picture, (45.0, 45.0, float(side)), side).planes[0], np.uint8).reshape(
+            side, -1
+        )
+        for side in (90, 128)
+    )
+    inside, wide = inside[:, :90].astype(int), wide[:, :128].astype(int)
+    assert np.array_equal(wide[19:109, 19:109], inside)
+    assert np.array_equal(wide[18, 19:109], inside[1]), "the first line beyond is the second within"
+    assert np.array_equal(wide[19:109, 109], inside[:, 88])
+    assert np.abs(wide[:8, :8] - inside.mean()).max() < 60
+
+
+def test_a_square_that_lies_beside_the_picture_is_answered():
+    picture = PictureConverter(1)(picture_of(np.full((40, 60, 3), 120, np.uint8)))
+    for middle_of in ((-200.0, 20.0), (30.0, 300.0), (-19.9, 20.0)):
+        luma = np.frombuffer(crop_yuv(picture, (*middle_of, 40.0), 32).planes[0], np.uint8)
+        assert np.ptp(luma.reshape(32, -1)[:, :32].astype(int)) <= 2

@@ -44,3 +44,12 @@ def test_nothing_is_claimed_where_there_is_no_evidence():
     for opening, heard in ((still, sound), (unknown, sound), (mouth(100), 0 * sound), (short, sound[:3200])):
         fit = measure_lip_sync(opening, heard, FPS, RATE)
         assert (fit.strength, fit.lag_frames, fit.lead) == (0, 0, 0)
+
+
+def test_speech_that_runs_backwards_is_not_in_step():
+    for seed in range(4):
+        opening = mouth(100, seed)
+        sound = voice(opening)
+        for lips, heard in ((opening, sound[::-1]), (opening[::-1], sound)):
+            assert measure_lip_sync(lips, heard, FPS, RATE).strength < 0.1
+        assert measure_lip_sync(opening, sound, FPS, RATE).strength > 0.2

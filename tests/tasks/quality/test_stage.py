@@ -158,10 +158,12 @@ def test_sound_is_scored_over_the_time_of_the_picture():
         "silence_share",
         "clipping_share",
         "speech_share",
+        "music_share",
+        "beat",
         "lip_strength",
         "lip_lag_frames",
     )
-    assert [getattr(none, name) for name in (*sounds, "lip_lead")] == [None] * 7
+    assert [getattr(none, name) for name in (*sounds, "lip_lead")] == [None] * 9
 
 
 def test_sound_that_lags_behind_the_lips_is_noticed():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from models.audio.whisper import LAST, Whisper
 from models.dit import experts
@@ -23,8 +24,11 @@ from storage.media.container import open_media
 from storage.media.decode import decode_video
 from storage.media.images import decode_image
 from tasks.training.editor.pair_validation import PairValidator
+from tasks.training.editor.recipe import StructureRecipe
+from tasks.training.editor.structure import Structure
 from tasks.training.editor.world_validation import WorldPairValidator
 from tasks.training.mouths import Looks, pair_metrics
+from tasks.training.problems import Stop
 from tasks.training.seen_windows import SeenWindow
 from tasks.training.world_validation import FIRST, WorldValidator
 from tests.tasks.training.test_validators import as_seen
@@ -98,6 +102,43 @@ def test_pairs_of_a_version_are_made_from_their_companions_and_measured_against_
         assert len(list(decode_video(media))) == PEOPLE * 25
     assert validator(net, 6).metrics == found.metrics, "only the weights may change what is found"
     assert "_shown" not in pickle.loads(pickle.dumps(validator)).__dict__
+
+
+def test_a_net_that_reads_text_is_given_the_prompt_that_it_learns_with(tmp_path):
+    """Another prompt makes other pictures, and without one it is said what to give."""
+    torch.manual_seed(0)
+    reads = VideoDit(replace(PRESETS["mini"], text=12, text_tokens=4)).eval()
+    for one in reads.parameters():
+        if not one.any():
+            torch.nn.init.normal_(one, std=0.05)
+    made = []
+    for number in range(2):
+        save_file({"prompt": torch.randn(1, 12)}, tmp_path / f"{number}.safetensors")
+        validator = PairValidator(
+            PairedWindows(pixels=False),
+            "mini:vae",
+            1,
+            settings=ONE_STEP,
+            text=str(tmp_path / f"{number}.safetensors"),
+        )
+        made.append(validator(reads, 5).metrics["psnr_full"])
+    assert made[0] != made[1]
+    with pytest.raises(Stop, match=r"reads text of 12 numbers a token.*--set text=umt5"):
+        PairValidator(PairedWindows(pixels=False), "mini:vae", 1, settings=ONE_STEP)(reads, 5)
+    save_file({"prompt": torch.randn(1, 8)}, tmp_path / "other.safetensors")
+    with pytest.raises(Stop, match="has 8 numbers a token, and the net reads 12"):
+        replace(validator, text=str(tmp_path / "other.safetensors"))(reads, 5)
+
+
+def test_a_training_of_a_net_that_reads_text_shows_it_the_same_prompt(tmp_path):
+    file = tmp_path / "prompt.safetensors"
+    save_file({"prompt": torch.arange(12.0)[None]}, file)
+    training = Structure(StructureRecipe(text=str(file)))
+    batch = {"target_BCFHW": torch.zeros(3, 24, 7, 2, 2)}
+    assert training.text(batch) is None, "the preset mini reads none"
+    training = Structure(StructureRecipe(text=str(file)))
+    training.config = replace(training.config, text=12)
+    assert torch.equal(training.text(batch), torch.arange(12.0).expand(3, 1, 12))
 
 
 def test_the_true_lips_score_high_and_the_companions_are_all_leak():

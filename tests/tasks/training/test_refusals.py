@@ -177,7 +177,7 @@ def test_latents_of_something_else_are_refused_and_named(
     root = overwritten(rebuilt.root, tmp_path, "latents", b"RDL1", 24, other)
     (found,) = [one for one in check(catalog=root) if one.level == "refuse"]
     assert re.search("stored latents are not those of their clips in [123] of 3 windows", found.what)
-    assert "rebuild the latents stage" in found.what
+    assert "rebuild latents (`redub rebuild --set latents=on`)" in found.what
     assert all(one in found.what for one in found.ids)
 
 

@@ -26,6 +26,10 @@ class Paired:
     plain: Ran
     """Relighting left out."""
     relit: Ran
+    plain_kept: Ran
+    """As plain, with the latents of companions."""
+    relit_kept: Ran
+    """As relit, with the latents of companions and of the second light."""
 
 
 def rebuild_pairs(folder: Path) -> Paired:
@@ -43,4 +47,11 @@ def rebuild_pairs(folder: Path) -> Paired:
         recipe = load_recipe("mini", [*SETTINGS, *settings])
         return run_inline(folder / "videos", root, stages_of(recipe), batch=4)
 
-    return Paired(str(root), run("companion=off"), run("relight=off"), run(SOME_RELIT))
+    return Paired(
+        str(root),
+        run("companion=off"),
+        run("relight=off"),
+        run(SOME_RELIT),
+        run("relight=off", "pairlatents=on", "relitlatents=on"),
+        run(SOME_RELIT, "pairlatents=on", "relitlatents=on"),
+    )

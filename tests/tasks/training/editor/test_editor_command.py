@@ -111,7 +111,7 @@ def test_each_phase_is_given_what_its_losses_need_and_no_more(paired: Paired) ->
         data = find_data(
             Catalog(paired.root), "", load_training(kind, "mini", ["init=mini:generator"])
         )  # the newest version
-        assert data.name == paired.relit.version.tag
+        assert data.name == paired.relit_kept.version.tag
         assert isinstance(data.windows, ClipPairs)
         assert data.windows.__getitems__([0]).keys() & {"five_BF52", "mfcc_BCT"} == needed
 
@@ -168,6 +168,8 @@ def test_latents_that_were_kept_are_compared_also_for_pairs(
     said = "\n".join(one["what"] for one in json.loads(capsys.readouterr().out))
     assert "stored latents are those of their clips" in said
     assert "latents deviate by" in said
+    assert "runs the VAE" in said, "of companions none were kept"
+    assert "`redub rebuild --set latents=on --set pairlatents=on` makes latents for it" in said
 
 
 def test_a_version_of_clips_is_refused_for_an_editor(
@@ -232,13 +234,14 @@ def _without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_without_ray")
 def test_two_steps_on_a_version_end_with_an_editor_and_its_history(paired: Paired, redub: Command) -> None:
     said = redub("train", "structure", "-c", paired.root, "--name", "ed", *given(SHORT))
-    assert "Training ed: a structure editor on v3, 21 windows; 2 steps of 2" in said
+    newest = paired.relit_kept.version.tag
+    assert f"Training ed: a structure editor on {newest}, 21 windows; 2 steps of 2" in said
     assert "finished after step 2" in said
     catalog = Catalog(paired.root)
     assert [one.step for one in checkpoints_of(catalog, "ed")] == [2]
     assert len(metrics_of(catalog, "ed")["loss"]) == 2
     row = training(catalog, "ed")
-    assert (row.kind, row.data) == ("structure", "v3")
+    assert (row.kind, row.data) == ("structure", newest)
     found = inspect("run:ed")
     assert found.fit.name == "mini"
     assert found.fit.shared

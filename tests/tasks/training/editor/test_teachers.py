@@ -1,24 +1,22 @@
 """What the experts' teachers say: right frames, right signs, gradients that recomputing does not change."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from models.dit import flow
 from models.dit.inputs import DitInput
-from models.sync.net import MINI, Net
-from models.sync.syncnet import SyncNet
+from models.sync.syncnet import SyncNet, places
 from models.vae import decode, decode_window, denormalised
 from tasks.training.chance import chance
 from tasks.training.dit import Drawn, Predicted
 from tasks.training.editor.decoding import beginnings, decoded_part, frames_of_part, guessed
-from tasks.training.editor.lip import Lip
+from tasks.training.editor.lip import Lip, view_of
 from tasks.training.editor.texture import Texture
 from tasks.training.problems import Stop
+from tests.tasks.training.editor.chance_syncnet import chance_syncnet
 from tests.tasks.training.editor.toys import recipe_of
 
 PART = 4
@@ -91,6 +89,24 @@ def test_the_gradient_is_the_same_where_pictures_are_decoded_again(lip, pairs):
     assert torch.allclose(once, again, rtol=1e-4, atol=1e-8)
     assert not once[:, :2].any(), "latents before the part are its past, and learn nothing"
     assert all(bool(once[:, latent].any()) for latent in range(2, 6))
+
+
+def test_no_more_is_decoded_than_syncnet_looks_at_and_the_loss_and_gradient_are_those_of_all(lip, pairs):
+    batch = pairs.__getitems__([0])
+    five, mfcc, first = batch["five_BF52"][0], batch["mfcc_BCT"][0], 2
+    found = []
+    for view in (False, True):
+        z_CFHW = batch["target_BCFHW"][0].clone().requires_grad_()
+        whole = decoded_part(lip.vae, z_CFHW, first, PART)
+        frames = frames_of_part(first, PART)
+        loss = lip.loss_of(z_CFHW, first, five, mfcc) if view else lip.out_of_sync(whole, five, mfcc, frames)
+        loss.backward()
+        found.append((float(loss.detach()), z_CFHW.grad))
+    (loss, gradient), (of_view, by_view) = found
+    assert of_view == pytest.approx(loss, rel=1e-4)
+    assert float((by_view - gradient).norm() / gradient.norm()) < 1e-3
+    seen = view_of(places(five.numpy()), lip.teacher[1], *whole.shape[-2:])
+    assert np.prod([end - start for start, end in seen]) < 0.6 * whole[0, 0].numel()
 
 
 def test_the_loss_of_lips_is_what_syncnet_says_of_the_same_pictures(lip, pairs):
@@ -206,11 +222,3 @@ def test_a_painted_companion_has_the_other_lips_and_everything_else_of_its_clip(
     apart = (batch["companion_BCFHW"] - batch["target_BCFHW"]).square()
     outside = batch["face_BFHW"][:, None].expand_as(apart) == 0
     assert float(apart[lips.expand_as(apart)].mean()) > 5 * float(apart[outside].mean())
-
-
-def chance_syncnet(folder):
-    """The mini SyncNet's sizes with random weights."""
-    torch.manual_seed(0)
-    file = folder / "chance.safetensors"
-    save_file(Net(MINI).state_dict(), file, {"about": json.dumps({"sizes": asdict(MINI)})})
-    return file

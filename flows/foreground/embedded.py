@@ -1,0 +1,21 @@
+"""Starts the server that Prefect embeds where there is no other, so that a terminal's Ctrl-C does not reach it.
+
+Ctrl-C goes to all processes of the terminal's group. A rebuild that it stops commits what is done and tells Prefect so,
+for which the server has to be there still. It ends with this process, by SIGTERM.
+"""
+
+import signal
+
+from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_EPHEMERAL_ENABLED
+
+
+def start_server() -> None:
+    """Once a process. A Ctrl-C of meanwhile comes when it has started. Starts none where there is, or shall be, another."""
+    if PREFECT_API_URL.value() or not PREFECT_SERVER_EPHEMERAL_ENABLED.value():
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which a process inherits
+    try:
+        SubprocessASGIServer().start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

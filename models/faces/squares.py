@@ -1,0 +1,29 @@
+"""Squares of a picture in which faces are sought, and pixels of one that repeats what lies at the picture's edge."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from models.faces.boxes import Box
+
+
+def squares(width: int, height: int, side: float) -> Iterator[Box]:
+    """Yields squares that cover the picture, each overlapping the next by at least half: a face is whole in one of them."""
+    columns, rows = (int(np.ceil(2 * (length - side) / side)) + 1 for length in (width, height))
+    for y in np.linspace(0, height - side, rows):
+        for x in np.linspace(0, width - side, columns):
+            yield float(x), float(y), side, side
+
+
+def edged(rgb_HWC: np.ndarray, box: Box) -> tuple[np.ndarray, tuple[int, int]]:
+    """Returns a picture that covers the box, the pixels at the edge repeated where it sticks out, and its corner.
+
+    It is the picture itself where nothing sticks out. Of what lies farther out than the picture is long, nothing.
+    """
+    height, width = rgb_HWC.shape[:2]
+    left, right = (int(np.clip(x, -width, 2 * width)) for x in (np.floor(box[0]), np.ceil(box[0] + box[2])))
+    top, bottom = (int(np.clip(y, -height, 2 * height)) for y in (np.floor(box[1]), np.ceil(box[1] + box[3])))
+    if left >= 0 and top >= 0 and right <= width and bottom <= height:
+        return rgb_HWC, (0, 0)
+    rows, columns = np.arange(top, max(bottom, top + 1)), np.arange(left, max(right, left + 1))
+    return rgb_HWC[rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)], (left, top)

@@ -5,7 +5,7 @@ each step made. Cancelling it stops the running step cleanly (a rebuild commits,
 no later one begins; running it again with the same name goes on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from prefect import Flow, flow, get_run_logger, task
@@ -19,9 +19,9 @@ from flows.bootstrapping.chain import begun, go_on
 from flows.bootstrapping.made import Made
 from flows.bootstrapping.report import outlook, page
 from flows.bootstrapping.steps import Chain, Step
+from flows.environment import RECIPE
 from flows.errors import BootstrapRefused, FootageRefused, PromotionRefused, SpeakersUnknown
 from flows.rebuild import Rights, rebuild
-from flows.recipes import Recipe
 from flows.train import REFUSALS, key_of, train_generator, train_lip, train_structure, train_texture
 from storage.ledger.lock import CatalogBusy
 from storage.sources import SourceError
@@ -52,7 +52,7 @@ def bootstrap(
     source: str,
     name: str,
     catalog: str = "redub-data/catalog",
-    recipe: str = "mini",
+    recipe: str = RECIPE,
     budget: Literal["toy", "mini", "paper"] = "mini",
     overrides: Overrides = Overrides(),  # noqa: B008
     profile: str = "laptop",
@@ -66,7 +66,7 @@ def bootstrap(
         source: Folder, file, glob, object-store prefix, or manifest (.csv, .parquet with a `uri` column).
         name: Its name, with which its trainings' begin; one that is known goes on from where it ended.
         catalog: Folder or object-store prefix that holds the tables.
-        recipe: What the rebuilds compute: mini, full, or a .toml file of yours.
+        recipe: What the rebuilds compute: real, full, world, or a .toml file of yours.
         budget: How much is trained: toy (only to see it run), mini, or as in the paper.
         overrides: Settings to change, of each phase.
         profile: Where to compute: laptop, a100x32, h100x8, gpu24g, or your own file.toml#name.
@@ -107,11 +107,12 @@ def _told(chain: Chain) -> State[Any] | dict[str, str]:
 class BelowPrefect:
     """Does each step in a task run, and what it takes in a flow run of its own."""
 
-    def rebuild(self, asked: Asked, recipe: Recipe) -> str | None:
+    def rebuild(self, asked: Asked, settings: Sequence[str]) -> str | None:
         """As the rebuild's own deployment would."""
         state: Any = rebuild(
-            sources=asked.source, catalog=asked.catalog, recipe=recipe, recipe_name=asked.recipe, profile=asked.profile,
-            rights=Rights(licence=asked.licence, consent=asked.consent), anyway=asked.anyway, return_state=True,
+            sources=asked.source, catalog=asked.catalog, recipe=asked.recipe, overrides=tuple(settings),
+            profile=asked.profile, rights=Rights(licence=asked.licence, consent=asked.consent), anyway=asked.anyway,
+            return_state=True,
         )  # fmt: skip
         return None if _cancelled(state) else state.result()["version"]
 

@@ -10,6 +10,9 @@ from pathlib import Path
 DATA = Path("redub-data")
 """Everything that the embedded defaults write is in this folder; remove it to start afresh."""
 
+RECIPE = "real"
+"""What a rebuild computes where nothing else is said; flows/recipes.py has all there are."""
+
 DEFAULTS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

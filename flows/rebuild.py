@@ -28,10 +28,11 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.artifacts import lineage_graph, manifest_page
+from flows.environment import RECIPE
 from flows.looking.mask_answers import read_text, take, write_page
 from flows.looking.mask_cards import awaiting, cards_of
 from flows.looking.mask_page import PLAIN, summary
-from flows.recipes import RECIPES, Recipe
+from flows.recipe_files import load_recipe, name_of
 from flows.run.driver import Rebuild
 from flows.run.request import Request
 from infra.profiles import load_profile
@@ -80,8 +81,8 @@ RUNNER: Any = ThreadPoolTaskRunner(max_workers=32)
 def rebuild(
     sources: str,
     catalog: str = "redub-data/catalog",
-    recipe: Recipe = RECIPES["mini"],
-    recipe_name: str = "mini",
+    recipe: str = RECIPE,
+    overrides: tuple[str, ...] = (),
     profile: str = "laptop",
     rights: Rights = Rights(),  # noqa: B008
     review: Literal["later", "wait"] = "later",
@@ -94,16 +95,17 @@ def rebuild(
     Args:
         sources: Folder, file, glob, object-store prefix, or manifest (.csv, .parquet with a `uri` column).
         catalog: Folder or object-store prefix that holds the tables.
-        recipe: What to compute.
-        recipe_name: What to call this recipe in the manifest.
+        recipe: What to compute: real (people, on any machine), full (people, with a GPU), world (what `redub render`
+            makes), or a .toml file of yours.
+        overrides: Settings of the recipe to change, such as verdict.min_sharpness=8.
         profile: Where to compute: laptop, a100x32, h100x8, gpu24g, or your own file.toml#name.
         rights: Licence and consent of sources whose manifest doesn't say it.
         review: Masks that a person must look at: go on without them, or pause with a form and wait.
         anyway: Compute footage that the recipe's models don't know, and write down this reason for it.
     """
     request = Request(
-        sources, catalog, recipe, recipe_name, load_profile(profile), rights.licence, rights.consent,
-        flow_run=str(runtime.flow_run.name or ""), anyway=anyway,
+        sources, catalog, load_recipe(recipe, overrides), name_of(recipe, overrides), load_profile(profile),
+        rights.licence, rights.consent, flow_run=str(runtime.flow_run.name or ""), anyway=anyway,
     )  # fmt: skip
     return bring_up_to_date(request, wait=review == "wait")
 

@@ -9,13 +9,20 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from flows.environment import RECIPE
 from flows.errors import RecipeError
 from flows.recipes import RECIPES, STAGES, R, Recipe, WorldRecipe
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
-    """A built-in recipe or a .toml file (optionally `base = "mini"`), with `stage.field=value` on top."""
+    """A built-in recipe or a .toml file (optionally `base = "full"`), with `stage.field=value` on top."""
     return _build(Recipe, name, _read_tree(name), overrides)
+
+
+def name_of(recipe: str, overrides: Sequence[str]) -> str:
+    """What a recipe is called in runs and manifests: by its name, and by what was changed in it."""
+    changed = f"{len(overrides)} settings" if len(overrides) > 1 else "".join(overrides)
+    return f"{recipe} + {changed}" if changed else recipe
 
 
 def load_world(overrides: Sequence[str] = ()) -> WorldRecipe:
@@ -44,7 +51,7 @@ def _read_tree(name: str) -> dict[str, Any]:
         own = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise RecipeError(f"{path} can't be read as a recipe: {error}") from None
-    tree = _read_tree(own.pop("base", "mini"))
+    tree = _read_tree(own.pop("base", RECIPE))
     for stage, settings in own.items():
         tree[stage] = {**_settings(tree, stage), **settings} if isinstance(settings, dict) else settings
     return tree

@@ -178,7 +178,25 @@ FULL = Recipe(
     ),
 )
 
-RECIPES: dict[str, Recipe] = {"mini": Recipe(), "full": FULL}
+FACES = " + ".join(reference(name) for name in ("face-finder-far", "face-finder", "face-mesh"))
+REAL = Recipe(
+    ingest=IngestConfig(
+        size=512, min_face_px=64.0, face="mesh", face_model=FACES, identity_model=reference("dlib-identity")
+    ),
+    quality=QualityConfig(speech_model=reference("silero-vad")),
+    facemask=FaceMaskConfig(head="mesh", head_model=FACES, begins=None),
+    hearing=HearingConfig(whisper=reference("whisper-tiny.en")),
+    speakers=SpeakersConfig(same=0.93),
+    companion=None,  # as above
+    pairscores=PairScoresConfig(
+        face="mesh",
+        face_model=FACES,
+        identity_model=reference("dlib-identity"),
+        sync_model=reference("syncnet"),
+    ),
+    pairverdict=PairVerdictConfig(identity=0.95),
+)
 
-
-# -- the graph that a recipe stands for ----------------------------------------------------------------
+RECIPES: dict[str, Recipe] = {"real": REAL, "full": FULL, "world": Recipe()}
+"""`real` is for people's own videos on any machine, `full` for those with a GPU and a hub, `world` for the procedural
+world, the only thing that the mini models know."""

@@ -1,9 +1,12 @@
 """Says what a person asks a bootstrap for, and which recipe that is for each of its steps."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
+from flows.environment import RECIPE
 from flows.errors import BootstrapRefused
 from flows.promoting.gates import gates_for
 from flows.recipe_files import load_recipe
@@ -39,7 +42,7 @@ class Asked:
     name: str
     source: str
     catalog: str
-    recipe: str = "mini"
+    recipe: str = RECIPE
     """Of the rebuilds."""
     budget: str = "mini"
     overrides: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -90,16 +93,26 @@ class Asked:
 
     def clips(self) -> Recipe:
         """Returns the recipe of the first rebuild, which makes no pairs."""
-        return load_recipe(self.recipe, self.settings(REBUILD)).model_copy(update={"companion": None})
+        return load_recipe(self.recipe, self.clip_settings())
+
+    def clip_settings(self) -> list[str]:
+        """Returns all that is changed in it."""
+        return [*self.settings(REBUILD), "companion=off"]
 
     def pairs(self, generator: str = CompanionConfig().generator) -> Recipe:
         """Returns the recipe of the second rebuild. What paints sees and hears as it learned to."""
-        recipe = load_recipe(self.recipe, self.settings(REBUILD))
-        learned = {"generator": generator, "vae": getattr(self.training(GENERATOR), "vae", "")}
-        if recipe.hearing:
-            learned |= {"whisper": recipe.hearing.whisper, "layers": recipe.hearing.layers}
-        companion = (recipe.companion or CompanionConfig()).model_copy(update=learned)
-        return recipe.model_copy(update={"companion": companion})
+        return load_recipe(self.recipe, self.pair_settings(generator))
+
+    def pair_settings(self, generator: str = CompanionConfig().generator) -> list[str]:
+        """Returns all that is changed in it."""
+        settings = self.settings(REBUILD)
+        learned: dict[str, Any] = {
+            "generator": generator,
+            "vae": getattr(self.training(GENERATOR), "vae", ""),
+        }
+        if hearing := load_recipe(self.recipe, settings).hearing:
+            learned |= {"whisper": hearing.whisper, "layers": hearing.layers}
+        return [*settings, *(f"companion.{name}={json.dumps(value)}" for name, value in learned.items())]
 
 
 def check_asked(asked: Asked) -> None:

@@ -4,7 +4,7 @@ What is done is read from the catalog alone: versions (whose manifests say which
 trainings by their names, promotions. So whoever was killed anywhere goes on by the same command.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -16,7 +16,6 @@ from flows.bootstrapping.fit import check_fit, check_learnable, check_same_sourc
 from flows.bootstrapping.made import Made, of_training, of_version, painted_by, row_of
 from flows.errors import BootstrapRefused
 from flows.promoting.promoting import Judged, judge, promote
-from flows.recipes import Recipe
 from storage.ledger.catalog import Catalog
 from storage.trainings.names import training_holder
 from storage.trainings.promotion import Promotion, promotions
@@ -28,7 +27,7 @@ CLIPS, PAIRS, VALIDATE, PROMOTE = "clips", "pairs", "validate", "promote"
 class Hands(Protocol):
     """Does the work of steps, in the foreground or below a Prefect flow."""
 
-    def rebuild(self, asked: Asked, recipe: Recipe) -> str | None:
+    def rebuild(self, asked: Asked, settings: Sequence[str]) -> str | None:
         """Returns the version's tag; None when a person stopped it."""
 
     def train(self, asked: Asked, kind: str, data: str, init: str) -> bool:
@@ -90,7 +89,7 @@ def _clips_done(chain: Chain) -> Made | None:
 
 
 def _make_clips(chain: Chain, hands: Hands) -> Made | None:
-    tag = hands.rebuild(chain.asked, chain.asked.clips())
+    tag = hands.rebuild(chain.asked, chain.asked.clip_settings())
     return of_version(chain.catalog, tag) if tag else None
 
 
@@ -106,7 +105,7 @@ def _pairs_done(chain: Chain) -> Made | None:
 
 def _make_pairs(chain: Chain, hands: Hands) -> Made | None:
     check_same_source(chain.asked, chain.made[CLIPS].what)
-    tag = hands.rebuild(chain.asked, chain.asked.pairs(chain.made[GENERATOR].what))
+    tag = hands.rebuild(chain.asked, chain.asked.pair_settings(chain.made[GENERATOR].what))
     return of_version(chain.catalog, tag) if tag else None
 
 

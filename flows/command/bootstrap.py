@@ -6,6 +6,7 @@ import typer
 
 from flows.command.options import (
     CATALOG,
+    RECIPE,
     CatalogOption,
     ConsentOption,
     GateOption,
@@ -26,7 +27,7 @@ def bootstrap(
     ],
     source: SourceOption,
     catalog: CatalogOption = CATALOG,
-    recipe: RecipeOption = "mini",
+    recipe: RecipeOption = RECIPE,
     budget: Annotated[
         str,
         typer.Option("--budget", "-b", help="How much is trained: toy (only to see it run), mini, or paper."),

@@ -7,6 +7,7 @@ import typer
 from flows import environment
 
 CATALOG = str(environment.DATA / "catalog")
+RECIPE = environment.RECIPE
 
 CatalogOption = Annotated[
     str, typer.Option("--catalog", "-c", help="Folder or object-store prefix of the tables.")
@@ -18,8 +19,13 @@ SourceOption = Annotated[
     ),
 ]
 RecipeOption = Annotated[
-    str, typer.Option("--recipe", "-r", help="What to compute: mini, full, or your own .toml file.")
-]
+    str,
+    typer.Option(
+        "--recipe", "-r",
+        help="What to compute: real (people, on any machine), full (people, with a GPU), world (what `redub render` "
+        "makes), or your own .toml file.",
+    ),
+]  # fmt: skip
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change one setting, e.g. verdict.min_sharpness=8. Repeatable."),

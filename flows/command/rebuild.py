@@ -4,6 +4,7 @@ import typer
 
 from flows.command.options import (
     CATALOG,
+    RECIPE,
     AnywayOption,
     CatalogOption,
     ConsentOption,
@@ -21,7 +22,7 @@ app = typer.Typer()
 def plan(
     source: SourceOption,
     catalog: CatalogOption = CATALOG,
-    recipe: RecipeOption = "mini",
+    recipe: RecipeOption = RECIPE,
     set_: SetOption = None,
     profile: ProfileOption = "laptop",
     licence: LicenceOption = "",
@@ -41,7 +42,7 @@ def plan(
 def rebuild(
     source: SourceOption,
     catalog: CatalogOption = CATALOG,
-    recipe: RecipeOption = "mini",
+    recipe: RecipeOption = RECIPE,
     set_: SetOption = None,
     profile: ProfileOption = "laptop",
     licence: LicenceOption = "",

@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from flows.command.options import CATALOG, CatalogOption, ProfileOption, RecipeOption
+from flows.command.options import CATALOG, RECIPE, CatalogOption, ProfileOption, RecipeOption
 
 app = typer.Typer()
 
 
 @app.command()
 def doctor(
-    recipe: RecipeOption = "mini",
+    recipe: RecipeOption = RECIPE,
     profile: ProfileOption = "laptop",
     catalog: CatalogOption = CATALOG,
 ) -> None:

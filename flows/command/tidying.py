@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command.options import CATALOG, CatalogOption, RecipeOption, SetOption
+from flows.command.options import CATALOG, CatalogOption
 
 app = typer.Typer()
 quarantine = typer.Typer(
@@ -47,36 +47,30 @@ def forget(
 
 
 @quarantine.command("list")
-def quarantine_list(
-    catalog: CatalogOption = CATALOG, recipe: RecipeOption = "mini", set_: SetOption = None
-) -> None:
-    """What is held, at which stage, and why."""
+def quarantine_list(catalog: CatalogOption = CATALOG) -> None:
+    """What the newest rebuild has held, at which stage, and why."""
     from flows.terminal.quarantine import print_held
 
-    print_held(catalog, recipe, set_ or [])
+    print_held(catalog)
 
 
 @quarantine.command("show")
 def quarantine_show(
     item: Annotated[str, typer.Argument(help="The start of the item's id.")],
     catalog: CatalogOption = CATALOG,
-    recipe: RecipeOption = "mini",
-    set_: SetOption = None,
 ) -> None:
     """One held item: its source, what happened, the traceback, and the command that tries it again."""
     from flows.terminal.quarantine import print_one_held
 
-    print_one_held(catalog, recipe, set_ or [], item)
+    print_one_held(catalog, item)
 
 
 @quarantine.command("retry")
 def quarantine_retry(
     item: Annotated[str, typer.Argument(help="The start of the item's id; `all` for every one.")],
     catalog: CatalogOption = CATALOG,
-    recipe: RecipeOption = "mini",
-    set_: SetOption = None,
 ) -> None:
     """Let the next rebuild try an item again."""
     from flows.terminal.quarantine import ask_to_try_again
 
-    ask_to_try_again(catalog, recipe, set_ or [], item)
+    ask_to_try_again(catalog, item)

@@ -18,7 +18,7 @@ def demo(
     people: Annotated[int, typer.Option(min=1, help="How many people of the procedural world.")] = 8,
     takes: Annotated[int, typer.Option(min=1, help="Videos of each.")] = 3,
     set_: SetOption = None,
-    recipe: RecipeOption = "mini",
+    recipe: RecipeOption = "world",
     profile: ProfileOption = "laptop",
 ) -> None:
     """Render some talking people, spoil a few of the videos, and run a whole rebuild on them."""

@@ -1,6 +1,6 @@
 """Runs a bootstrap in this process, for a person at a terminal: what it will do, each step, and what there is then."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 from rich.markup import escape
@@ -10,9 +10,8 @@ from flows.bootstrapping.chain import begun, go_on
 from flows.bootstrapping.made import Made, row_of
 from flows.bootstrapping.report import as_plain, outlook, rows_of
 from flows.bootstrapping.steps import Chain, Step
-from flows.foreground.checked import recipe_rebuilt
+from flows.foreground.checked import rebuild_checked
 from flows.foreground.training import resume_in_foreground, train_in_foreground
-from flows.recipes import Recipe
 from flows.terminal.console import console, print_json, problems, table_of_columns, told_on_stderr
 
 STOPPED = "stopped; the same command goes on"
@@ -49,18 +48,12 @@ def _gone_on(chain: Chain) -> bool:
 class InForeground:
     """Does steps as `redub rebuild` and `redub train` do."""
 
-    def rebuild(self, asked: Asked, recipe: Recipe) -> str | None:
+    def rebuild(self, asked: Asked, settings: Sequence[str]) -> str | None:
         """Ctrl-C commits what is done."""
-        return recipe_rebuilt(
-            asked.source,
-            asked.catalog,
-            recipe,
-            asked.recipe,
-            asked.profile,
-            asked.licence,
-            asked.consent,
+        return rebuild_checked(
+            asked.source, asked.catalog, asked.recipe, settings, asked.profile, asked.licence, asked.consent,
             asked.anyway,
-        )
+        )  # fmt: skip
 
     def train(self, asked: Asked, kind: str, data: str, init: str) -> bool:
         """Ctrl-C writes a checkpoint."""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from flows.environment import make_prefect_home
 from flows.recipe_files import load_recipe
-from flows.recipes import Recipe
 from flows.run.request import check_profile
 from infra.profiles import load_profile
 from storage.ledger.catalog import Catalog
@@ -24,15 +23,7 @@ def rebuild_checked(
     anyway: str = "",
 ) -> str | None:
     """Run the flow in this process with live progress. The version's tag; None when a person stopped it."""
-    what = load_recipe(recipe, overrides)
-    return recipe_rebuilt(source, catalog, what, recipe, profile, licence, consent, anyway)
-
-
-def recipe_rebuilt(
-    source: str, catalog: str, what: Recipe, recipe: str, profile: str, licence: str = "", consent: str = "",
-    anyway: str = "",
-) -> str | None:  # fmt: skip
-    """The same with a recipe that was read already; `recipe` is what it is called."""
+    load_recipe(recipe, overrides)
     where = load_profile(profile)
     check_profile(where)
     check_spec(source)
@@ -45,6 +36,6 @@ def recipe_rebuilt(
     from flows.foreground.flow import run_in_foreground  # Prefect: after the checks
 
     return run_in_foreground(
-        sources=source, catalog=catalog, recipe=what, recipe_name=recipe, profile=profile,
+        sources=source, catalog=catalog, recipe=recipe, overrides=tuple(overrides), profile=profile,
         rights={"licence": licence, "consent": consent}, anyway=anyway,
     )  # fmt: skip

@@ -5,29 +5,28 @@ from typing import Any
 
 from rich.markup import escape
 
-from flows.recipe_files import load_recipe
-from flows.run.graph import nodes_of, stages_of
+from flows.recipes import STAGES
 from flows.terminal.console import console, when
-from flows.trained_weights import pinned
 from storage.ledger.catalog import Catalog, existing_catalog
+from storage.ledger.newest import newest_fingerprints
 from storage.ledger.node import Node
 from storage.ledger.quarantine import held, one, retry
 from storage.versions.lineage import trace
 
 
-def print_held(catalog: str, recipe: str, overrides: Sequence[str]) -> None:
+def print_held(catalog: str) -> None:
     tables = existing_catalog(catalog)
-    show_quarantine(held(tables, _nodes(tables, recipe, overrides)), tables.root)
+    show_quarantine(held(tables, _nodes(tables)), tables.root)
 
 
-def print_one_held(catalog: str, recipe: str, overrides: Sequence[str], item: str) -> None:
+def print_one_held(catalog: str, item: str) -> None:
     tables = existing_catalog(catalog)
-    show_held(tables, one(held(tables, _nodes(tables, recipe, overrides), item), item))
+    show_held(tables, one(held(tables, _nodes(tables), item), item))
 
 
-def ask_to_try_again(catalog: str, recipe: str, overrides: Sequence[str], item: str) -> None:
+def ask_to_try_again(catalog: str, item: str) -> None:
     tables = existing_catalog(catalog)
-    nodes = _nodes(tables, recipe, overrides)
+    nodes = _nodes(tables)
     rows = held(tables, nodes, "" if item == "all" else item)
     if item != "all":
         one(rows, item)
@@ -36,8 +35,14 @@ def ask_to_try_again(catalog: str, recipe: str, overrides: Sequence[str], item: 
     console.print(f"{len(rows)} items will be tried again by the next `redub rebuild`.")
 
 
-def _nodes(tables: Catalog, recipe: str, overrides: Sequence[str]) -> list[Node]:
-    return nodes_of(stages_of(pinned(tables, load_recipe(recipe, overrides))))
+def _nodes(tables: Catalog) -> list[Node]:
+    """Of the newest rebuild, whatever its recipe was; a stage that it lacks is that of the newest one that had it."""
+    made = tables.computations()
+    return [
+        Node(stage, STAGES[stage].Output, made[fingerprint], ())
+        for stage, fingerprint in newest_fingerprints(tables).items()
+        if stage in STAGES and fingerprint in made
+    ]
 
 
 def show_quarantine(rows: Sequence[dict[str, Any]], root: str) -> None:

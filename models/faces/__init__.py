@@ -8,12 +8,8 @@ from models.weights.references import ModelError, resolve
 Kind = Literal["mini", "mesh", "mediapipe", "yunet"]
 
 NO_MEDIAPIPE = (
-    "the face back-end `mediapipe` cannot start here ({error}): install the extra `redub[real]` "
-    "(`uv sync --extra real`) and, on Debian, `apt-get install libegl1 libgles2 libgl1`; or use `mini`"
-)
-NO_LITERT = (
-    "the back-end `mesh` cannot start here ({error}): install the extra `redub[real]` (`uv sync --extra real`), "
-    "which brings ai-edge-litert; or use `mini`"
+    "the face back-end `mediapipe` cannot start here ({error}): install the extra `redub[mediapipe]` "
+    "(`uv sync --extra mediapipe`) and, on Debian, `apt-get install libegl1 libgles2 libgl1`; or use `mesh`"
 )
 
 
@@ -28,12 +24,9 @@ def load_face(kind: Kind, reference: str) -> FaceBackend:
 
         return YuNetFaces(reference)
     if kind == "mesh":
-        try:
-            from models.faces.mesh import MeshFaces
+        from models.faces.mesh import MeshFaces
 
-            return MeshFaces(reference)
-        except (ImportError, OSError) as error:
-            raise ModelError(NO_LITERT.format(error=error)) from error
+        return MeshFaces(reference)
     if kind == "mediapipe":
         try:
             from models.faces.mediapipe import MediaPipeFaces

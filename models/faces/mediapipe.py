@@ -1,4 +1,4 @@
-"""Finds faces by MediaPipe's FaceLandmarker: 478 points, for real footage. Needs the extra `redub[real]`.
+"""Finds faces by MediaPipe's FaceLandmarker: 478 points, for real footage. Needs the extra `redub[mediapipe]`.
 
 Its detector sees 128x128 pixels, whatever it is given, so a face that is small in the picture is missed:
 the picture is searched again in overlapping squares, and landmarks are always taken from a crop.

@@ -1,4 +1,4 @@
-"""Runs MediaPipe's networks of TensorFlow Lite on a CPU, without OpenGL. Needs the extra `redub[real]`.
+"""Runs MediaPipe's networks of TensorFlow Lite on a CPU, without OpenGL.
 
 They take one square picture and answer some tensors; what is asked of them here is how many numbers each holds.
 """

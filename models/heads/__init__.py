@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from models.faces import NO_LITERT, NO_MEDIAPIPE
+from models.faces import NO_MEDIAPIPE
 from models.weights.references import ModelError
 
 if TYPE_CHECKING:
@@ -18,12 +18,9 @@ def load_head(kind: Kind, reference: str, mesh: str = "") -> "HeadFit":
 
         return MiniHead(reference)
     if kind == "mesh":
-        try:
-            from models.heads.mesh import MeshHead
+        from models.heads.mesh import MeshHead
 
-            return MeshHead(reference)
-        except (ImportError, OSError) as error:
-            raise ModelError(NO_LITERT.format(error=error)) from error
+        return MeshHead(reference)
     if kind == "mediapipe":
         try:
             from models.heads.mediapipe import MediaPipeHead

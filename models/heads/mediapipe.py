@@ -1,6 +1,6 @@
 """Fits a head by MediaPipe's FaceLandmarker, for real footage.
 
-Its points get a jaw that opens (models/heads/jaw.py). Needs the extra `redub[real]`; the model file is Apache-2.0 and
+Its points get a jaw that opens (models/heads/jaw.py). Needs the extra `redub[mediapipe]`; the model file is Apache-2.0 and
 asks for no signature.
 """
 

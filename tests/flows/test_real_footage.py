@@ -17,7 +17,7 @@ from tasks.ingest.track_data import TrackData
 from tests.media_files import DATA, needs_data
 from tests.toy.inline import Ran, run_inline
 
-pytest.importorskip("mediapipe", reason="the extra `real` is not installed")
+pytest.importorskip("mediapipe", reason="the extra `mediapipe` is not installed")
 MODEL = DATA / "models" / "face_landmarker_v2_with_blendshapes.task"
 RATE, FRAME = 16000, 640
 """Samples of sound a second, and to a frame of the picture."""

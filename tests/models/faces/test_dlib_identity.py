@@ -131,7 +131,6 @@ def frame(path, at):
 @needs_data
 @needs_faces
 def test_one_man_in_two_videos_is_one_and_nine_people_are_nine(embedder):
-    pytest.importorskip("ai_edge_litert")
     faces, people = load_face("mesh", f"{FINDER_FAR} + {FINDER} + {MESH}"), {}
     for path in sorted((DATA / "clips").iterdir()):
         for at in (5, 40):

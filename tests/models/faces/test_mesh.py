@@ -1,6 +1,5 @@
 """MediaPipe's networks run without MediaPipe: what their numbers mean, hostile files, and real people."""
 
-import sys
 import zipfile
 
 import av
@@ -112,18 +111,8 @@ def test_files_are_found_in_folders_and_zips_and_none_is_taken_that_swells(tmp_p
         carried(packed, "one.tflite")
 
 
-def test_without_the_runtime_the_extra_is_named(monkeypatch):
-    for name in ("models.faces.mesh", "models.faces.mesh_networks", "models.faces.tflite"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    for name in ("ai_edge_litert", "ai_edge_litert.interpreter"):
-        monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ModelError, match=r"redub\[real\].*ai-edge-litert"):
-        load_face("mesh", "anything")
-
-
 @needs_faces
 def test_files_that_are_no_such_networks_are_refused_by_their_names(tmp_path):
-    pytest.importorskip("ai_edge_litert")
     whole, broken = FINDER.read_bytes(), tmp_path / "broken.tflite"
     for damaged in (b"", b"<html>", whole[:5000], whole[: len(whole) // 2]):
         broken.write_bytes(damaged)
@@ -137,7 +126,6 @@ def test_files_that_are_no_such_networks_are_refused_by_their_names(tmp_path):
 
 @pytest.fixture(scope="module")
 def mesh():
-    pytest.importorskip("ai_edge_litert")
     return load_face("mesh", f"{FINDER_FAR} + {FINDER} + {MESH}")
 
 

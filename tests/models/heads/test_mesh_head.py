@@ -2,7 +2,6 @@
 
 import av
 import numpy as np
-import pytest
 
 from models.faces import load_face
 from models.heads import load_head
@@ -16,7 +15,6 @@ SIDE = 288
 @needs_data
 @needs_weights(FINDER, MESH)
 def test_the_oval_holds_the_face_and_opens_its_jaw():
-    pytest.importorskip("ai_edge_litert")
     reference = f"{FINDER} + {MESH}"
     head, faces = load_head("mesh", reference), load_face("mesh", reference)
     with av.open(str(DATA / "clips" / "lbbc2a.mpg")) as container:

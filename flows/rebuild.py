@@ -23,27 +23,32 @@ from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
-from prefect.states import Cancelled, State
+from prefect.states import Cancelled, Failed, State
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.artifacts import lineage_graph, manifest_page
 from flows.environment import RECIPE
+from flows.errors import FootageRefused, RecipeError, SpeakersUnknown
 from flows.looking.mask_answers import read_text, take, write_page
 from flows.looking.mask_cards import awaiting, cards_of
 from flows.looking.mask_page import PLAIN, summary
 from flows.recipe_files import load_recipe, name_of
 from flows.run.driver import Rebuild
 from flows.run.request import Request
-from infra.profiles import load_profile
+from infra.profiles import ProfileError, load_profile
+from models.weights.references import ModelError
 from storage.ledger.catalog import Catalog
 from storage.ledger.lock import CatalogBusy
 from storage.ledger.mask_verdicts import ReviewError
 from storage.ledger.node import Node
+from storage.sources import SourceError
 from storage.versions.version import Version
 
 PROGRESS_EVERY_S = 2.0
 POLL_S = 3
+REFUSED = (RecipeError, ProfileError, ModelError, SourceError, FootageRefused, SpeakersUnknown)
+"""What a person got wrong, and can mend."""
 PATIENCE_S = 7 * 24 * 3600
 """So long a paused run waits for verdicts; then it ends, and the next one goes on."""
 
@@ -103,10 +108,13 @@ def rebuild(
         review: Masks that a person must look at: go on without them, or pause with a form and wait.
         anyway: Compute footage that the recipe's models don't know, and write down this reason for it.
     """
-    request = Request(
+    try:
+        request = Request(
         sources, catalog, load_recipe(recipe, overrides), name_of(recipe, overrides), load_profile(profile),
         rights.licence, rights.consent, flow_run=str(runtime.flow_run.name or ""), anyway=anyway,
-    )  # fmt: skip
+        )  # fmt: skip
+    except REFUSED as refusal:
+        return _refused(refusal)
     return bring_up_to_date(request, wait=review == "wait")
 
 
@@ -123,11 +131,19 @@ def bring_up_to_date(request: Request, wait: bool) -> State[Any] | dict[str, Any
     except CatalogBusy as busy:
         get_run_logger().warning("refused: %s", busy)
         return Cancelled(message=f"refused: {busy}")
+    except REFUSED as refusal:
+        return _refused(refusal)
     except FlowPauseTimeout:  # Prefect's server has ended the run as Failed, whatever is returned here
         get_run_logger().error(
             "nobody gave a verdict; take them with `redub review import`, then run this again"
         )
         raise
+
+
+def _refused(why: Exception) -> State[Any]:
+    """In one sentence, without the traceback of what a person got wrong; a caller in this process gets it raised."""
+    get_run_logger().error("refused: %s", why)
+    return Failed(message=f"refused: {why}", data=why)
 
 
 def _run(run: Rebuild, wait: bool) -> State[Any] | dict[str, Any] | None:

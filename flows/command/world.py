@@ -47,7 +47,7 @@ def render(
 ) -> None:  # fmt: skip
     """Make videos whose truth is known, and aligned pairs in which only the lips differ.
 
-    OUT/videos with its manifest is then a source: `redub rebuild --source OUT/videos`. OUT/truth says what
+    OUT/videos with its manifest is then a source: `redub rebuild -r world --source OUT/videos`. OUT/truth says what
     is true of every frame, OUT/dubs holds the other halves of the pairs, which the manifest names: they are rebuilt as
     pairs, and no generator is asked for them.
     """

@@ -93,5 +93,7 @@ def render_to_folder(out: Path, takes: str, overrides: Sequence[str], profile: s
     if lines is None:
         return False
     write_manifest(out / "videos", lines)
-    console.print(f"{len(lines)} videos in {out / 'videos'}; next: `redub rebuild --source {out / 'videos'}`")
+    console.print(
+        f"{len(lines)} videos in {out / 'videos'}; next: `redub rebuild -r world --source {out / 'videos'}`"
+    )
     return True

@@ -25,12 +25,12 @@ def main(sources: str, catalog: str, extent: str, hurt: str = "", mark: str = ""
     from flows.run.request import Request
     from infra.profiles import load_profile
 
-    recipe: Stages = RECIPES["mini"]
+    recipe: Stages = RECIPES["world"]
     if extent == "clips":
         some = {name: (type(getattr(recipe, name)), getattr(recipe, name)) for name in CLIPS}
         recipe = create_model("Clips", __base__=Stages, **some)()
     STAGES["speakers"] = speakers(hurt, mark, early=extent == "clips")
-    request = Request(sources, catalog, recipe, "mini", load_profile("laptop"))
+    request = Request(sources, catalog, recipe, "world", load_profile("laptop"))
     with Rebuild(request) as run:
         run.prepare()
         print("planned", flush=True)

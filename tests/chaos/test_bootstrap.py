@@ -47,14 +47,8 @@ class Command:
             word for phase, texts in SETTINGS.items() for one in texts for word in ("--set", f"{phase}.{one}")
         ]
         where = [
-            "-s",
-            f"{self.folder}/videos",
-            "-c",
-            self.catalog.root,
-            "--budget",
-            "toy",
-            "--anyway",
-            "to see it run",
+            *("-s", f"{self.folder}/videos", "-c", self.catalog.root, "-r", "world"),
+            *("--budget", "toy", "--anyway", "to see it run"),
         ]
         command = [sys.executable, "-m", "flows", "bootstrap", "b", *where, *settings, *more]
         running = subprocess.Popen(

@@ -82,7 +82,7 @@ def test_settings_recipes_and_profiles_exist(command: Command) -> None:
 
 def check_settings(settings: list[str]) -> None:
     load_world([s for s in settings if s.startswith("render.")])
-    load_recipe("mini", [s for s in settings if not s.startswith("render.")])
+    load_recipe("world", [s for s in settings if not s.startswith("render.")])
 
 
 def check_settings_of_any(settings: list[str]) -> None:

@@ -154,7 +154,7 @@ def test_the_stage_on_the_page_works() -> None:
     moving, still = (names["PaceInput"](id, motion, 25.0) for id, motion in (("a", 0.5), ("b", 0.0)))
     assert pace([moving, still])[0] == names["PaceRow"]("a", 1250.0)
     assert isinstance(pace([moving, still])[1], Rejected)
-    stages = stages_of(RECIPES["mini"])
+    stages = stages_of(RECIPES["world"])
     later = list(stages).index("speakers")
     named = list(stages.items())
     (node,) = (
@@ -197,7 +197,14 @@ def look(
     def run(command: Command) -> str:
         words = [*command.words[1:], "--catalog", ran.catalog.root]
         if words[0] == "plan":
-            words += ["--source", str(Path(ran.catalog.root).parent / "videos"), "--profile", "laptop"]
+            words += [
+                "--recipe",
+                "world",
+                "--source",
+                str(Path(ran.catalog.root).parent / "videos"),
+                "--profile",
+                "laptop",
+            ]
         return run_command(*words)
 
     return run

@@ -8,7 +8,6 @@ from flows.bootstrapping.asked import EXPERTS, GENERATOR, LIP, STRUCTURE, TRAINE
 from flows.bootstrapping.made import Made
 from flows.bootstrapping.steps import Step
 from flows.demo.corpus import SHORT, make_corpus
-from flows.recipes import Recipe
 from flows.run.graph import stages_of
 from flows.trained_weights import pinned
 from models.weights.references import resolve
@@ -44,7 +43,7 @@ class Idle:
     def __init__(self) -> None:
         self.taken: list[str] = []
 
-    def rebuild(self, asked: Asked, recipe: Recipe) -> str | None:
+    def rebuild(self, asked: Asked, settings: Sequence[str]) -> str | None:
         raise AssertionError("a rebuild that was done is done again")
 
     def train(self, asked: Asked, kind: str, data: str, init: str) -> bool:
@@ -59,7 +58,7 @@ class Idle:
 
 
 def asked_for(folder: Path, **more: object) -> Asked:
-    given: dict[str, object] = {"overrides": {"rebuild": ALL}, "budget": "toy"}
+    given: dict[str, object] = {"recipe": "world", "overrides": {"rebuild": ALL}, "budget": "toy"}
     return Asked("b", str(folder / "videos"), str(folder / "catalog"), **given | more)  # type: ignore[arg-type]
 
 

@@ -25,7 +25,7 @@ def test_what_is_left_to_do_is_done_and_shown_and_gates_hold(api: Api, tmp_path:
     make_clips(tmp_path)
     make_rest(tmp_path)
     where = {"name": "b", "source": f"{tmp_path}/videos", "catalog": f"{tmp_path}/catalog", "budget": "toy"}
-    where |= {"overrides": {"rebuild": ALL}}
+    where |= {"overrides": {"rebuild": ALL}, "recipe": "world"}
     refused = api.trigger("on-demand", flow="bootstrap", **where)
     state, message = api.wait(refused, "COMPLETED", "FAILED", "CRASHED", seconds=120)
     assert (state, "b-structure@20 has psnr_lips 12" in message) == ("FAILED", True), message

@@ -39,7 +39,7 @@ def test_a_profile_cannot_divide_a_collective(stage: str) -> None:
 
 
 def test_jobs_of_collectives_are_whole_and_others_are_not(tmp_path: Path) -> None:
-    stages = stages_of(RECIPES["mini"])
+    stages = stages_of(RECIPES["world"])
     nodes, catalog = nodes_of(stages), Catalog(str(tmp_path))
     chosen = select(catalog, nodes, [])
     jobs, _ = build_jobs(catalog, stages, nodes, chosen, Profile(name="mine"), "run", {}, {})

@@ -30,7 +30,7 @@ REASONS = {
 }
 
 
-CLIPS = RECIPES["mini"].model_copy(update={"companion": None})
+CLIPS = RECIPES["world"].model_copy(update={"companion": None})
 """One take of each person: nobody has another utterance, so there are no pairs."""
 
 

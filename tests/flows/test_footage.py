@@ -157,10 +157,10 @@ def test_a_source_that_is_gone_is_the_probe_s_to_tell(tmp_path: Path) -> None:
 
 
 def rebuild(folder: Path, catalog: Path, anyway: str = "", recipe: Stages | None = None) -> Rebuild:
-    recipe = recipe or load_recipe("mini", CLIPS)
+    recipe = recipe or load_recipe("world", CLIPS)
     return Rebuild(
         Request(
-            str(folder), str(catalog), recipe, "mini", load_profile("laptop"), "CC0", "signed", anyway=anyway
+            str(folder), str(catalog), recipe, "world", load_profile("laptop"), "CC0", "signed", anyway=anyway
         )
     )
 
@@ -172,7 +172,7 @@ def test_a_mix_is_refused_before_anything_is_written_and_the_remedies_are_named(
         run.prepare()
     said = str(refused.value)
     assert (
-        "recipe mini looks at faces with models that know only redub's procedural world (mini:face, " in said
+        "recipe world looks at faces with models that know only redub's procedural world (mini:face, " in said
     )
     assert f"and 1 of 4 sources are other footage ({mixed / 'filmed.mp4'})" in said
     assert re.search(r"use --recipe [a-z or]*full.*or say with --anyway REASON", said)
@@ -191,10 +191,10 @@ def test_the_recipe_of_the_world_refuses_real_clips(tmp_path: Path) -> None:
 
 
 def test_a_plan_says_it_and_plans(mixed: Path, tmp_path: Path, run_command: Callable[..., str]) -> None:
-    command = ("plan", "-s", mixed, "-c", tmp_path / "c", "--licence", "CC0", "--consent", "signed")
+    command = ("plan", "-r", "world", "-s", mixed, "-c", tmp_path / "c", "--licence", "CC0", "--consent", "signed")
     said = " ".join(run_command(*command).split())
     assert "4 sources, 4 of them new" in said
-    assert "`redub rebuild` would refuse this: recipe mini looks at faces" in said
+    assert "`redub rebuild` would refuse this: recipe world looks at faces" in said
     (mixed / "filmed.mp4").unlink()
     assert "refuse this" not in run_command(*command)
 

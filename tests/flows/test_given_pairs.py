@@ -50,8 +50,8 @@ def rebuild(out: Path) -> tuple[Catalog, Version]:
     request = Request(
         str(out / "videos"),
         str(out / "catalog"),
-        load_recipe("mini", SETTINGS),
-        "mini",
+        load_recipe("world", SETTINGS),
+        "world",
         load_profile("laptop"),
     )
     with Rebuild(request) as run:
@@ -98,7 +98,7 @@ def test_again_nothing_is_computed_and_the_same_recipe_has_the_same_names(
 ) -> None:
     catalog, version = built
     assert rebuild(out)[1].tag == version.tag
-    nodes = nodes_of(stages_of(load_recipe("mini", SETTINGS)))
+    nodes = nodes_of(stages_of(load_recipe("world", SETTINGS)))
     named = {r["fingerprint"] for r in rows(catalog, "companion", ["fingerprint"])}
     assert named == {next(n.fingerprint for n in nodes if n.name == "companion")}
 
@@ -127,7 +127,7 @@ def test_the_other_half_of_what_was_forgotten_does_not_come_back_by_itself(
     )
     rebuild_listing = Rebuild(
         Request(
-            str(out / "videos"), str(out / "catalog"), load_recipe("mini"), "mini", load_profile("laptop")
+            str(out / "videos"), str(out / "catalog"), load_recipe("world"), "world", load_profile("laptop")
         )
     )
     with rebuild_listing as run:

@@ -33,8 +33,8 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ran:
 
 
 def facts(ran: Ran, *settings: str) -> dict[str, Any]:
-    recipe = load_recipe("mini", list(settings))
-    return Rebuild(Request("words", ran.catalog.root, recipe, "mini", load_profile("laptop")))._facts()
+    recipe = load_recipe("world", list(settings))
+    return Rebuild(Request("words", ran.catalog.root, recipe, "world", load_profile("laptop")))._facts()
 
 
 def test_the_data_and_the_parents_of_trained_weights_are_named(ran: Ran) -> None:

@@ -25,7 +25,7 @@ def here(
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     (tmp_path / "net-1.0-py3-none-any.whl").write_bytes(wheel())
-    (tmp_path / "own.toml").write_text(f'base = "mini"\n[ingest]\nidentity_model = "{NET}"\n')
+    (tmp_path / "own.toml").write_text(f'base = "world"\n[ingest]\nidentity_model = "{NET}"\n')
     return run_command
 
 

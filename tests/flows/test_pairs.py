@@ -22,9 +22,9 @@ from tests.toy.inline import Ran, run_inline
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CLIPS = 6
-MADE = [name for name in PAIRS if name in RECIPES["mini"].configs()]
+MADE = [name for name in PAIRS if name in RECIPES["world"].configs()]
 """Without the stages that are left out unless asked for."""
-MINI = RECIPES["mini"]
+MINI = RECIPES["world"]
 # Lips of little clips of 64 pixels move little; here every pair that can be made counts.
 ALL = MINI.model_copy(
     update={"pairverdict": MINI.pairverdict.model_copy(update={"identity": None, "lip_distance": None})}

@@ -144,7 +144,7 @@ def test_two_stages_that_say_the_same_fact_are_a_mistake() -> None:
 
 
 def test_what_is_shipped_says_them_all() -> None:
-    for recipe in (RECIPES["mini"], WorldRecipe()):  # `full` differs in settings only
+    for recipe in (RECIPES["world"], WorldRecipe()):  # `full` differs in settings only
         found = declared_facts(nodes_of(stages_of(recipe)), recipe.required)
         assert set(recipe.required) <= set(found)
-    assert declared_facts(nodes_of(stages_of(RECIPES["mini"])))["split"] == "speakers_split"
+    assert declared_facts(nodes_of(stages_of(RECIPES["world"])))["split"] == "speakers_split"

@@ -250,9 +250,9 @@ def test_a_rebuild_pins_references_and_its_manifest_names_their_licences(
     monkeypatch.delenv("REDUB_RUNS", raising=False)
     catalog = Catalog(str(tmp_path / "catalog"))
     trained(catalog, "faces")
-    recipe = load_recipe("mini", ["ingest.identity_model=run:faces@best"])
+    recipe = load_recipe("world", ["ingest.identity_model=run:faces@best"])
     assert "run:faces@best" in references_of(recipe)
-    run = Rebuild(Request("videos", catalog.root, recipe, "mini", LAPTOP))
+    run = Rebuild(Request("videos", catalog.root, recipe, "world", LAPTOP))
     assert run.request.recipe.ingest.identity_model == "run:faces@200"  # type: ignore[attr-defined]
     facts = run._facts()
     assert facts["recipe"]["ingest"]["identity_model"] == "run:faces@200"
@@ -261,7 +261,7 @@ def test_a_rebuild_pins_references_and_its_manifest_names_their_licences(
     (node,) = (node for node in run.nodes if node.name == "ingest")
     assert node.computation.weights["run:faces@200"] == digest("run:faces@200")
     with pytest.raises(ModelError, match="no weights in"):
-        Rebuild(Request("videos", str(tmp_path / "other"), recipe, "mini", LAPTOP))
+        Rebuild(Request("videos", str(tmp_path / "other"), recipe, "world", LAPTOP))
 
 
 def test_a_worker_on_another_node_finds_them(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:

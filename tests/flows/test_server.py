@@ -1,7 +1,6 @@
 """Against a real Prefect server and worker: deploy, trigger, watch, refuse a second one, cancel, resume."""
 
 import importlib
-import json
 import os
 import struct
 import urllib.error
@@ -21,7 +20,7 @@ from tests.flows.prefect_api import Api, ray_processes, until
 
 pytestmark = pytest.mark.timeout(400)
 MANY = 80
-CLIPS = {"companion": None}
+CLIPS: dict[str, Any] = {"recipe": "world", "overrides": ["companion=off"]}
 """A recipe without pairs: these tests are of the server."""
 """Sources of the run that is interrupted: enough for half a minute of work."""
 
@@ -41,8 +40,10 @@ def test_deployments_have_a_schedule_and_a_typed_form(api: Api) -> None:
         "day_or": True,
     }
     assert nightly["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
-    form = json.dumps(nightly["parameter_openapi_schema"])
-    assert "min_sharpness" in form
+    form = nightly["parameter_openapi_schema"]["properties"]
+    assert {
+        name: field["type"] for name, field in form.items() if name in ("recipe", "overrides", "anyway")
+    } == {"recipe": "string", "overrides": "array", "anyway": "string"}
 
 
 def test_every_deployment_names_a_module_and_not_a_file() -> None:
@@ -68,14 +69,17 @@ def test_a_deployed_run_spawns_processes_that_find_the_standard_library(api: Api
 
 def test_a_bad_value_is_refused_with_the_name_of_the_field(api: Api, corpus: Path) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
-        api.trigger("on-demand", sources=str(corpus), recipe={"verdict": {"min_sharpness": "very"}})
+        api.trigger("on-demand", sources=str(corpus), overrides={"min_sharpness": 8})
     assert refused.value.code == 409
-    assert "min_sharpness" in refused.value.read().decode()
+    assert "overrides" in refused.value.read().decode()
+    run = api.trigger("on-demand", sources=str(corpus), overrides=["verdict.min_sharpness=very"])
+    state, message = api.wait(run, "COMPLETED", "FAILED", "CRASHED")
+    assert (state, "verdict.min_sharpness" in message) == ("FAILED", True), message
 
 
 def test_a_triggered_run_publishes_and_leaves_its_artifacts(api: Api, corpus: Path) -> None:
     catalog = corpus.parent / "catalog"
-    run = api.trigger("on-demand", sources=str(corpus), catalog=str(catalog), recipe=CLIPS)
+    run = api.trigger("on-demand", sources=str(corpus), catalog=str(catalog), **CLIPS)
     assert api.wait(run, "COMPLETED", "FAILED", "CRASHED")[0] == "COMPLETED"
     assert tags(Catalog(str(catalog))) == ["v1"]
     made = api.artifacts(run)
@@ -91,7 +95,7 @@ def test_a_triggered_run_publishes_and_leaves_its_artifacts(api: Api, corpus: Pa
 def test_cancel_stops_ray_and_the_next_run_goes_on(api: Api, corpus: Path, tmp_path: Path) -> None:
     _multiply(corpus, tmp_path / "videos")
     where: dict[str, Any] = {"sources": str(tmp_path / "videos"), "catalog": str(tmp_path / "catalog")}
-    where["recipe"] = CLIPS
+    where |= CLIPS
     catalog = Catalog(where["catalog"])
     first = api.trigger("on-demand", **where)
     until(lambda: _rows(catalog) > 5, 120, lambda: (api.state(first), _rows(catalog)))
@@ -136,7 +140,7 @@ def _multiply(corpus: Path, folder: Path) -> None:
 
 
 def _ingest() -> Any:
-    return next(n for n in nodes_of(stages_of(RECIPES["mini"])) if n.name == "ingest")
+    return next(n for n in nodes_of(stages_of(RECIPES["world"])) if n.name == "ingest")
 
 
 def _rows(catalog: Catalog) -> int:

@@ -37,7 +37,7 @@ def test_splits_that_would_be_by_track_are_refused_before_anything_is_written(
     folder: Path, tmp_path: Path, run_command: Callable[..., str]
 ) -> None:
     request = Request(
-        str(folder), str(tmp_path / "c"), load_recipe("mini", [NOBODY]), "mini", load_profile("laptop"), "CC0", "signed",
+        str(folder), str(tmp_path / "c"), load_recipe("world", [NOBODY]), "world", load_profile("laptop"), "CC0", "signed",
         anyway="to see it",
     )  # fmt: skip
     with Rebuild(request) as run, pytest.raises(SpeakersUnknown) as refused:
@@ -47,7 +47,7 @@ def test_splits_that_would_be_by_track_are_refused_before_anything_is_written(
     for remedy in ("--set ingest.identity_model=NAME", "`speaker`", "--set 'speakers.shares={train: 1}'"):
         assert remedy in said
     assert not list((tmp_path / "c").glob("*.lance"))
-    plan = ("plan", "-s", folder, "-c", tmp_path / "c", "--licence", "CC0", "--consent", "x", "--set", NOBODY)
+    plan = ("plan", "-r", "world", "-s", folder, "-c", tmp_path / "c", "--licence", "CC0", "--consent", "x", "--set", NOBODY)
     assert "`redub rebuild` would refuse this: ingest.identity_model is empty" in " ".join(
         run_command(*plan).split()
     )
@@ -55,16 +55,16 @@ def test_splits_that_would_be_by_track_are_refused_before_anything_is_written(
 
 @pytest.mark.parametrize("setting", ["speakers.shares={train: 1}", "speakers.shares={train: 1, val: 0}"])
 def test_without_splits_nothing_is_at_stake(folder: Path, setting: str) -> None:
-    check_splits(load_recipe("mini", [NOBODY, setting]), list_sources(str(folder), Store()))
+    check_splits(load_recipe("world", [NOBODY, setting]), list_sources(str(folder), Store()))
 
 
 def test_names_in_the_manifest_are_enough_when_all_have_one(folder: Path) -> None:
-    recipe = load_recipe("mini", [NOBODY])
+    recipe = load_recipe("world", [NOBODY])
     check_splits(recipe, named(folder, "ann", "ann", "bob"))
     with pytest.raises(SpeakersUnknown, match=r"in 1 of 3 sources \(.*001.mp4\)"):
         check_splits(recipe, named(folder, "ann", "", "bob"))
 
 
 def test_an_identity_model_is_enough_and_takes_are_not_split(folder: Path) -> None:
-    check_splits(load_recipe("mini"), list_sources(str(folder), Store()))
+    check_splits(load_recipe("world"), list_sources(str(folder), Store()))
     check_splits(WorldRecipe(), list_sources(str(folder), Store()))

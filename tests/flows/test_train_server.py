@@ -42,7 +42,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> str:
     run_inline(
         folder / "videos",
         folder / "catalog",
-        stages_of(load_recipe("mini", ["latents=on", "companion=off"])),
+        stages_of(load_recipe("world", ["latents=on", "companion=off"])),
         batch=4,
     )
     return str(folder / "catalog")

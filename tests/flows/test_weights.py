@@ -15,7 +15,7 @@ from models.mini.report import Mini, Result
 
 DOWNLOAD = "https://host/face.task#sha256=" + "a" * 64
 REMOTE_RECIPE = f"""
-base = "mini"
+base = "world"
 [ingest]
 face = "yunet"
 face_model = "{DOWNLOAD}"
@@ -47,7 +47,7 @@ def test_the_list_shows_licences_and_how_to_get_what_is_missing(here):
 
 
 def test_a_recipe_s_models_are_all_found_and_only_those(here):
-    assert references_of(load_recipe("mini"))[:2] == ["mini:face", "mini:identity"]
+    assert references_of(load_recipe("world"))[:2] == ["mini:face", "mini:identity"]
     said = here("models", "list", "--recipe", "own.toml")
     assert "flame" not in said
     assert "hf://org/faces@main/net.onnx" in said.splitlines()[-1]
@@ -69,7 +69,7 @@ def test_the_doctor_names_every_missing_file_and_the_command_that_gets_it(here):
         (("pull", "mini:nobody"), "there is no mini model 'nobody'"),
         (("pull", "flame"), "sign the licence at https://flame.is.tue.mpg.de"),
         (("pull", "https://host/x.onnx"), "#sha256="),
-        (("pull", "--recipe", "mimi"), "did you mean 'mini'"),
+        (("pull", "--recipe", "wrold"), "did you mean 'world'"),
         (("report", "nobody"), "there are: face, identity"),
         (("report", "--recipe", "full"), "only the mini models"),
     ],
@@ -82,8 +82,8 @@ def test_a_dataset_s_manifest_names_the_models_that_may_not_be_sold(here, tmp_pa
     flame = tmp_path / "cache" / "own" / "flame" / "flame.npz"
     flame.parent.mkdir(parents=True)
     flame.write_bytes(b"signed for")
-    recipe = load_recipe("mini", ["ingest.identity_model=own:flame/flame.npz"])
-    run = Rebuild(Request("videos", str(tmp_path / "c"), recipe, "mini", load_profile("laptop")))
+    recipe = load_recipe("world", ["ingest.identity_model=own:flame/flame.npz"])
+    run = Rebuild(Request("videos", str(tmp_path / "c"), recipe, "world", load_profile("laptop")))
     facts = run._facts()
     assert facts["models"]["mini:face"]["licence"] == "Apache-2.0"
     assert facts["non_commercial"] == ["own:flame/flame.npz (FLAME 2020, non-commercial)"]

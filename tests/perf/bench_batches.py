@@ -53,7 +53,7 @@ def _opened(folder: Path) -> tuple[ClipWindows, ClipWindows]:
     root = folder / "catalog"
     plain, cached = (
         run_inline(
-            folder / "videos", root, stages_of(load_recipe("mini", [*settings, "companion=off"])), batch=8
+            folder / "videos", root, stages_of(load_recipe("world", [*settings, "companion=off"])), batch=8
         ).version.tag
         for settings in ([], ["latents=on"])
     )

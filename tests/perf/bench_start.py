@@ -86,7 +86,7 @@ def redub(folder: Path, say: Say) -> dict[str, float]:
 
 def _rebuild(folder: Path) -> float:
     begun = time.time()
-    _run([REDUB, "rebuild", "--source", "videos"], folder, {})
+    _run([REDUB, "rebuild", "--recipe", "world", "--source", "videos"], folder, {})
     return begun
 
 

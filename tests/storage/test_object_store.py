@@ -155,7 +155,7 @@ def test_looking_writes_nothing_to_the_store(store: Store) -> None:
     before = _versions(fs)
     assert catalog.holder() is None
     show_status(overview(catalog))
-    examine("mini", "laptop", catalog.root)
+    examine("world", "laptop", catalog.root)
     assert trace(catalog, "a.txt").steps
     assert _versions(fs) == before
     with catalog.lock("first"):

@@ -31,7 +31,7 @@ def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Rebuilt:
     root = folder / "catalog"
 
     def run(*settings: str) -> Ran:
-        clips = load_recipe("mini", [*settings, "companion=off"])
+        clips = load_recipe("world", [*settings, "companion=off"])
         return run_inline(folder / "videos", root, stages_of(clips), batch=4)
 
     return Rebuilt(str(root), run("hearing=off"), run(), run("latents=on"))

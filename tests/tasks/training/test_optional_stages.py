@@ -26,12 +26,12 @@ def test_members_and_splits_stay_as_they_are(rebuilt: Rebuilt) -> None:
 
 
 def test_a_stage_is_switched_by_its_name_or_by_a_setting_of_its_own(tmp_path) -> None:
-    assert load_recipe("mini").latents is None
-    assert load_recipe("mini", ["hearing=off"]).hearing is None
-    assert load_recipe("mini", ["latents.stride=5"]).latents.stride == 5
-    assert load_recipe("mini", ["latents=on", "latents.frames=17"]).latents.frames == 17
+    assert load_recipe("world").latents is None
+    assert load_recipe("world", ["hearing=off"]).hearing is None
+    assert load_recipe("world", ["latents.stride=5"]).latents.stride == 5
+    assert load_recipe("world", ["latents=on", "latents.frames=17"]).latents.frames == 17
     (tmp_path / "own.toml").write_text(
-        'base = "mini"\nhearing = false\ncompanion = false\n[latents]\nframes = 9\n'
+        'base = "world"\nhearing = false\ncompanion = false\n[latents]\nframes = 9\n'
     )
     own = load_recipe(str(tmp_path / "own.toml"))
     assert (own.hearing, own.latents.frames) == (None, 9)

@@ -44,7 +44,7 @@ def rebuild_pairs(folder: Path) -> Paired:
     root = folder / "catalog"
 
     def run(*settings: str) -> Ran:
-        recipe = load_recipe("mini", [*SETTINGS, *settings])
+        recipe = load_recipe("world", [*SETTINGS, *settings])
         return run_inline(folder / "videos", root, stages_of(recipe), batch=4)
 
     return Paired(

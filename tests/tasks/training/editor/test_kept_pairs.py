@@ -78,11 +78,11 @@ def test_the_version_says_which_latents_it_carries_and_of_which_weights(paired: 
 
 
 def test_a_recipe_leaves_them_out_unless_asked_and_where_there_is_nothing_to_encode() -> None:
-    assert not load_recipe("mini").configs().keys() & OF_LATENTS
+    assert not load_recipe("world").configs().keys() & OF_LATENTS
     both = [f"{name}=on" for name in OF_LATENTS]
-    assert load_recipe("mini", both).configs().keys() >= OF_LATENTS
-    assert load_recipe("mini", [*both, "relight=off"]).configs().keys() & OF_LATENTS == {"pairlatents"}
-    assert not load_recipe("mini", [*both, "companion=off"]).configs().keys() & OF_LATENTS
+    assert load_recipe("world", both).configs().keys() >= OF_LATENTS
+    assert load_recipe("world", [*both, "relight=off"]).configs().keys() & OF_LATENTS == {"pairlatents"}
+    assert not load_recipe("world", [*both, "companion=off"]).configs().keys() & OF_LATENTS
 
 
 def test_forgetting_a_source_takes_its_latents_with_it(paired: Paired, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_where_the_second_light_was_not_kept_all_are_pixels_but_without_it_none(
     paired: Paired, tmp_path: Path
 ) -> None:
     root = Path(shutil.copytree(paired.root, tmp_path / "catalog"))
-    stages = stages_of(load_recipe("mini", [*SETTINGS, SOME_RELIT, "pairlatents=on"]))
+    stages = stages_of(load_recipe("world", [*SETTINGS, SOME_RELIT, "pairlatents=on"]))
     tag = run_inline(Path(paired.root).parent / "videos", root, stages, batch=4).version.tag
     pairs = ClipPairs(str(root), tag, "train")
     assert pairs.not_cached == pairs.companions_not_cached

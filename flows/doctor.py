@@ -23,8 +23,8 @@ from infra.launch.assignment import check_room
 from infra.launch.outcome import LaunchError
 from infra.profiles import Profile, load_profile, needs_for
 from infra.resources import cpus_here, gpus_here
-from models.weights.known import find
-from models.weights.references import ModelError, parse, resolve, without_digest
+from models.weights.known import called, find
+from models.weights.references import ModelError, parse, resolve
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from tasks.stage import Stage
@@ -104,7 +104,7 @@ def _weights(stage: Stage, reference: str, recipe: str) -> Finding | None:
         resolve(reference)
     except ModelError as error:
         remedy = f"redub models pull --recipe {recipe}" if parse(reference) else str(error)
-        return Finding(False, f"stage {stage.name}: weights {without_digest(reference)}", remedy)
+        return Finding(False, f"stage {stage.name}: weights {called(reference)}", remedy)
     return None
 
 
@@ -113,7 +113,7 @@ def _complete(stage: Stage) -> Finding:
         found = stage.weights()
     except ModelError as error:
         return Finding(False, f"stage {stage.name}: weights", str(error))
-    weights = ", ".join(f"{k} {v[:12]}" for k, v in found.items()) or "no weights needed"
+    weights = ", ".join(f"{called(k)} {v[:12]}" for k, v in found.items()) or "no weights needed"
     return Finding(True, f"stage {stage.name}: code {stage.version}, {weights}")
 
 

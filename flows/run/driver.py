@@ -14,7 +14,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from flows.run.footage import Unsuited, refuse, unsuited
+from flows.run.footage import Unsuited, check_not_the_world, refuse, unsuited
 from flows.run.git import git_commit
 from flows.run.graph import nodes_of, stages_of
 from flows.run.inherited import inherited, not_commercial_of
@@ -100,6 +100,8 @@ class Rebuild:
         self.unsuited = unsuited(self.stages, listing, self.catalog.store, every=bool(reason))
         if self.unsuited and not reason:
             refuse(self.unsuited, self.request.recipe_name)
+        if not reason:
+            check_not_the_world(self.stages, listing, self.catalog.store)
 
     def start(self) -> None:
         """Run the engine in the background; nothing is started when nothing is to do."""

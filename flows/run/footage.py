@@ -1,7 +1,8 @@
 """Whether a recipe's models know the footage: those that learnt from the procedural world know nothing else.
 
     found = unsuited(stages, listing, store)      # None: nothing is wrong, as far as is known
-    refuse(found, "mini")                         # says what is wrong and what to do
+    refuse(found, "world")                        # says what is wrong and what to do
+    check_not_the_world(stages, listing, store)   # the other way round: drawn faces, and models of real ones
 
 Videos of the world say that they are (storage/media/renderer.py), and weights say what they learnt from
 (models/weights/about.py). Weights that say nothing of it are nobody's business here.
@@ -25,6 +26,8 @@ ENOUGH = 100
 AT_ONCE = 16
 """Files that are read side by side: an object store answers late."""
 NAMED = 3
+FEW = 8
+"""Sources that tell whether all are of the world."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,19 @@ def unsuited(
             break
     whole = looked == len(listing.sources)
     return Unsuited(tuple(models), tuple(found), len(listing.sources), whole) if found else None
+
+
+def check_not_the_world(stages: Mapping[str, Stage], listing: Listing, store: Store) -> None:
+    """Raises where models that nobody has shown the procedural world are to look at it: at the first few sources."""
+    models = [one for stage in stages.values() for one in stage.weights()]
+    if not models or of_the_world(models):
+        return
+    renderers = [_renderer(source, store) for source in listing.sources[:FEW]]
+    if WORLD in renderers and set(renderers) <= {WORLD, None}:
+        raise FootageRefused(
+            f"{listing.sources[renderers.index(WORLD)].uri} and its like are people of redub's procedural world, of whom "
+            "models of real faces know nothing: use --recipe world, or say with --anyway REASON why not"
+        )
 
 
 def _of_others(sources: Sequence[Source], store: Store) -> Iterator[Source | None]:

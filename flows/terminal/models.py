@@ -15,7 +15,7 @@ from flows.recipe_weights import references_of
 from flows.terminal.console import console, size
 from models.weights.digests import digest
 from models.weights.download import pinned, pull
-from models.weights.known import find, known
+from models.weights.known import called, find, known
 from models.weights.licences import licences
 from models.weights.packages import drop_archives
 from models.weights.published import Known
@@ -44,7 +44,7 @@ def pull_models(names: Sequence[str], recipe: str, overrides: Sequence[str]) -> 
         known = find(name)
         wanted.append(known.reference if known else name)
     if not wanted:
-        raise ModelError("say what to pull: names that `redub models list` shows, or --recipe full")
+        raise ModelError("say what to pull: names that `redub models list` shows, or --recipe real")
     failed = [str(error) for reference in wanted if (error := _pull_one(reference))]
     if failed:
         raise ModelError("\n".join(failed))
@@ -61,22 +61,26 @@ def _pull_one(reference: str) -> Exception | None:
     except ModelError as error:
         return error
     commit = f", commit {pinned(remote)[:12]}" if remote and remote.repository else ""
-    console.print(f"[green]here[/]  {path}\n      sha256 {made[:12]}{commit}", soft_wrap=True)
+    console.print(
+        f"[green]here[/]  {called(reference)}: {path}\n      sha256 {made[:12]}{commit}", soft_wrap=True
+    )
     return None
 
 
 @contextmanager
 def _bar(reference: str) -> Iterator[Callable[[int, int], None]]:
     """Shown only when it takes long enough to be looked at."""
-    began = time.monotonic()
+    began, shown = time.monotonic(), False
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    task = bar.add_task(reference, total=None)
+    task = bar.add_task("", total=None)
 
     def tell(done: int, total: int) -> None:
+        nonlocal shown
         bar.update(task, completed=done, total=total or None)
-        if not bar.live.is_started and time.monotonic() - began > SHOW_AFTER_S:
-            console.print(reference, soft_wrap=True)
+        if not shown and time.monotonic() - began > SHOW_AFTER_S:
+            shown = True
+            console.print(f"{called(reference)} ...", soft_wrap=True)
             bar.start()
 
     try:

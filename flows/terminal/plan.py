@@ -7,7 +7,7 @@ from rich.markup import escape
 from flows.errors import FootageRefused, SpeakersUnknown
 from flows.recipe_files import load_recipe
 from flows.recipes import Recipe
-from flows.run.footage import refuse, unsuited
+from flows.run.footage import check_not_the_world, refuse, unsuited
 from flows.run.graph import nodes_of, stages_of
 from flows.run.planning import Plan, StagePlan, make_plan
 from flows.run.request import check_needs
@@ -51,6 +51,7 @@ def _show_refusal(
         check_splits(what, listing)
         if found := unsuited(stages, listing, store):
             refuse(found, name)
+        check_not_the_world(stages, listing, store)
     except (FootageRefused, SpeakersUnknown) as refusal:
         console.print(
             f"\n[yellow]`redub rebuild` would refuse this:[/] {escape(str(refusal))}", soft_wrap=True

@@ -6,7 +6,7 @@ A recipe may name any other weights, too.
 from models.weights.about import about, is_free
 from models.weights.digests import files_that_matter
 from models.weights.published import PUBLISHED, Known
-from models.weights.references import ModelError, mini_models, resolve
+from models.weights.references import ModelError, mini_models, resolve, without_digest
 
 
 def known() -> list[Known]:
@@ -30,6 +30,12 @@ def find(name: str) -> Known | None:
     if name.startswith("mini:"):
         return _mini(name)
     return next((one for one in PUBLISHED if name in (one.name, one.reference)), None)
+
+
+def called(reference: str) -> str:
+    """Returns what people call it: the name of a known model, else the reference without its digest."""
+    found = find(reference)
+    return found.name if found else without_digest(reference)
 
 
 def reference(name: str) -> str:

@@ -18,7 +18,7 @@ from flows.recipe_files import load_recipe
 from flows.recipe_weights import of_the_world
 from flows.recipes import STAGES, Stages
 from flows.run.driver import Rebuild
-from flows.run.footage import ENOUGH, unsuited
+from flows.run.footage import ENOUGH, check_not_the_world, unsuited
 from flows.run.request import Request
 from infra.profiles import load_profile
 from models.weights.about import about, knows_only_the_world
@@ -181,6 +181,18 @@ def test_a_mix_is_refused_before_anything_is_written_and_the_remedies_are_named(
         run.prepare()
 
 
+def test_people_of_the_world_are_refused_to_models_that_never_saw_them(mixed: Path, tmp_path: Path) -> None:
+    silent = tmp_path / "silent.safetensors"
+    save_file(load_file(resolve("mini:head")), silent)
+    real = stages(str(silent))
+    check_not_the_world(real, list_sources(str(mixed), Store(), "CC0", "signed"), Store())
+    (mixed / "filmed.mp4").unlink()
+    listing = list_sources(str(mixed), Store(), "CC0", "signed")
+    with pytest.raises(FootageRefused, match=r"a\.mp4 and its like.*procedural world.*--recipe world"):
+        check_not_the_world(real, listing, Store())
+    check_not_the_world(stages("mini:face"), listing, Store())
+
+
 @needs_data
 def test_the_recipe_of_the_world_refuses_real_clips(tmp_path: Path) -> None:
     with (
@@ -191,7 +203,19 @@ def test_the_recipe_of_the_world_refuses_real_clips(tmp_path: Path) -> None:
 
 
 def test_a_plan_says_it_and_plans(mixed: Path, tmp_path: Path, run_command: Callable[..., str]) -> None:
-    command = ("plan", "-r", "world", "-s", mixed, "-c", tmp_path / "c", "--licence", "CC0", "--consent", "signed")
+    command = (
+        "plan",
+        "-r",
+        "world",
+        "-s",
+        mixed,
+        "-c",
+        tmp_path / "c",
+        "--licence",
+        "CC0",
+        "--consent",
+        "signed",
+    )
     said = " ".join(run_command(*command).split())
     assert "4 sources, 4 of them new" in said
     assert "`redub rebuild` would refuse this: recipe world looks at faces" in said

@@ -47,7 +47,21 @@ def test_splits_that_would_be_by_track_are_refused_before_anything_is_written(
     for remedy in ("--set ingest.identity_model=NAME", "`speaker`", "--set 'speakers.shares={train: 1}'"):
         assert remedy in said
     assert not list((tmp_path / "c").glob("*.lance"))
-    plan = ("plan", "-r", "world", "-s", folder, "-c", tmp_path / "c", "--licence", "CC0", "--consent", "x", "--set", NOBODY)
+    plan = (
+        "plan",
+        "-r",
+        "world",
+        "-s",
+        folder,
+        "-c",
+        tmp_path / "c",
+        "--licence",
+        "CC0",
+        "--consent",
+        "x",
+        "--set",
+        NOBODY,
+    )
     assert "`redub rebuild` would refuse this: ingest.identity_model is empty" in " ".join(
         run_command(*plan).split()
     )

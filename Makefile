@@ -14,7 +14,9 @@ export UV_PROJECT_ENVIRONMENT = .venv
 export RAY_ENABLE_UV_RUN_RUNTIME_ENV = 0
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: demo test check bench bench-gpu chaos mini mini-generator mini-editor clean
+.PHONY: install demo test check bench bench-gpu chaos mini mini-generator mini-editor clean
+
+install: .venv/ready ## the command `redub`, in .venv
 
 demo: .venv/ready ## install, then one whole rebuild on little videos of its own
 	@$(RUN) redub demo

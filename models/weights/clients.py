@@ -61,7 +61,7 @@ def _with_pip(remote: Remote, into: Path, progress: Progress) -> tuple[bool, str
 
 
 def _pip() -> list[str]:
-    """An environment of uv's has no pip of its own."""
+    """An environment that others have made may have no pip of its own."""
     if find_spec("pip"):
         return [sys.executable, "-m", "pip"]
     if found := shutil.which("pip") or shutil.which("pip3"):

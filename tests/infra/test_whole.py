@@ -80,8 +80,8 @@ def test_what_fails_twice_stops_the_run_and_stores_nothing(resources, tmp_path, 
 
 def test_its_deadline_is_one_items_not_the_sum(resources, tmp_path):
     began = time.monotonic()
-    run_whole(resources, tmp_path / "tally", "hang", times=1, seconds=0.5)
-    assert time.monotonic() - began < 0.5 * ITEMS
+    run_whole(resources, tmp_path / "tally", "hang", times=1, seconds=2.0)
+    assert time.monotonic() - began < 2.0 * ITEMS
 
 
 def test_it_gets_one_worker_however_much_waits():

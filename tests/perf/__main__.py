@@ -20,7 +20,7 @@ from tests.perf.line import Line
 
 PARTS = (
     "chain", "plan", "media", "ingest", "render", "captions", "occluders", "facemask", "companion", "batches", "pairs",
-    "export", "dit", "training", "whatif", "start",
+    "export", "dit", "training", "whatif", "real", "start",
 )  # fmt: skip
 WIDTH = 100
 

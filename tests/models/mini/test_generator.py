@@ -63,13 +63,13 @@ def test_motion_frames_stay_as_they_are_given():
 def test_windows_of_the_world_are_the_same_each_time_and_of_a_pair_that_differs_in_the_lips_alone(tmp_path):
     windows = WorldWindows(Plan(people=2), tmp_path)
     windows.make(1, lambda done, of: None)
-    again = WorldWindows(Plan(people=2), tmp_path / "again")
+    again = WorldWindows(Plan(people=1), tmp_path / "again")
     again.make(1, lambda done, of: None)
     assert len(windows) == 2 * EACH == len(set(windows.ids))
-    one, other = (some.__getitems__([1, 6]) for some in (windows, again))
+    one, other = windows.__getitems__([1, 6]), again.__getitems__([1])
     assert one["id"] == ["world:1000000/0/far", "world:1000001/1/near"]
     for key in one.keys() - {"id"}:
-        assert torch.equal(one[key], other[key]), key
+        assert torch.equal(one[key][:1], other[key]), key
     pair = film(1_000_000)
     kept = ~pair.paint_2FHW[0] & ~pair.paint_2FHW[1]
     assert np.abs(pair.rgb_2FHWC[0].astype(int) - pair.rgb_2FHWC[1])[kept].mean() < 1.5

@@ -237,6 +237,7 @@ def test_without_pip_and_uv_it_says_what_to_install(
 ) -> None:
     monkeypatch.setattr(clients, "find_spec", lambda _: None)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("UV", raising=False)  # which `uv run` sets
     with pytest.raises(ModelError, match=r"neither pip nor uv is here.*install pip"):
         get(NET)
 

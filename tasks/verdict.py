@@ -70,7 +70,7 @@ class VerdictConfig(StageConfig):
     min_lip_lead: float = 0.35
     """How sure a lag must be to be held against a clip."""
     weak_lip_lead: float = 0.3
-    """The same, where lips and sound don't fit in step either."""
+    """The same in clips of 3 s and more, where lips and sound don't fit in step either."""
     min_lip_strength: float = 0.1
     """How well lips must fit the sound in step to be called so, in 3 s or more; in 1.5 s twice as well."""
     sync_unknown: Literal["accept", "reject"] = "accept"
@@ -124,7 +124,7 @@ class Verdict(Annotate):
 
     name = "verdict"
     reads = (Quality, Ingest)
-    version = 4
+    version = 5
     needs = Needs(cpus=0.1, batch=256, timeout_s=60)
     Config = VerdictConfig
     Input = VerdictInput
@@ -230,9 +230,10 @@ def sync_of(row: VerdictInput, limits: VerdictConfig) -> Sync:
     """Whether sound and lips are in step, as far as it can be told."""
     if row.lip_strength is None:
         return "no_sound"
-    needed = limits.min_lip_strength * max(1.0, FULL_S * row.fps / max(row.frames, 1))
-    fits = row.lip_strength >= needed
-    sure = limits.min_lip_lead if fits else min(limits.weak_lip_lead, limits.min_lip_lead)
+    short = max(1.0, FULL_S * row.fps / max(row.frames, 1))
+    fits = row.lip_strength >= limits.min_lip_strength * short
+    weak = not fits and short == 1.0
+    sure = min(limits.weak_lip_lead, limits.min_lip_lead) if weak else limits.min_lip_lead
     if abs(row.lip_lag_frames or 0) > limits.max_lip_lag_frames and (row.lip_lead or 0.0) >= sure:
         return "out_of_sync"
     return "in_step" if fits else "unknown"

@@ -31,7 +31,7 @@ BLOBS = {
     "companion_video", "companion_audio", "relit_video", "relit_companion_video",
 }  # fmt: skip
 TRIES = 6
-SLOWEST_S = 240
+SLOWEST_S = 600
 Contents = dict[str, Counter[Any]]
 
 

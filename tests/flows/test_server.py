@@ -18,7 +18,7 @@ from storage.ledger.catalog import Catalog
 from storage.versions.version import load_version, tags
 from tests.flows.prefect_api import Api, ray_processes, until
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1200)
 MANY = 80
 CLIPS: dict[str, Any] = {"recipe": "world", "overrides": ["companion=off"]}
 """A recipe without pairs: these tests are of the server."""

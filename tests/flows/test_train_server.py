@@ -24,7 +24,7 @@ from storage.trainings.reading import checkpoints_of, metrics_of, training
 from tests.flows.prefect_api import Api, ray_processes, until
 from tests.toy.inline import run_inline
 
-pytestmark = pytest.mark.timeout(500)
+pytestmark = pytest.mark.timeout(1200)
 TAKES = {"width": 128, "height": 96, "min_seconds": 2.2, "max_seconds": 4.0, "occluded": 0.0, "close": 1.0}
 STEPS = 30
 CALL = (

@@ -90,6 +90,7 @@ def test_it_finishes_with_the_result_and_events_come_once_and_in_order(resources
     assert not list(notes.glob("training-*")), "Ray Train's own folder is removed"
 
 
+@pytest.mark.chaos  # half a minute of starting processes
 def test_two_workers_have_ranks_one_thread_each_and_sum_over_them(resources, monkeypatch):
     monkeypatch.setenv("REDUB_MARK", "reaches workers")
     told = Listener()
@@ -125,6 +126,7 @@ def test_an_exception_is_tried_as_often_as_allowed_and_then_said(resources, tmp_
     assert file.read_text() == "xx"
 
 
+@pytest.mark.chaos  # half a minute of starting processes
 def test_a_refusal_is_not_tried_again(resources, tmp_path):
     file = tmp_path / "starts"
     ended = run(ONE, refuse, str(file))

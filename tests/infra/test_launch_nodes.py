@@ -11,7 +11,7 @@ import pytest
 @pytest.mark.parametrize("how", ["lost", "drained"])
 def test_a_smaller_world_goes_on_where_the_larger_one_was(tmp_path, how):
     command = [sys.executable, "-m", "tests.infra.two_nodes", how, str(tmp_path / "steps")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     *lines, ended = done.stdout.splitlines()
     events = [ast.literal_eval(line) for line in lines]
     starts = [(e["world"], e["at"] > 0) for e in events if "started" in e]

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-
 BUSY = 4
 """How many times as long a machine may take that has other tests to run."""
 

@@ -64,15 +64,36 @@ def test_the_first_outcome_is_committed_at_once_and_later_ones_in_pieces(resourc
     assert len(sink.sizes) <= 12
 
 
+def cpu_of_plain_calls(count):
+    """The driver's CPU for as many calls of one actor, four on their way at a time: what nobody gets below."""
+
+    @ray.remote(num_cpus=0)
+    class Echo:
+        def say(self, x):
+            return x
+
+    echo, waiting = Echo.remote(), []
+    ray.get(echo.say.remote(0))
+    began = time.process_time()
+    for i in range(count):
+        waiting.append(echo.say.remote(i))
+        if len(waiting) == 4:
+            done, waiting = ray.wait(waiting)
+            ray.get(done)
+    ray.get(waiting)
+    return time.process_time() - began
+
+
 def test_the_engine_costs_little_beside_the_work(resources):
+    plain = cpu_of_plain_calls(400)
     sink, feed = MemorySink(), MemoryFeed(works(range(400)))
     engine = Engine([Job("quick", ONE, each(lambda x: time.sleep(0.01)), feed, sink)], resources)
     cpu, wall = time.process_time(), time.monotonic()
     engine.run()
     cpu, wall = time.process_time() - cpu, time.monotonic() - wall
     assert len(sink.done) == 400
-    assert cpu / 400 < 0.004, f"{1000 * cpu / 400:.2f} ms of the driver's CPU an item"
-    assert wall < 12
+    assert cpu < 4 * plain, f"{1000 * cpu / 400:.2f} ms of the driver's CPU an item, {1000 * plain / 400:.2f} of Ray's"
+    assert wall < 60
 
 
 # rows that raise

@@ -90,7 +90,9 @@ def test_a_lag_counts_only_when_it_is_sure():
 def test_a_lag_counts_sooner_where_nothing_fits_in_step():
     assert verdict(lip_lag_frames=12, lip_lead=0.32) == VerdictRow("v1", "in_step")
     assert verdict(lip_lag_frames=12, lip_lead=0.32, lip_strength=0.0).code == "out_of_sync"
-    assert verdict(lip_lag_frames=12, lip_lead=0.32, lip_strength=0.0, frames=70) == VerdictRow("v1", "unknown")
+    assert verdict(lip_lag_frames=12, lip_lead=0.32, lip_strength=0.0, frames=70) == VerdictRow(
+        "v1", "unknown"
+    )
     assert verdict(lip_lag_frames=12, lip_lead=0.1, lip_strength=0.0) == VerdictRow("v1", "unknown")
 
 

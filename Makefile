@@ -70,17 +70,20 @@ mini-generator: .venv/dev ## train the mini generator anew and ship it; some hou
 
 # From the generator: first windows round the mouth, then whole pictures; then the lip expert, over what that has come to.
 EDIT = $(RUN) redub train
+FEW = -c redub-data/mini-editor --on world:people=300
 INTO = -c redub-data/mini-editor --on world:people=600
 EDITOR = redub-data/mini-editor/trainings
 mini-editor: .venv/dev ## train the mini editor and its lip expert anew and ship them; some hours on one core
-	@$(EDIT) structure -c redub-data/mini-editor --on world:people=300 --name mouths --set steps=1300 --set crop=10 \
+	@$(EDIT) structure $(FEW) --name mouths --set steps=1300 --set crop=10 \
 	  --set seed=1 --set optimizer.warmup=30 --set optimizer.decay=0.4 --set init=mini:generator
 	@$(EDIT) structure $(INTO) --name faces --set steps=1100 --set seed=2 --set optimizer.warmup=30 \
 	  --set optimizer.decay=0.5 --set init=run:mouths
 	@$(EDIT) structure $(INTO) --name all --set steps=1300 --set seed=3 --set optimizer.warmup=30 \
 	  --set optimizer.decay=0.6 --set init=run:faces
-	@$(EDIT) lip $(INTO) --name lip --set steps=160 --set seed=4 --set save_every=40 --set init=run:all
-	@$(RUN) python -m models.mini.editor $(EDITOR)/all/step-00001300/weights.safetensors \
+	@$(EDIT) structure $(FEW) --name low --set steps=600 --set seed=4 --set alpha=2 --set optimizer.rate=1e-3 \
+	  --set optimizer.matrix_rate=2e-3 --set optimizer.warmup=30 --set optimizer.decay=0.6 --set init=run:all
+	@$(EDIT) lip $(FEW) --name lip --set steps=160 --set seed=4 --set save_every=40 --set init=run:low
+	@$(RUN) python -m models.mini.editor $(EDITOR)/low/step-00000600/weights.safetensors \
 	  --lip $(EDITOR)/lip/step-00000160/weights.safetensors
 
 clean: ## remove the environment and everything the demo wrote

@@ -1,0 +1,1 @@
+"""Finds hands in pictures."""

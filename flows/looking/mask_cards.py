@@ -30,7 +30,7 @@ def nodes_of_newest(catalog: Catalog) -> tuple[Node, Node]:
     newest = computed.get(newest_fingerprint(catalog, screen)) if screen else None
     if screen is None or newest is None:
         raise ReviewError(f"no rebuild of {catalog.root} had a screen yet, so there is nothing to look at")
-    looked_at = STAGES[screen].own_reads()[0]
+    looked_at = STAGES[screen].may_read()[0]
     return (
         Node(screen, STAGES[screen].Output, newest, (looked_at.name,)),
         Node(looked_at.name, looked_at.Output, computed[newest.upstream[0]], ()),
@@ -71,7 +71,7 @@ def _shown(catalog: Catalog, screen: Node, everything: bool) -> list[Shown]:
 def _facts(catalog: Catalog, stage: str, found: Sequence[Shown]) -> list[dict[str, Any]]:
     """What the stage and those that it reads say about each clip; its stability first."""
     facts: list[dict[str, Any]] = [{"stability": None} for _ in found]
-    for spoken in (STAGES[stage], *(up for up in STAGES[stage].own_reads() if not issubclass(up, Expand))):
+    for spoken in (STAGES[stage], *(up for up in STAGES[stage].may_read() if not issubclass(up, Expand))):
         columns = [c for c, hint in row_fields(spoken.Output).items() if hint in TOLD and c not in NOT_TOLD]
         there = [n for n, item in enumerate(found) if spoken.name in item.way]
         refs = [found[n].way[spoken.name]["_rowid"] for n in there]

@@ -144,7 +144,7 @@ def _follow_up(catalog: Catalog, stage: str, shown: Sequence[Shown]) -> None:
 def _reads(stage: str) -> list[str]:
     if stage == SOURCES.name:
         return []
-    return [up.name for up in STAGES[stage].own_reads()] or [SOURCES.name]
+    return [up.name for up in STAGES[stage].may_read()] or [SOURCES.name]
 
 
 def _by_id(catalog: Catalog, stage: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:

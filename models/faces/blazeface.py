@@ -13,7 +13,7 @@ import numpy as np
 from models.faces.boxes import Box, overlap
 
 GRIDS = {896: ((16, 2), (8, 6)), 2304: ((48, 1),), 2016: ((24, 2), (12, 6))}
-"""Anchors in all (faces at short range, at full range, palms) -> cells a side of each grid, and anchors in each of its cells."""
+"""Anchors in all (faces near, faces far, palms) -> cells a side of each grid, and anchors in each of its cells."""
 MOST_LOGIT = 100.0
 SAME = 0.3
 """Two guesses that overlap by more are one thing."""

@@ -18,6 +18,8 @@ from tasks.ingest import Ingest
 from tasks.occluders import Occluders
 from tasks.stage import Collective, Rejected, Stage, StageConfig
 
+SEE = ": see `redub review export`"
+"""What a reason ends with where a person has yet to look."""
 REFUSED = {Answer.REJECT: "rejected_by_reviewer", Answer.REDO: "redo_asked"}
 
 
@@ -129,7 +131,7 @@ def _answer(row: ScreenInput, why: str) -> ScreenRow | HeldBack:
     if row.review is None and not why:
         return ScreenRow(row.id, False, "")
     if row.review is None:
-        return HeldBack(row.id, AWAITING, f"{why}: see `redub review export`", "")
+        return HeldBack(row.id, AWAITING, why + SEE, "")
     answer = Answer(row.review.verdict)
     if answer is Answer.ACCEPT:
         return ScreenRow(row.id, True, row.review.key)

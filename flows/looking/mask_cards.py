@@ -15,6 +15,7 @@ from storage.ledger.newest import newest_fingerprint
 from storage.ledger.node import Node
 from storage.ledger.rows import row_fields
 from storage.ledger.table import Status, latest
+from tasks.screen import SEE
 from tasks.stage import Expand
 
 NOT_TOLD = ("id", "boxes")
@@ -56,7 +57,14 @@ def cards_of(catalog: Catalog, everything: bool = False, limit: int = 300) -> li
     rows = [Shown(masks.name, found[n].way[masks.name], found[n].way) for n in worst]
     posters = blobs(catalog, rows, STILL)
     return [
-        Card(found[n].row["item_id"], masks.fingerprint, found[n].name, _said(facts[n], found[n]), poster)
+        Card(
+            found[n].row["item_id"],
+            masks.fingerprint,
+            found[n].name,
+            _said(facts[n]),
+            poster,
+            (found[n].row["reason"] or "").removesuffix(SEE),
+        )
         for n, poster in zip(worst, posters, strict=True)
     ]
 
@@ -86,9 +94,8 @@ def _badness(facts: dict[str, Any]) -> float:
     return -math.inf if stability is None or math.isnan(stability) else stability
 
 
-def _said(facts: dict[str, Any], item: Shown) -> tuple[str, ...]:
-    lines = [f"{name}: {_short(value)}" for name, value in facts.items() if value not in (None, "", [])]
-    return tuple(lines) if item.row["code"] in (None, AWAITING) else (*lines, item.row["reason"])
+def _said(facts: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{name}: {_short(value)}" for name, value in facts.items() if value not in (None, "", []))
 
 
 def _short(value: Any) -> str:

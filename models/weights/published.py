@@ -184,7 +184,7 @@ PUBLISHED = (
         "Apache-2.0",
         True,
         229_714,
-        "out of a wheel of 36 MB, as are face-finder-far, face-mesh, palm-finder and hand-mesh: pulled together, one download",
+        "out of a wheel of 36 MB, as are face-finder-far, face-mesh, palm-finder and hand-mesh: together one download",
     ),
     Known(
         "face-finder-far",

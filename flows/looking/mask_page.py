@@ -52,7 +52,8 @@ def _card(card: Card) -> str:
     facts = "".join(f"<li>{html.escape(fact)}</li>" for fact in card.facts)
     return (
         f'<article tabindex=0 data-item="{item}" data-seen="{html.escape(card.seen)}">{picture}'
-        f'<h2>{name}</h2><p class=why>{html.escape(card.why)}</p><ul>{facts}</ul><div>{choices}</div><input class=note placeholder="note"></article>'
+        f"<h2>{name}</h2><p class=why>{html.escape(card.why)}</p><ul>{facts}</ul><div>{choices}</div>"
+        '<input class=note placeholder="note"></article>'
     )
 
 
@@ -85,7 +86,8 @@ article:focus{outline:none;border-color:#8ab4f8} img{width:100%;display:block}
 article[data-verdict=accept]{background:#1d3325} article[data-verdict=reject]{background:#3d2323}
 article[data-verdict=redo]{background:#3a321c} h2{font-size:14px;margin:8px 0 4px}
 ul{margin:0 0 6px;padding:0;list-style:none;color:#9aa2ae;font-size:12px} label{margin-right:12px}
-.why{margin:0 0 6px} .note{width:100%;box-sizing:border-box;margin-top:6px;background:#181a1e;color:inherit;border:1px solid #444}
+.why{margin:0 0 6px}
+.note{width:100%;box-sizing:border-box;margin-top:6px;background:#181a1e;color:inherit;border:1px solid #444}
 """
 
 SCRIPT = """

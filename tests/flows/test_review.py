@@ -46,7 +46,7 @@ def test_the_page_shows_the_worst_first_and_runs_nobody_elses_script(words: Path
     ran = rebuild(words)
     cards = cards_of(ran.catalog)
     assert [card.facts[0] for card in cards] == ["stability: 0.1", "stability: 0.2", "stability: 0.7"]
-    assert [card.why for card in cards][0] == "stability 0.1 is among the 3 worst"
+    assert cards[0].why == "stability 0.1 is among the 3 worst"
     page = Path(write_page(ran.catalog, cards, str(tmp_path / "sheet"))).read_text()
     assert page.count("data:image/jpeg;base64,") == 3
     assert page.count("<script>") == 1

@@ -1,8 +1,5 @@
 """What counts as a sign that a face is covered, what never does, and what becomes of the clip: drawn and real people."""
 
-import dataclasses
-import io
-
 import numpy as np
 import pytest
 
@@ -43,7 +40,9 @@ def over(across, down, colour, middle=(64, 90), when=range(FRAMES)):
     return cover
 
 
-@pytest.mark.parametrize("colour", [(120, 170, 205), (230, 230, 228), (25, 25, 28)], ids=["blue", "white", "black"])
+@pytest.mark.parametrize(
+    "colour", [(120, 170, 205), (230, 230, 228), (25, 25, 28)], ids=["blue", "white", "black"]
+)
 def test_a_mask_hides_the_lips_on_every_frame(colour):
     signs, outlines = signs_of(over(36, 26, colour))
     assert signs.by_name[LIPS].all()
@@ -97,7 +96,9 @@ NEVER = {
     "dark skin": {"skin": (92, 64, 52), "lip": (88, 56, 52)},
     "dim light": {"cover": lambda rgb_HWC, frame: rgb_HWC * 0.3},
     "light that flickers": {"cover": lambda rgb_HWC, frame: rgb_HWC * (0.8 + 0.2 * np.sin(frame / 4))},
-    "light from one side": {"cover": lambda rgb_HWC, frame: rgb_HWC * np.linspace(0.4, 1, SIDE)[None, :, None]},
+    "light from one side": {
+        "cover": lambda rgb_HWC, frame: rgb_HWC * np.linspace(0.4, 1, SIDE)[None, :, None]
+    },
     "no colours": {"cover": lambda rgb_HWC, frame: np.repeat(rgb_HWC.mean(-1, keepdims=True), 3, axis=-1)},
     "a shadow of two frames": {"cover": over(30, 20, (120, 90, 80), when=(11, 12))},
 }
@@ -136,7 +137,7 @@ def test_a_hand_counts_where_it_is_over_the_lower_face():
 
 def test_a_track_without_a_mesh_says_what_to_set():
     rgb_FHWC, track = person(frames=4)
-    with pytest.raises(ValueError, match="5 points a frame.*set ingest.face to mesh or mediapipe"):
+    with pytest.raises(ValueError, match="set ingest.face to mesh or mediapipe"):
         seen(rgb_FHWC, track_of(track.five_T52), None, LIMITS)
 
 
@@ -163,7 +164,9 @@ def test_clearly_covered_on_more_than_a_tenth_is_refused():
 
 def test_two_weak_signs_that_agree_are_a_strong_one():
     passing, bare, hand = first(20, 0.1), first(20, True), first(20, 0.3)
-    assert not any(signs_with(**one).covered for one in ({"passing_F": passing}, {"bare_F": bare}, {"hand_F": hand}))
+    assert not any(
+        signs_with(**one).covered for one in ({"passing_F": passing}, {"bare_F": bare}, {"hand_F": hand})
+    )
     assert signs_with(passing_F=passing, bare_F=bare).covered
     assert signs_with(passing_F=passing, hand_F=hand).covered
     assert signs_with(bare_F=bare, hand_F=hand).covered
@@ -220,7 +223,9 @@ def test_a_doubt_is_kept_with_the_row_and_lowers_its_stability():
 
 
 def test_signs_need_no_captions_and_the_other_ways_keep_their_names():
-    recipe = Recipe(occluders=OccludersConfig(segmenter="signs", model=""), screen=ScreenConfig(policy="doubtful"))
+    recipe = Recipe(
+        occluders=OccludersConfig(segmenter="signs", model=""), screen=ScreenConfig(policy="doubtful")
+    )
     nodes = {node.name: node for node in nodes_of(stages_of(recipe))}
     assert "captions" not in nodes
     assert nodes["occluders"].reads == ("verdict", "ingest")

@@ -44,7 +44,9 @@ def test_what_is_doubtful_waits_and_the_reason_says_why() -> None:
         clip("both", float("nan"), doubt="no mouth seen on 9 of 75 frames", faces=3),
         clip("judged", 0.1, "accept"),
     ]
-    answers = {a.id: a.reason for a in Screen(ScreenConfig(policy="doubtful"))(rows, []) if isinstance(a, HeldBack)}
+    answers = {
+        a.id: a.reason for a in Screen(ScreenConfig(policy="doubtful"))(rows, []) if isinstance(a, HeldBack)
+    }
     assert answers.keys() == {"hand", "loose", "two", "both"}
     assert answers["hand"].startswith("hand over the lower face on 3 (up to 20% of it) of 75 frames: see ")
     assert answers["loose"].startswith("the masks change with their threshold (stability 0.8, below 1)")

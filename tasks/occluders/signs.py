@@ -101,11 +101,10 @@ class Signs:
 
 
 def lasting(value_F: np.ndarray, frames: int = LASTING) -> np.ndarray:
-    """Returns the values without peaks that are shorter than so many frames: the most of the leasts (opening)."""
-    least_F = _windows(value_F, frames).min(1)
-    return _windows(least_F, frames).max(1)
+    """Returns the values without peaks that are shorter than so many frames: the most of the leasts (opening).
 
-
-def _windows(value_F: np.ndarray, frames: int) -> np.ndarray:
-    padded = np.pad(value_F, (frames // 2, frames - 1 - frames // 2), mode="edge")
-    return np.lib.stride_tricks.sliding_window_view(padded, frames)
+    Nothing is taken to go on before the first frame or after the last.
+    """
+    frames = min(frames, len(value_F))
+    least_M = np.lib.stride_tricks.sliding_window_view(value_F, frames).min(1)
+    return np.lib.stride_tricks.sliding_window_view(np.pad(least_M, frames - 1), frames).max(1)

@@ -137,7 +137,7 @@ def test_a_hand_counts_where_it_is_over_the_lower_face():
 
 def test_a_track_without_a_mesh_says_what_to_set():
     rgb_FHWC, track = person(frames=4)
-    with pytest.raises(ValueError, match="set ingest.face to mesh or mediapipe"):
+    with pytest.raises(ValueError, match="to mesh or mediapipe"):
         seen(rgb_FHWC, track_of(track.five_T52), None, LIMITS)
 
 
@@ -179,7 +179,8 @@ def test_the_worst_frame_is_where_most_is_seen():
 
 def test_what_is_shorter_than_three_frames_does_not_last():
     assert lasting(np.array([0, 1, 1, 0, 0, 2, 3, 2, 0.0])).tolist() == [0, 0, 0, 0, 0, 2, 2, 2, 0]
-    assert lasting(np.array([1.0])).tolist() == [1]
+    assert lasting(np.array([1, 1, 0, 0, 1, 1, 1.0])).tolist() == [0, 0, 0, 0, 1, 1, 1]
+    assert lasting(np.array([True])).tolist() == [True]
 
 
 # -- the stage -------------------------------------------------------------------------------------------

@@ -147,10 +147,11 @@ class Recipe(Stages):
         return {name: config for name, config in super().configs().items() if name not in self.idle()}
 
     def idle(self) -> tuple[str, ...]:
-        """Without a generator there are no pairs, and without `relight` no second light: stages that then do nothing."""
+        """Without a generator there are no pairs, without `relight` no second light, and signs need no captions."""
+        captions = ("captions",) if self.occluders.segmenter == "signs" else ()
         if self.companion is None:
-            return PAIRS
-        return OF_RELIT if self.relight is None else ()
+            return (*captions, *PAIRS)
+        return (*captions, *OF_RELIT) if self.relight is None else captions
 
 
 LANDMARKS = reference("face-landmarker")

@@ -7,7 +7,8 @@ A stage is a class with a frozen Config, a typed Input and a typed Output. It co
 - Expand: one row in, many rows out, each with an id of its own (a source into clips).
 
 Input's fields are filled by name from the outputs of the stages it `reads` (the first one is walked
-row by row, the others are joined on the id); Output's fields are the columns of the stage's table.
+row by row, the others are joined on the id; a field with a default keeps it where none of them has it);
+Output's fields are the columns of the stage's table.
 Another item's row is read `Through` a column that names that item.
 One that is read and gives no field is a gate: only what it accepted comes in, and its settings change
 nothing here (flows/recipes.py).
@@ -84,9 +85,13 @@ class Stage:
         self.config = config if config is not None else self.Config()
 
     @classmethod
-    def own_reads(cls) -> tuple[type["Stage"], ...]:
-        """The stages whose rows of the same item it reads."""
+    def may_read(cls) -> tuple[type["Stage"], ...]:
+        """The stages whose rows of the same item it reads, whatever its settings."""
         return tuple(read for read in cls.reads if not isinstance(read, Through))
+
+    def own_reads(self) -> tuple[type["Stage"], ...]:
+        """Those that it reads with these settings: all, unless a stage says that it then does without some."""
+        return self.may_read()
 
     def weights(self) -> dict[str, str]:
         """Model reference -> digest of the weights this stage loads; part of the fingerprint."""
@@ -94,6 +99,10 @@ class Stage:
 
     def packages(self) -> dict[str, str]:
         """Python packages beyond the default install that these settings need -> how to get each."""
+        return {}
+
+    def told(self) -> dict[str, str]:
+        """What the manifest of a version says of how it was made: name -> words."""
         return {}
 
     def setup(self, store: Store) -> None:

@@ -15,6 +15,7 @@ from storage.ledger.newest import newest_fingerprint
 from storage.ledger.node import Node
 from storage.ledger.rows import row_fields
 from storage.ledger.table import Status, latest
+from tasks.screen import SEE
 from tasks.stage import Expand
 
 NOT_TOLD = ("id", "boxes")
@@ -30,7 +31,7 @@ def nodes_of_newest(catalog: Catalog) -> tuple[Node, Node]:
     newest = computed.get(newest_fingerprint(catalog, screen)) if screen else None
     if screen is None or newest is None:
         raise ReviewError(f"no rebuild of {catalog.root} had a screen yet, so there is nothing to look at")
-    looked_at = STAGES[screen].own_reads()[0]
+    looked_at = STAGES[screen].may_read()[0]
     return (
         Node(screen, STAGES[screen].Output, newest, (looked_at.name,)),
         Node(looked_at.name, looked_at.Output, computed[newest.upstream[0]], ()),
@@ -56,7 +57,14 @@ def cards_of(catalog: Catalog, everything: bool = False, limit: int = 300) -> li
     rows = [Shown(masks.name, found[n].way[masks.name], found[n].way) for n in worst]
     posters = blobs(catalog, rows, STILL)
     return [
-        Card(found[n].row["item_id"], masks.fingerprint, found[n].name, _said(facts[n], found[n]), poster)
+        Card(
+            found[n].row["item_id"],
+            masks.fingerprint,
+            found[n].name,
+            _said(facts[n]),
+            poster,
+            (found[n].row["reason"] or "").removesuffix(SEE),
+        )
         for n, poster in zip(worst, posters, strict=True)
     ]
 
@@ -71,7 +79,7 @@ def _shown(catalog: Catalog, screen: Node, everything: bool) -> list[Shown]:
 def _facts(catalog: Catalog, stage: str, found: Sequence[Shown]) -> list[dict[str, Any]]:
     """What the stage and those that it reads say about each clip; its stability first."""
     facts: list[dict[str, Any]] = [{"stability": None} for _ in found]
-    for spoken in (STAGES[stage], *(up for up in STAGES[stage].own_reads() if not issubclass(up, Expand))):
+    for spoken in (STAGES[stage], *(up for up in STAGES[stage].may_read() if not issubclass(up, Expand))):
         columns = [c for c, hint in row_fields(spoken.Output).items() if hint in TOLD and c not in NOT_TOLD]
         there = [n for n, item in enumerate(found) if spoken.name in item.way]
         refs = [found[n].way[spoken.name]["_rowid"] for n in there]
@@ -86,9 +94,8 @@ def _badness(facts: dict[str, Any]) -> float:
     return -math.inf if stability is None or math.isnan(stability) else stability
 
 
-def _said(facts: dict[str, Any], item: Shown) -> tuple[str, ...]:
-    lines = [f"{name}: {_short(value)}" for name, value in facts.items() if value not in (None, "", [])]
-    return tuple(lines) if item.row["code"] in (None, AWAITING) else (*lines, item.row["reason"])
+def _said(facts: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{name}: {_short(value)}" for name, value in facts.items() if value not in (None, "", []))
 
 
 def _short(value: Any) -> str:

@@ -25,6 +25,8 @@ class Card:
     name: str
     facts: tuple[str, ...]
     poster: bytes | None
+    why: str = ""
+    """Why it is held, or what became of it."""
 
 
 def page(title: str, cards: Sequence[Card]) -> str:
@@ -50,7 +52,8 @@ def _card(card: Card) -> str:
     facts = "".join(f"<li>{html.escape(fact)}</li>" for fact in card.facts)
     return (
         f'<article tabindex=0 data-item="{item}" data-seen="{html.escape(card.seen)}">{picture}'
-        f'<h2>{name}</h2><ul>{facts}</ul><div>{choices}</div><input class=note placeholder="note"></article>'
+        f"<h2>{name}</h2><p class=why>{html.escape(card.why)}</p><ul>{facts}</ul><div>{choices}</div>"
+        '<input class=note placeholder="note"></article>'
     )
 
 
@@ -62,7 +65,7 @@ def summary(cards: Sequence[Card], where: str, catalog: str) -> str:
     """The same for Prefect's pages, which draw Markdown in a narrow column: the worst clips, and where the page is."""
     worst = "".join(
         (f"![]({data_uri(card.poster)})\n\n" if card.poster else "")
-        + f"**{card.name.translate(PLAIN)}** {'; '.join(card.facts).translate(PLAIN)}\n\n"
+        + f"**{card.name.translate(PLAIN)}** {'; '.join(filter(None, (card.why, *card.facts))).translate(PLAIN)}\n\n"
         for card in cards[:SUMMED_UP]
     )
     more = f"... and {len(cards) - SUMMED_UP} more.\n" if len(cards) > SUMMED_UP else ""
@@ -83,6 +86,7 @@ article:focus{outline:none;border-color:#8ab4f8} img{width:100%;display:block}
 article[data-verdict=accept]{background:#1d3325} article[data-verdict=reject]{background:#3d2323}
 article[data-verdict=redo]{background:#3a321c} h2{font-size:14px;margin:8px 0 4px}
 ul{margin:0 0 6px;padding:0;list-style:none;color:#9aa2ae;font-size:12px} label{margin-right:12px}
+.why{margin:0 0 6px}
 .note{width:100%;box-sizing:border-box;margin-top:6px;background:#181a1e;color:inherit;border:1px solid #444}
 """
 

@@ -144,7 +144,7 @@ def _follow_up(catalog: Catalog, stage: str, shown: Sequence[Shown]) -> None:
 def _reads(stage: str) -> list[str]:
     if stage == SOURCES.name:
         return []
-    return [up.name for up in STAGES[stage].own_reads()] or [SOURCES.name]
+    return [up.name for up in STAGES[stage].may_read()] or [SOURCES.name]
 
 
 def _by_id(catalog: Catalog, stage: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -174,21 +174,31 @@ def output_of(stage: str) -> type:
 
 
 def blobs(catalog: Catalog, shown: Sequence[Shown], names: Sequence[str]) -> list[bytes | None]:
-    """Each row's nearest blob with one of these names, read stage by stage."""
+    """Each row's nearest blob with one of these names, read stage by stage; a rejected row may have one of its own."""
     found: list[bytes | None] = [None] * len(shown)
-    places: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
-    for n, item in enumerate(shown):
-        own = {item.stage: item.row} if item.row["status"] == Status.OK else {}
-        for stage, row in (own | item.way).items():
-            column = next((c for c in blob_columns(output_of(stage)) if c in names), None)
-            if column:
-                places[stage, column].append((n, row["_rowid"]))
-                break
-    for (stage, column), where in places.items():
-        values = table_of(catalog, stage).read([row_id for _, row_id in where], [column])
-        for (n, _), value in zip(where, values, strict=True):
-            found[n] = value[column]
+    left = [_places(item, names) for item in shown]
+    while any(left):
+        together: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+        for n, places in enumerate(left):
+            if places:
+                stage, column, row_id = places.pop(0)
+                together[stage, column].append((n, row_id))
+        for (stage, column), where in together.items():
+            values = table_of(catalog, stage).read([row_id for _, row_id in where], [column])
+            for (n, _), value in zip(where, values, strict=True):
+                found[n] = value[column]
+                left[n] = left[n] if found[n] is None else []
     return found
+
+
+def _places(item: Shown, names: Sequence[str]) -> list[tuple[str, str, int]]:
+    """Stage, column and row in which to look, one after the other: the second only where nothing is in the first."""
+    rows = [
+        (stage, column, row["_rowid"])
+        for stage, row in ({item.stage: item.row} | item.way).items()
+        for column in [c for c in blob_columns(output_of(stage)) if c in names][:1]
+    ]
+    return rows[: 1 if item.row["status"] == Status.OK else 2]
 
 
 def posters_of(catalog: Catalog, shown: Sequence[Shown], stage: str) -> list[bytes]:

@@ -62,7 +62,7 @@ def _gates(catalog: Catalog, newest: Mapping[str, str]) -> list[type[Stage]]:
 
 def _before(stage: type[Stage]) -> list[type[Stage]]:
     """What it reads, and what those read, up to where items get their ids."""
-    near = [up for up in stage.own_reads() if not issubclass(up, Expand)]
+    near = [up for up in stage.may_read() if not issubclass(up, Expand)]
     return list(dict.fromkeys([*near, *(far for up in near for far in _before(up))]))
 
 

@@ -208,6 +208,7 @@ class Rebuild:
             "run": self.run_id,
             "flow_run": r.flow_run,
             "git_commit": git_commit(),
+            **{name: told for stage in self.stages.values() for name, told in stage.told().items()},
             "models": models,
             "trainings": trainings,
             "non_commercial": [*not_commercial(models), *not_commercial_of(trainings)],

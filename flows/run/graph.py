@@ -1,6 +1,7 @@
 """The graph that a recipe stands for: stages, what each reads from which, and their fingerprints."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
 
 from flows.recipes import STAGES, Stages
 from storage.ledger import mask_verdicts
@@ -68,16 +69,20 @@ def input_columns(
 ) -> list[dict[str, str]]:
     """Per upstream table, the fields of the stage's Input that come from it, and from which column.
 
-    Of the item's own rows the nearest that has a column of this name; else another item's, by `by_column`.
+    Of the item's own rows the nearest that has a column of this name; else another item's, by `by_column`. A field with
+    a default that no table has keeps it.
     """
     own = [{column: column for column in row_fields(up.output)} for up in reads]
     others = [{f"{read.by}_{column}": column for column in row_fields(up.output)} for read, up in named]
     have = [*own, *others]
     columns: list[dict[str, str]] = [{} for _ in have]
+    optional = {field.name for field in fields(stage.Input) if field.default is not MISSING}
     for name in row_fields(stage.Input):
         if name in ("id", mask_verdicts.COLUMN):
             continue
         owner = next((i for i, names in enumerate(have) if name in names), None)
+        if owner is None and name in optional:
+            continue
         if owner is None:
             sources = ", ".join(up.name for up in [*reads, *(up for _, up in named)])
             raise TypeError(f"{stage.name}.Input wants {name!r}, which none of {sources} gives")

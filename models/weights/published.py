@@ -184,7 +184,7 @@ PUBLISHED = (
         "Apache-2.0",
         True,
         229_714,
-        "out of a wheel of 36 MB, as are face-finder-far and face-mesh: pulled together, it comes once",
+        "out of a wheel of 36 MB, as are face-finder-far, face-mesh, palm-finder and hand-mesh: together one download",
     ),
     Known(
         "face-finder-far",
@@ -203,6 +203,24 @@ PUBLISHED = (
         "Apache-2.0",
         True,
         1_242_398,
+    ),
+    Known(
+        "palm-finder",
+        f"{MEDIAPIPE}1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54:"
+        "mediapipe/modules/palm_detection/palm_detection_full.tflite",
+        "occluders: hands",
+        "Apache-2.0",
+        True,
+        2_339_846,
+    ),
+    Known(
+        "hand-mesh",
+        f"{MEDIAPIPE}048edd3645c9bf7397d19a9f6e3a42957d6e414c9bea6598030a2e9b624156e6:"
+        "mediapipe/modules/hand_landmark/hand_landmark_lite.tflite",
+        "occluders: hands",
+        "Apache-2.0",
+        True,
+        2_071_597,
     ),
     Known(
         "dlib-identity",

@@ -46,9 +46,11 @@ def test_the_page_shows_the_worst_first_and_runs_nobody_elses_script(words: Path
     ran = rebuild(words)
     cards = cards_of(ran.catalog)
     assert [card.facts[0] for card in cards] == ["stability: 0.1", "stability: 0.2", "stability: 0.7"]
+    assert cards[0].why == "stability 0.1 is among the 3 worst"
     page = Path(write_page(ran.catalog, cards, str(tmp_path / "sheet"))).read_text()
     assert page.count("data:image/jpeg;base64,") == 3
     assert page.count("<script>") == 1
+    assert "<p class=why>stability 0.2 is among the 3 worst</p>" in page
     assert page.count("<img ") == 3
     assert "&lt;/script&gt;" in page
     assert "default-src 'none'" in page

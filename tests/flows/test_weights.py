@@ -87,6 +87,7 @@ def test_a_dataset_s_manifest_names_the_models_that_may_not_be_sold(here, tmp_pa
     facts = run._facts()
     assert facts["models"]["mini:face"]["licence"] == "Apache-2.0"
     assert facts["non_commercial"] == ["own:flame/flame.npz (FLAME 2020, non-commercial)"]
+    assert facts["occlusion"] == "masks of sam2"
 
 
 def test_what_is_shipped_needs_no_pull(here):

@@ -16,8 +16,8 @@ def review(verdict: str) -> Review:
     return Review("k1", "x", "f", verdict, "a hand is missing", "Ana", datetime(2026, 3, 1, tzinfo=UTC))
 
 
-def clip(name: str, stability: float = 0.9, verdict: str = "") -> ScreenInput:
-    return ScreenInput(name, stability, review(verdict) if verdict else None)
+def clip(name: str, stability: float = 0.9, verdict: str = "", **seen: Any) -> ScreenInput:
+    return ScreenInput(name, stability, review(verdict) if verdict else None, **seen)
 
 
 def asked(rows: list[ScreenInput], **settings: Any) -> list[str]:
@@ -35,7 +35,35 @@ def test_the_policy_says_whose_masks_are_looked_at() -> None:
     assert asked([], policy="worst") == []
 
 
-@pytest.mark.parametrize("policy", ["none", "worst", "all"])
+def test_what_is_doubtful_waits_and_the_reason_says_why() -> None:
+    rows = [
+        clip("bare", 1.0),
+        clip("hand", 0.5, doubt="hand over the lower face on 3 (up to 20% of it) of 75 frames"),
+        clip("loose", 0.8),
+        clip("two", 1.0, faces=2),
+        clip("both", float("nan"), doubt="no mouth seen on 9 of 75 frames", faces=3),
+        clip("judged", 0.1, "accept"),
+    ]
+    answers = {
+        a.id: a.reason for a in Screen(ScreenConfig(policy="doubtful"))(rows, []) if isinstance(a, HeldBack)
+    }
+    assert answers.keys() == {"hand", "loose", "two", "both"}
+    assert answers["hand"].startswith("hand over the lower face on 3 (up to 20% of it) of 75 frames: see ")
+    assert answers["loose"].startswith("the masks change with their threshold (stability 0.8, below 1)")
+    assert answers["two"].startswith("2 faces were seen at once")
+    assert answers["both"].startswith("no mouth seen on 9 of 75 frames; 3 faces were seen at once")
+
+
+def test_the_limit_of_a_doubt_can_be_set_and_enters_no_other_policy() -> None:
+    rows = [clip("a", 0.9), clip("b", 0.8, faces=2), clip("c", 0.6)]
+    assert asked(rows, policy="doubtful", doubtful_below=0.7) == ["b", "c"]
+    assert set(ScreenConfig(policy="worst").model_dump()) == {"policy", "worst_share", "worst_count"}
+    assert ScreenConfig(policy="doubtful", doubtful_below=0.7).model_dump()["doubtful_below"] == 0.7
+    with pytest.raises(ValueError, match="set policy to doubtful"):
+        ScreenConfig(doubtful_below=0.7)
+
+
+@pytest.mark.parametrize("policy", ["none", "worst", "doubtful", "all"])
 def test_a_verdict_counts_under_any_policy(policy: Any) -> None:
     screen = Screen(ScreenConfig(policy=policy))
     rejected, redo, accepted = screen(
@@ -50,7 +78,8 @@ def test_a_verdict_counts_under_any_policy(policy: Any) -> None:
 
 
 def test_only_the_worst_needs_all_rows_at_once() -> None:
-    assert [Screen(ScreenConfig(policy=p)).whole() for p in ("none", "worst", "all")] == [False, True, False]
+    whole = {p: Screen(ScreenConfig(policy=p)).whole() for p in ("none", "worst", "doubtful", "all")}
+    assert whole == {"none": False, "worst": True, "doubtful": False, "all": False}
 
 
 # -- rebuilds ---------------------------------------------------------------------------------------------

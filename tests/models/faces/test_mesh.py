@@ -48,7 +48,7 @@ def test_the_guesses_at_one_face_become_their_mean_by_score():
     sure = 1 / (1 + np.exp(-2.0))
     assert first.score == pytest.approx(sure)
     np.testing.assert_allclose(first.box, ((20 * sure + 22 * 0.5) / (sure + 0.5), 30, 40, 40), atol=1e-4)
-    np.testing.assert_allclose(first.points_62[3], first.box[:2], atol=1e-4)
+    np.testing.assert_allclose(first.points_P2[3], first.box[:2], atol=1e-4)
     np.testing.assert_allclose(second.moved(2.0, (5.0, 7.0)).box, (165, 167, 40, 40), atol=1e-4)
 
 

@@ -20,6 +20,7 @@ from flows.command import (
     server,
     tidying,
     train,
+    trying,
     world,
 )  # fmt: skip
 
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for group in (rebuild, world, pairs, looking, export, tidying, promote, bootstrap, dub, server):
+for group in (trying, rebuild, world, pairs, looking, export, tidying, promote, bootstrap, dub, server):
     app.add_typer(group.app)
 app.add_typer(tidying.quarantine, name="quarantine")
 app.add_typer(models.app, name="models")

@@ -1,0 +1,123 @@
+"""What there is to see of each file and each clip: pictures, a film with sound, scores beside limits, and the reason."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows.looking.pair_films import pair_films
+from flows.looking.rows import STILL, Shown
+from flows.recipes import PAIRS, Recipe
+from flows.trying.advice import next_step
+from flows.trying.attempt import Attempt
+from flows.trying.limits import Score, pair_scores_of, scores_of
+from flows.trying.pictures import file_moments, found_film, source_moments
+from flows.trying.said import line_of
+from flows.trying.story import End, FileStory, Story
+from storage.ledger.rows import blob_columns
+from tasks.ingest.track_data import TrackData
+
+PICTURES = {
+    "source": "The file, with the clip's square and the landmarks",
+    "ingest": "The clip",
+    "captions": "What is in front of the face, in boxes",
+    "occluders": "Its mask, in pink",
+    "facemask": "Outlines of face and lips; in grey what may be repainted",
+}
+FILM = "Plays with sound: the clip, and what was found in it"
+PAIR_FILM = "Plays with sound: the clip, what was painted, its companion with other lips, and the difference"
+
+
+@dataclass(frozen=True)
+class View:
+    """One file or clip as a page shows it."""
+
+    name: str
+    outcome: str
+    """accepted, rejected or quarantined."""
+    reason: str
+    step: str
+    facts: Mapping[str, str]
+    """Stage -> what it says of this one."""
+    scores: Sequence[Score] = ()
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    """What is on it -> JPEG."""
+    films: Mapping[str, bytes] = field(default_factory=dict)
+    """What is on it -> MP4."""
+    pair: str = ""
+    """Why there is no companion, or why it was rejected."""
+    pair_scores: Sequence[Score] = ()
+
+
+def views_of(attempt: Attempt, files: Sequence[FileStory]) -> Iterator[View]:
+    """One for each clip, and one for each file that gave none."""
+    for file in files:
+        if not file.clips:
+            picture = file_moments(attempt.catalog.store, file.uri)
+            yield _view(
+                file, {"Three moments of the file": picture} if picture else {}, {}, attempt.asked.recipe
+            )
+        for clip in file.clips:
+            yield _clip_view(attempt, clip)
+
+
+def why(end: End | None) -> str:
+    """A code and its sentence."""
+    return f"{end.code}: {end.reason}" if end else ""
+
+
+def _view(story: Story, pictures: Mapping[str, bytes], films: Mapping[str, bytes], recipe: Recipe) -> View:
+    own = {name: row for name, row in story.rows.items() if name != "sources"}
+    return View(
+        story.name, story.outcome, why(story.end), next_step(story.end) if story.end else "",
+        {name: line_of(name, [row]) for name, row in own.items() if name not in ("quality", "verdict", "screen")},
+        scores_of(story.rows, recipe.verdict), pictures, films, why(story.pair),
+        pair_scores_of(story.rows, recipe.pairverdict),
+    )  # fmt: skip
+
+
+def _clip_view(attempt: Attempt, clip: Story) -> View:
+    blobs = _Blobs(attempt, clip)
+    track = TrackData.from_bytes(blobs.read("ingest", "track_data"))
+    row, config = clip.rows["ingest"], attempt.asked.recipe.ingest
+    source = source_moments(attempt.catalog.store, clip.uri, row["start_s"], row["fps"], track, config.size)
+    stills = {name: blobs.still(name) for name in clip.rows if name in PICTURES}
+    pictures = {PICTURES[name]: jpeg for name, jpeg in {"source": source, **stills}.items() if jpeg}
+    film = found_film(
+        blobs.read("ingest", "video"), track, blobs.optional("facemask", "face_masks"),
+        blobs.optional("occluders", "occluder_masks"),
+    )  # fmt: skip
+    return _view(clip, pictures, {FILM: film} | _pair_film(attempt, clip), attempt.asked.recipe)
+
+
+def _pair_film(attempt: Attempt, clip: Story) -> dict[str, bytes]:
+    if "companion" not in clip.rows:
+        return {}
+    shown = Shown("companion", clip.rows["companion"], dict(clip.rows))
+    return {PAIR_FILM: pair_films(attempt.catalog, [shown])[0]}
+
+
+@dataclass(frozen=True)
+class _Blobs:
+    """What is stored beside the columns of a clip's rows."""
+
+    attempt: Attempt
+    clip: Story
+
+    def read(self, stage: str, column: str) -> Any:
+        table = self.attempt.catalog.table(self.attempt.chosen[stage].node)
+        (row,) = table.read([self.clip.rows[stage]["_rowid"]], [column])
+        return row[column]
+
+    def optional(self, stage: str, column: str) -> bytes | None:
+        return self.read(stage, column) if stage in self.clip.rows else None
+
+    def still(self, stage: str) -> bytes | None:
+        """The stage's own picture, whatever it calls it."""
+        columns = blob_columns(self.attempt.chosen[stage].node.output)
+        column = next((name for name in columns if name in STILL), None)
+        return self.read(stage, column) if column else None
+
+
+def without_pairs(recipe: Recipe) -> bool:
+    """Whether the recipe makes no companions at all."""
+    return not set(PAIRS) & set(recipe.configs())

@@ -6,12 +6,10 @@ from typing import Annotated
 
 import typer
 
-from flows.command.options import AnywayOption, JsonOption, RecipeOption, SetOption
+from flows.command.options import RECIPE, AnywayOption, JsonOption, RecipeOption, SetOption
 from flows.environment import DATA
 
 app = typer.Typer()
-RECIPE = "mini"
-"""As `redub rebuild` has it."""
 
 
 @app.command("try")
@@ -43,7 +41,7 @@ def try_(
     check_spec(file)
     asked = Asked(
         file,
-        out or _folder(file),
+        out or default_folder(file),
         load_recipe(recipe, set_ or []),
         recipe,
         tuple(set_ or ()),
@@ -60,7 +58,7 @@ def try_(
         raise typer.Exit(1)
 
 
-def _folder(file: str) -> Path:
+def default_folder(file: str) -> Path:
     """Another one for each name, so that the page of one file does not replace that of another."""
     name = re.sub(r"[^\w.-]+", "_", Path(file).name).strip("._") or "files"
     return DATA / "try" / name

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from flows.recipes import Recipe
-from flows.run.footage import refuse, unsuited
+from flows.run.footage import check_not_the_world, refuse, unsuited
 from flows.run.graph import nodes_of, stages_of
 from flows.run.pipeline import build_jobs
 from flows.trained_weights import pinned
@@ -32,6 +32,7 @@ from storage.store import Store
 from tasks.ingest import Ingest
 from tasks.partner import PartnerConfig
 from tasks.probe import Probe, ProbeConfig
+from tasks.stage import StageConfig
 
 PAGE, TABLES = "index.html", "catalog"
 
@@ -78,9 +79,10 @@ class Attempt:
 
     def __enter__(self) -> Self:
         """Refuses footage that the models don't know before anything is written."""
-        found = unsuited(self.stages, self.listing, self.catalog.store)
-        if found and not self.asked.anyway.strip():
-            refuse(found, self.asked.recipe_name)
+        if not self.asked.anyway.strip():
+            check_not_the_world(self.stages, self.listing, self.catalog.store)
+            if found := unsuited(self.stages, self.listing, self.catalog.store):
+                refuse(found, self.asked.recipe_name)
         self.asked.folder.mkdir(parents=True, exist_ok=True)
         self._open.enter_context(self.catalog.lock(self.run_id))
         return self
@@ -124,7 +126,7 @@ class Attempt:
 
 def fitted(recipe: Recipe, seconds: float) -> Recipe:
     """The same recipe, where nobody has set it otherwise: short parts, and a clip that is alone is its own partner."""
-    changes = {}
+    changes: dict[str, StageConfig] = {}
     if recipe.probe.part_seconds == ProbeConfig().part_seconds:
         changes["probe"] = recipe.probe.model_copy(update={"part_seconds": float(seconds)})
     if recipe.partner.alone == PartnerConfig().alone:

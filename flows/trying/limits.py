@@ -1,4 +1,4 @@
-"""Which scores of a clip decide, beside the limits that the verdict holds them to: for people who read them the first time."""
+"""Which scores of a clip decide, beside the limits that the verdict holds them to, in words of every day."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +20,8 @@ class Score:
     least: float | None
     most: float | None
     kept: bool
+    judged: bool
+    """False: the verdict weighs it with others, so it says nothing alone."""
     settings: tuple[str, ...]
     kind: Kind
     unit: str
@@ -39,7 +41,8 @@ class Score:
         )
         if least and most:
             return f"{least} to {most}"
-        return f"at least {least}" if least else f"at most {most}"
+        said = f"at least {least}" if least else f"at most {most}"
+        return said if self.judged else f"{said} (weighed with others)"
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,6 @@ class _Measured:
     unit: str = ""
     main: bool = False
     judged: bool = True
-    """False: the verdict weighs it with others, so it says nothing alone."""
 
 
 _MEASURED = (
@@ -90,7 +92,9 @@ def _score(one: _Measured, value: float | None, limits: VerdictConfig) -> Score:
     most = getattr(limits, one.most) if one.most else None
     kept = value is None or not one.judged or _keeps(value, least, most)
     named = tuple(f"verdict.{name}" for name in (one.least, one.most) if name)
-    return Score(one.column, one.label, value, least, most, kept, named, one.kind, one.unit, one.main)
+    return Score(
+        one.column, one.label, value, least, most, kept, one.judged, named, one.kind, one.unit, one.main
+    )
 
 
 def _keeps(value: float, least: float | None, most: float | None) -> bool:
@@ -118,5 +122,15 @@ def _pair_score(limit: Limit, value: float | None, bound: float) -> Score:
     kept = value is None or _keeps(value, least, most)
     named = (f"pairverdict.{limit.setting}",)
     return Score(
-        limit.column, limit.column.replace("_", " "), value, least, most, kept, named, "number", "", True
+        limit.column,
+        limit.column.replace("_", " "),
+        value,
+        least,
+        most,
+        kept,
+        True,
+        named,
+        "number",
+        "",
+        True,
     )

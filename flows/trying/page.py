@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from flows.looking.mask_page import data_uri
 from flows.trying.limits import Score
-from flows.trying.views import View
+from flows.trying.views import Picture, View
 
 POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
 
@@ -18,7 +18,7 @@ def page(
     title: str, lines: Sequence[str], stages: Sequence[tuple[str, str, str]], views: Sequence[View]
 ) -> str:
     """`lines` stand below the title; `stages` are name, what came out, and how long it took."""
-    heading = html.escape(title)
+    heading = html.escape(f"redub try: {title}")
     said = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
     rows = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in stages)
     return (
@@ -51,16 +51,17 @@ def _why(view: View) -> str:
 
 def _films(films: Mapping[str, bytes]) -> str:
     return "".join(
-        f'<figure class=film><video controls loop playsinline preload=auto src="data:video/mp4;base64,'
+        f'<figure class=wide><video controls loop playsinline preload=auto src="data:video/mp4;base64,'
         f'{base64.b64encode(film).decode()}"></video><figcaption>{html.escape(what)}</figcaption></figure>'
         for what, film in films.items()
     )
 
 
-def _pictures(pictures: Mapping[str, bytes]) -> str:
+def _pictures(pictures: Sequence[Picture]) -> str:
     return "".join(
-        f'<figure><img alt="" src="{data_uri(jpeg)}"><figcaption>{html.escape(what)}</figcaption></figure>'
-        for what, jpeg in pictures.items()
+        f'<figure class="{one.shape}"><img alt="" src="{data_uri(one.jpeg)}"><figcaption>{html.escape(one.what)}'
+        "</figcaption></figure>"
+        for one in pictures
     )
 
 
@@ -92,7 +93,8 @@ header p{color:#9aa2ae;margin:2px 0} article,section{background:#26292f;border-l
 padding:14px 16px;margin:0 0 16px} article.accepted{border-color:#4caf72} article.rejected{border-color:#e0685f}
 article.quarantined{border-color:#d9a53b} h2 b{font-weight:600;font-size:13px;margin-left:8px;color:#9aa2ae}
 .accepted h2 b{color:#6fd39a} .rejected h2 b{color:#ff8f86} .why{margin:2px 0;color:#ffb4ad} .step{margin:2px 0 10px}
-.media{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:12px} .film{grid-column:1/-1}
+.media{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:12px} .wide{grid-column:1/-1} .tall{grid-row:span 2}
+.tall img{max-height:none}
 figure{margin:0} img,video{width:100%;max-height:480px;object-fit:contain;background:#101114;display:block;border-radius:4px}
 figcaption{color:#9aa2ae;font-size:12px;margin-top:3px} table{border-collapse:collapse;width:100%;font-size:13px}
 td,th{text-align:left;padding:3px 14px 3px 0;border-bottom:1px solid #363a42;vertical-align:top;font-weight:400}

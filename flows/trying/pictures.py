@@ -18,6 +18,8 @@ from storage.store import Store
 from tasks.ingest.track_data import TrackData
 from tasks.masks import overlaid, unpack
 
+DOT = 320
+"""Pixels of a picture's width for each pixel of a dot's."""
 SQUARE, POINTS, FACE = (255, 214, 0), (90, 255, 120), (60, 255, 60)
 MOMENTS = (0.1, 0.5, 0.9)
 STILL_PX, FILM_PX = 480, 320
@@ -108,13 +110,12 @@ def _frame(rgb_HWC: np.ndarray, box: np.ndarray) -> None:
 
 
 def _dots(rgb_HWC: np.ndarray, points_K2: np.ndarray) -> None:
-    """One pixel each, or two by two on a large picture."""
+    """Larger ones on a larger picture."""
     high, wide = rgb_HWC.shape[:2]
-    for dy in range(1 + (wide >= 2 * FILM_PX)):
-        for dx in range(1 + (wide >= 2 * FILM_PX)):
-            x_K, y_K = (points_K2[np.isfinite(points_K2).all(1)].round().astype(int) + (dx, dy)).T
-            inside_K = (x_K >= 0) & (x_K < wide) & (y_K >= 0) & (y_K < high)
-            rgb_HWC[y_K[inside_K], x_K[inside_K]] = POINTS
+    side = 1 + wide // DOT
+    corner_K2 = (points_K2[np.isfinite(points_K2).all(1)] - side / 2).round().astype(int)
+    for x, y in corner_K2[((corner_K2 >= 0) & (corner_K2 < (wide, high))).all(1)]:
+        rgb_HWC[y : y + side, x : x + side] = POINTS
 
 
 def _beside(pictures: list[np.ndarray]) -> np.ndarray:

@@ -21,7 +21,8 @@ def _probe(rows: Rows) -> str:
     sound = (
         f"sound {row['audio_codec']} {row['sample_rate'] / 1000:g} kHz" if row["audio_codec"] else "no sound"
     )
-    return f"{seconds:.1f} s, {row['width']}x{row['height']}, {row['fps']:.3g} fps, {row['video_codec']}, {sound}"
+    part = f", 1 part of {len(rows)} looked at" if len(rows) > 1 else ""
+    return f"{seconds:.1f} s, {row['width']}x{row['height']}, {row['fps']:.3g} fps, {row['video_codec']}, {sound}{part}"
 
 
 def _ingest(rows: Rows) -> str:
@@ -30,6 +31,28 @@ def _ingest(rows: Rows) -> str:
     return (
         f"{_count(len(rows), 'clip')} of {_range(lengths, 's', '.1f')}, the face {_range(faces, 'px', '.0f')}"
     )
+
+
+def _quality(rows: Rows) -> str:
+    return f"{_count(len(rows), 'clip')} scored"
+
+
+def _verdict(rows: Rows) -> str:
+    in_step = sum(row["sync"] == "in_step" for row in rows)
+    return f"{len(rows)} accepted, {in_step} of them with the sound surely in step"
+
+
+def _screen(rows: Rows) -> str:
+    looked = sum(row["looked_at"] for row in rows)
+    return f"{looked} looked at by a person" if looked else "nobody needs to look at the masks"
+
+
+def _relight(rows: Rows) -> str:
+    return f"{sum(row['relit'] for row in rows)} of {_count(len(rows), 'pair')} in a second light"
+
+
+def _pairverdict(rows: Rows) -> str:
+    return f"{len(rows)} accepted"
 
 
 def _captions(rows: Rows) -> str:
@@ -86,11 +109,13 @@ def _count(number: int, noun: str) -> str:
 
 def _range(values: Sequence[float], unit: str, how: str) -> str:
     low, high = f"{min(values):{how}}", f"{max(values):{how}}"
-    return f"{low if low == high else f'{low} to {high}'} {unit}".strip()
+    gap = "" if unit in ("", "%") else " "
+    return f"{low if low == high else f'{low} to {high}'}{gap}{unit}"
 
 
 LINES: Mapping[str, Callable[[Rows], str]] = {
-    "probe": _probe, "ingest": _ingest, "captions": _captions, "occluders": _occluders, "facemask": _facemask,
-    "hearing": _hearing, "speakers": _speakers, "partner": _partner, "companion": _companion,
-    "pairscores": _pairscores,
+    "probe": _probe, "ingest": _ingest, "quality": _quality, "verdict": _verdict, "captions": _captions,
+    "occluders": _occluders, "screen": _screen, "facemask": _facemask, "hearing": _hearing, "speakers": _speakers,
+    "partner": _partner, "companion": _companion, "relight": _relight, "pairscores": _pairscores,
+    "pairverdict": _pairverdict,
 }  # fmt: skip

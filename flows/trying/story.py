@@ -24,6 +24,11 @@ class End:
     code: str
     reason: str
 
+    @property
+    def said(self) -> str:
+        """The code by which it is counted, and the sentence."""
+        return f"{self.code}: {self.reason}"
+
 
 @dataclass
 class Story:
@@ -85,7 +90,7 @@ def _follow(file: FileStory, rows: Mapping[str, Sequence[dict[str, Any]]], nodes
     """Down from the file: an item has another id wherever a stage makes several of one."""
     parts: list[Story] = [file]
     for node in nodes:
-        of_parent = {}
+        of_parent: dict[str, list[dict[str, Any]]] = {}
         for row in rows[node.name]:
             of_parent.setdefault(row["parent_id"], []).append(row)
         if node.expands:

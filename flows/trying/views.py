@@ -6,25 +6,38 @@ from typing import Any
 
 from flows.looking.pair_films import pair_films
 from flows.looking.rows import STILL, Shown
-from flows.recipes import PAIRS, Recipe
+from flows.recipes import Recipe
 from flows.trying.advice import next_step
 from flows.trying.attempt import Attempt
 from flows.trying.limits import Score, pair_scores_of, scores_of
 from flows.trying.pictures import file_moments, found_film, source_moments
 from flows.trying.said import line_of
-from flows.trying.story import End, FileStory, Story
+from flows.trying.story import FileStory, Story
 from storage.ledger.rows import blob_columns
 from tasks.ingest.track_data import TrackData
 
 PICTURES = {
-    "source": "The file, with the clip's square and the landmarks",
-    "ingest": "The clip",
-    "captions": "What is in front of the face, in boxes",
-    "occluders": "Its mask, in pink",
-    "facemask": "Outlines of face and lips; in grey what may be repainted",
+    "source": ("The file, with the clip's square and the landmarks", "wide"),
+    "captions": ("What is in front of the face, in boxes", ""),
+    "facemask": ("Outlines of face and lips; in grey what may be repainted", "tall"),
+    "occluders": ("The mask of what is in front of it, in pink", ""),
 }
+"""Stage -> what its picture shows, and its shape on a page."""
+FILE = "Three moments of the file"
 FILM = "Plays with sound: the clip, and what was found in it"
 PAIR_FILM = "Plays with sound: the clip, what was painted, its companion with other lips, and the difference"
+
+SILENT = ("sources", "quality", "verdict", "screen")
+"""Stages of which a clip's scores, or its outcome, say it all."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A JPEG, what is on it, and whether it is wide, tall, or neither."""
+
+    what: str
+    shape: str
+    jpeg: bytes
 
 
 @dataclass(frozen=True)
@@ -39,8 +52,7 @@ class View:
     facts: Mapping[str, str]
     """Stage -> what it says of this one."""
     scores: Sequence[Score] = ()
-    pictures: Mapping[str, bytes] = field(default_factory=dict)
-    """What is on it -> JPEG."""
+    pictures: Sequence[Picture] = ()
     films: Mapping[str, bytes] = field(default_factory=dict)
     """What is on it -> MP4."""
     pair: str = ""
@@ -52,25 +64,17 @@ def views_of(attempt: Attempt, files: Sequence[FileStory]) -> Iterator[View]:
     """One for each clip, and one for each file that gave none."""
     for file in files:
         if not file.clips:
-            picture = file_moments(attempt.catalog.store, file.uri)
-            yield _view(
-                file, {"Three moments of the file": picture} if picture else {}, {}, attempt.asked.recipe
-            )
+            jpeg = file_moments(attempt.catalog.store, file.uri)
+            yield _view(file, [Picture(FILE, "wide", jpeg)] if jpeg else [], {}, attempt.asked.recipe)
         for clip in file.clips:
             yield _clip_view(attempt, clip)
 
 
-def why(end: End | None) -> str:
-    """A code and its sentence."""
-    return f"{end.code}: {end.reason}" if end else ""
-
-
-def _view(story: Story, pictures: Mapping[str, bytes], films: Mapping[str, bytes], recipe: Recipe) -> View:
-    own = {name: row for name, row in story.rows.items() if name != "sources"}
+def _view(story: Story, pictures: Sequence[Picture], films: Mapping[str, bytes], recipe: Recipe) -> View:
+    facts = {name: line_of(name, [row]) for name, row in story.rows.items() if name not in SILENT}
     return View(
-        story.name, story.outcome, why(story.end), next_step(story.end) if story.end else "",
-        {name: line_of(name, [row]) for name, row in own.items() if name not in ("quality", "verdict", "screen")},
-        scores_of(story.rows, recipe.verdict), pictures, films, why(story.pair),
+        story.name, story.outcome, story.end.said if story.end else "", next_step(story.end) if story.end else "",
+        facts, scores_of(story.rows, recipe.verdict), pictures, films, story.pair.said if story.pair else "",
         pair_scores_of(story.rows, recipe.pairverdict),
     )  # fmt: skip
 
@@ -78,15 +82,23 @@ def _view(story: Story, pictures: Mapping[str, bytes], films: Mapping[str, bytes
 def _clip_view(attempt: Attempt, clip: Story) -> View:
     blobs = _Blobs(attempt, clip)
     track = TrackData.from_bytes(blobs.read("ingest", "track_data"))
-    row, config = clip.rows["ingest"], attempt.asked.recipe.ingest
-    source = source_moments(attempt.catalog.store, clip.uri, row["start_s"], row["fps"], track, config.size)
-    stills = {name: blobs.still(name) for name in clip.rows if name in PICTURES}
-    pictures = {PICTURES[name]: jpeg for name, jpeg in {"source": source, **stills}.items() if jpeg}
     film = found_film(
         blobs.read("ingest", "video"), track, blobs.optional("facemask", "face_masks"),
         blobs.optional("occluders", "occluder_masks"),
     )  # fmt: skip
-    return _view(clip, pictures, {FILM: film} | _pair_film(attempt, clip), attempt.asked.recipe)
+    films = {FILM: film} | _pair_film(attempt, clip)
+    return _view(clip, list(_pictures(attempt, clip, blobs, track)), films, attempt.asked.recipe)
+
+
+def _pictures(attempt: Attempt, clip: Story, blobs: "_Blobs", track: TrackData) -> Iterator[Picture]:
+    for stage, (what, shape) in PICTURES.items():
+        if stage == "source":
+            row, side = clip.rows["ingest"], attempt.asked.recipe.ingest.size
+            jpeg = source_moments(attempt.catalog.store, clip.uri, row["start_s"], row["fps"], track, side)
+        else:
+            jpeg = blobs.still(stage) if stage in clip.rows else None
+        if jpeg:
+            yield Picture(what, shape, jpeg)
 
 
 def _pair_film(attempt: Attempt, clip: Story) -> dict[str, bytes]:
@@ -116,8 +128,3 @@ class _Blobs:
         columns = blob_columns(self.attempt.chosen[stage].node.output)
         column = next((name for name in columns if name in STILL), None)
         return self.read(stage, column) if column else None
-
-
-def without_pairs(recipe: Recipe) -> bool:
-    """Whether the recipe makes no companions at all."""
-    return not set(PAIRS) & set(recipe.configs())

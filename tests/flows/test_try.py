@@ -87,7 +87,7 @@ def test_another_limit_computes_nothing_again_and_says_why_and_what_to_do(here: 
 
 
 def test_for_programs_there_is_json_and_nothing_else_on_standard_output(here: Command, take: Path) -> None:
-    answer, end = json.JSONDecoder().raw_decode(here("try", take, *WORLD, *CLIPS, "--json"))
+    answer, _ = json.JSONDecoder().raw_decode(here("try", take, *WORLD, *CLIPS, "--json"))
     assert answer["accepted"] == 1
     (item,) = answer["items"]
     assert (item["outcome"], item["reason"]) == ("accepted", "")
@@ -104,7 +104,7 @@ def bad(tmp_path: Path) -> Path:
     (folder / "empty.mp4").touch()
     (folder / "text.mp4").write_text("not a video at all " * 100)
     (folder / "link.mp4").symlink_to(folder / "nowhere.mp4")
-    grey_video(folder / "grey.mp4", range(0, 3200, 40))
+    grey_video(folder / "grey.mp4", range(0, 3000, 40))
     (folder / "cut.mp4").write_bytes((folder / "grey.mp4").read_bytes()[:1500])
     return folder
 
@@ -118,9 +118,9 @@ def test_bad_files_get_a_sentence_each(here: Command, bad: Path) -> None:
         "text.mp4": "not_media: ",
         "cut.mp4": "broken: ",
         "link.mp4": "broken_link: a link to",
-        "grey.mp4": "no_face: no face is seen in its 3.2 s",
+        "grey.mp4": "no_face: no face is seen in its 3.0 s",
     }.items():
-        assert re.search(rf"x {name}: {reason}[^x]* next: ", flat), (name, said)
+        assert re.search(rf" x {name}: {reason}(?:(?! x ).)*next: ", flat), (name, said)
     assert "No clip came of 5 files." in said
     assert "to see what it says" in Path(said.splitlines()[-1]).read_text()
     assert all(len(line) <= 80 for line in said.splitlines() if "/" not in line), said
@@ -236,5 +236,4 @@ def test_two_pixels_are_one_character() -> None:
     drawn = half_blocks(encode_jpeg(picture, 95), 2)
     assert drawn.plain == "\N{UPPER HALF BLOCK}" * 2
     style = drawn.get_style_at_offset(Console(), 0)
-    assert style.color and style.color.triplet and style.color.triplet.red > 240
-    assert style.bgcolor and style.bgcolor.triplet and style.bgcolor.triplet.blue > 240
+    assert min(style.color.triplet.red, style.bgcolor.triplet.blue) > 240

@@ -1,6 +1,7 @@
 """Prints what a stage made of a few files, why something was rejected, and each clip's scores beside their limits."""
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from flows.trying.advice import next_step
 from flows.trying.attempt import Attempt, StageEnded
 from flows.trying.limits import Score
 from flows.trying.said import line_of
-from flows.trying.story import End, FileStory, Story, rows_of, stories
+from flows.trying.story import ACCEPTED, WAITS, End, FileStory, Story, rows_of, stories
 from flows.trying.views import View
+from storage.ledger.mask_verdicts import AWAITING
 from storage.ledger.node import SOURCES
 from storage.ledger.table import Status
 
@@ -22,6 +24,8 @@ Line = tuple[str, str, str]
 """A stage, what came out of it, and how long it took."""
 DRAWN = 72
 """Characters that a picture is wide."""
+SCORED = 4
+"""Clips whose scores are printed at most."""
 NOTHING = "left out: nothing came that far"
 
 
@@ -31,7 +35,8 @@ def print_files(attempt: Attempt) -> Line:
     tried = len(attempt.listing.sources) + len(refused)
     of = f" of {attempt.listed:,} (--first takes more)" if attempt.listed > tried else ""
     line = ("files", f"{tried}{of}", "")
-    _print_line(*line)
+    if tried != 1:
+        _print_line(*line)
     for source, code, reason in refused:
         _print_rejection(Path(source.uri).name, End(SOURCES.name, Status.REJECTED, code, reason))
     return line
@@ -44,8 +49,11 @@ def print_stage(attempt: Attempt, ended: StageEnded) -> Line:
     if not rows:
         return (stage, NOTHING, "")
     accepted = [row for row in rows if row["status"] == Status.OK]
+    others = Counter(
+        WAITS if row["code"] == AWAITING else row["status"] for row in rows if row["status"] != Status.OK
+    )
     parts = [line_of(stage, accepted)] if accepted else []
-    parts += [f"{len(rows) - len(accepted)} rejected"] if len(rows) > len(accepted) else []
+    parts += [f"{count} {how}" for how, count in others.items()]
     line = (stage, ", ".join(parts), duration(ended.seconds) if ended.computed else "done before")
     _print_line(*line)
     for one, end in _ended_at(attempt, stage):
@@ -74,7 +82,8 @@ def _print_line(stage: str, text: str, took: str) -> None:
 
 
 def _print_rejection(name: str, end: End) -> None:
-    console.print(f"  [red]x[/] {_indented(f'{name}: {end.said}', 4)}", soft_wrap=True)
+    mark = "[yellow]![/]" if end.code == AWAITING else "[red]x[/]"
+    console.print(f"  {mark} {_indented(f'{name}: {end.said}', 4)}", soft_wrap=True)
     console.print(f"    next: {_indented(next_step(end), 10)}", soft_wrap=True)
 
 
@@ -89,26 +98,31 @@ def _indented(text: str, by: int) -> str:
 
 
 def print_views(views: Sequence[View]) -> None:
-    """Each clip that has scores, with those that matter most."""
-    for view in views:
-        if view.scores:
-            _print_view(view)
+    """The clips that have scores, with those that matter most; of many clips the page tells the rest."""
+    clips = [view for view in views if view.scores]
+    for view in clips[:SCORED]:
+        _print_view(view)
+    if len(clips) > SCORED:
+        console.print(f"\nThe scores of {len(clips) - SCORED} more are on the page.")
 
 
 def print_result(files: Sequence[FileStory], where: Path) -> None:
     """How many clips there are of how many files, and, last, where the page is."""
     clips = [clip for file in files for clip in file.clips]
     of = "the file" if len(files) == 1 else f"{len(files)} files"
-    accepted = sum(clip.end is None for clip in clips)
+    accepted, waiting = (sum(clip.outcome == one for clip in clips) for one in (ACCEPTED, WAITS))
     noun = "clip" if len(clips) == 1 else "clips"
-    said = f"{accepted} of {len(clips)} {noun} accepted, from {of}." if clips else f"No clip came of {of}."
+    wait = f", {waiting} to be looked at by a person" if waiting else ""
+    said = (
+        f"{accepted} of {len(clips)} {noun} accepted{wait}, from {of}." if clips else f"No clip came of {of}."
+    )
     console.print(
         f"\n{said} The page to look at and listen to:\n[bold]{escape(str(where))}[/]", soft_wrap=True
     )
 
 
 def _print_view(view: View) -> None:
-    colour = "green" if view.outcome == "accepted" else "red"
+    colour = {ACCEPTED: "green", WAITS: "yellow"}.get(view.outcome, "red")
     console.print(f"\n[bold]{escape(view.name)}[/]: [{colour}]{view.outcome}[/]", soft_wrap=True)
     if can_draw(console) and view.pictures:
         console.print(half_blocks(view.pictures[0].jpeg, DRAWN))

@@ -21,7 +21,7 @@ from flows.terminal.tried import (
 from flows.trying.attempt import PAGE, Asked, Attempt
 from flows.trying.inline import Tell
 from flows.trying.page import page
-from flows.trying.story import FileStory, stories
+from flows.trying.story import ACCEPTED, WAITS, FileStory, stories
 from flows.trying.views import View, views_of
 
 PLAIN = ("name", "outcome", "reason", "step", "facts", "pair")
@@ -30,13 +30,17 @@ SCORED = ("scores", "pair_scores")
 
 
 def try_files(asked: Asked, as_json: bool) -> bool:
-    """Whether anything came out: a clip that nothing is said against."""
+    """Whether anything came out: a clip that nothing is said against, but that a person may have to look at it."""
     if not as_json:
-        return _tried(asked)["accepted"] > 0
+        return _came_out(_tried(asked))
     with told_on_stderr():
         answer = _tried(asked)
     print_json(answer)
-    return answer["accepted"] > 0
+    return _came_out(answer)
+
+
+def _came_out(answer: dict[str, Any]) -> bool:
+    return bool(answer[ACCEPTED] or answer[WAITS])
 
 
 def _tried(asked: Asked) -> dict[str, Any]:
@@ -89,7 +93,9 @@ def _answer(asked: Asked, lines: Sequence[Line], views: Sequence[View], where: P
     return {
         "recipe": asked.recipe_name,
         "page": str(where),
-        "accepted": sum(view.outcome == "accepted" and bool(view.scores) for view in views),
+        **{
+            one: sum(view.outcome == one and bool(view.scores) for view in views) for one in (ACCEPTED, WAITS)
+        },
         "stages": [dict(zip(("stage", "came_out", "took"), line, strict=True)) for line in lines],
         "items": [
             {name: getattr(view, name) for name in PLAIN}

@@ -1,6 +1,7 @@
 """What a person can do about each rejection: the step after the reason, by the code that rows carry."""
 
 from flows.trying.story import End
+from storage.ledger.mask_verdicts import AWAITING
 from storage.ledger.table import Status
 
 BROKEN = "play it in a video player: if that fails too, export or download it again"
@@ -47,6 +48,15 @@ STEPS = {
     "sync_unknown": "give a longer passage, or --set verdict.sync_unknown=accept",
     "unclear_answer": "look at the clip: what covers the face could not be named",
     "not_grounded": "look at the clip: what is said to cover the face is nowhere to be seen",
+    AWAITING: "look at it on the page; in a rebuild `redub review export` asks you, and --set screen.policy=none nobody",
+    "covered": "give a passage in which nothing is in front of the face",
+    "mask_empty": "look at the clip: what is said to cover the face is nowhere to be seen",
+    "mask_covers_all": "give a passage in which less is in front of the face",
+    "link_loop": "give the folder that it leads to",
+    "bad_name": "rename the file",
+    "not_regular": "copy the video into a file",
+    "broken_link": "mend the link, or give the file itself",
+    "missing": "see whether the path is right",
     "face_lost": f"{OTHER_MOMENT}; the limits are facemask.max_gap and facemask.max_lost_share",
     "no_landmarks": "look whether this is a face",
     "mixed_track": "cut the file where the person changes",

@@ -54,7 +54,8 @@ class _Measured:
     kind: Kind = "number"
     unit: str = ""
     main: bool = False
-    judged: bool = True
+    with_others: str = ""
+    """The code of the rejection for which the verdict weighs it with others: it says nothing alone."""
 
 
 _MEASURED = (
@@ -74,31 +75,45 @@ _MEASURED = (
     _Measured("clipping_share", "clipped samples", most="max_clipping_share", kind="share"),
     _Measured("nonfinite_audio", "samples that are no number", most="max_nonfinite", kind="count"),
     _Measured("speech_share", "speech", "min_speech_share", kind="share", main=True),
-    _Measured("music_share", "music", most="max_music_share", kind="share", judged=False),
-    _Measured("beat", "regular beat", most="max_beat", judged=False),
-    _Measured("lip_strength", "lips fit the sound", "min_lip_strength", main=True, judged=False),
-    _Measured("lip_lag_frames", "sound late by", most="max_lip_lag_frames", kind="count", unit=" frames", judged=False),
+    _Measured("music_share", "music", most="max_music_share", kind="share", with_others="music"),
+    _Measured("beat", "regular beat", most="max_beat", with_others="music"),
+    _Measured("lip_strength", "lips fit the sound", "min_lip_strength", main=True, with_others="sync_unknown"),
+    _Measured("lip_lag_frames", "sound late by", most="max_lip_lag_frames", kind="count", unit=" frames",
+              with_others="out_of_sync"),
 )  # fmt: skip
 
 
-def scores_of(rows: Mapping[str, Mapping[str, Any]], limits: VerdictConfig) -> list[Score]:
-    """Of one clip, from its rows of `ingest` and `quality`; none as long as it has no such rows."""
+def scores_of(rows: Mapping[str, Mapping[str, Any]], limits: VerdictConfig, code: str = "") -> list[Score]:
+    """Of one clip, from its rows of `ingest` and `quality`; none as long as it has no such rows.
+
+    `code`: of its rejection, if it was rejected.
+    """
     have = dict(rows.get("ingest", {})) | dict(rows.get("quality", {}))
-    return [_score(one, have[one.column], limits) for one in _MEASURED if one.column in have]
+    return [_score(one, have[one.column], limits, code) for one in _MEASURED if one.column in have]
 
 
-def _score(one: _Measured, value: float | None, limits: VerdictConfig) -> Score:
+def _score(one: _Measured, value: float | None, limits: VerdictConfig, code: str) -> Score:
     least = getattr(limits, one.least) if one.least else None
     most = getattr(limits, one.most) if one.most else None
-    kept = value is None or not one.judged or _keeps(value, least, most)
+    kept = value is None or one.with_others not in ("", code) or _keeps(value, least, most)
     named = tuple(f"verdict.{name}" for name in (one.least, one.most) if name)
     return Score(
-        one.column, one.label, value, least, most, kept, one.judged, named, one.kind, one.unit, one.main
+        one.column,
+        one.label,
+        value,
+        least,
+        most,
+        kept,
+        not one.with_others,
+        named,
+        one.kind,
+        one.unit,
+        one.main,
     )
 
 
 def _keeps(value: float, least: float | None, most: float | None) -> bool:
-    return (least is None or value >= least) and (most is None or value <= most)
+    return (least is None or value >= least) and (most is None or abs(value) <= most)
 
 
 def _said(value: float, kind: Kind, unit: str) -> str:

@@ -58,10 +58,18 @@ def _films(films: Mapping[str, bytes]) -> str:
 
 
 def _pictures(pictures: Sequence[Picture]) -> str:
-    return "".join(
-        f'<figure class="{one.shape}"><img alt="" src="{data_uri(one.jpeg)}"><figcaption>{html.escape(one.what)}'
-        "</figcaption></figure>"
-        for one in pictures
+    """Wide ones first; the small ones are stacked beside the tall one."""
+    small = "".join(_picture(one) for one in pictures if not one.shape)
+    others = {
+        shape: "".join(_picture(one) for one in pictures if one.shape == shape) for shape in ("wide", "tall")
+    }
+    return others["wide"] + (f"<div>{small}</div>" if small else "") + others["tall"]
+
+
+def _picture(one: Picture) -> str:
+    return (
+        f'<figure class="{one.shape}"><img alt="" src="{data_uri(one.jpeg)}">'
+        f"<figcaption>{html.escape(one.what)}</figcaption></figure>"
     )
 
 
@@ -91,9 +99,11 @@ header,main{max-width:1100px;margin:0 auto;padding:16px}
 h1{font-size:22px;margin:8px 0} h2{font-size:17px;margin:0 0 8px;overflow-wrap:anywhere} h3{font-size:14px;margin:16px 0 4px}
 header p{color:#9aa2ae;margin:2px 0} article,section{background:#26292f;border-left:5px solid #9aa2ae;border-radius:6px;
 padding:14px 16px;margin:0 0 16px} article.accepted{border-color:#4caf72} article.rejected{border-color:#e0685f}
-article.quarantined{border-color:#d9a53b} h2 b{font-weight:600;font-size:13px;margin-left:8px;color:#9aa2ae}
+article.quarantined,article.waits{
+border-color:#d9a53b} h2 b{font-weight:600;font-size:13px;margin-left:8px;color:#9aa2ae}
 .accepted h2 b{color:#6fd39a} .rejected h2 b{color:#ff8f86} .why{margin:2px 0;color:#ffb4ad} .step{margin:2px 0 10px}
-.media{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:12px} .wide{grid-column:1/-1} .tall{grid-row:span 2}
+.media{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:12px} .wide{grid-column:1/-1}
+.media div figure{margin-bottom:12px}
 .tall img{max-height:none}
 figure{margin:0} img,video{width:100%;max-height:480px;object-fit:contain;background:#101114;display:block;border-radius:4px}
 figcaption{color:#9aa2ae;font-size:12px;margin-top:3px} table{border-collapse:collapse;width:100%;font-size:13px}

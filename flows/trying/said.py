@@ -65,10 +65,13 @@ def _captions(rows: Rows) -> str:
 
 
 def _occluders(rows: Rows) -> str:
-    covered = max(row["face_share"] for row in rows)
+    doubtful = sum(row["stability"] < 1 and not row["objects"] for row in rows)
+    if doubtful:
+        return f"{doubtful} of {_count(len(rows), 'clip')} perhaps with something in front of the face"
     if all(row["empty"] for row in rows):
-        return "nothing to follow"
-    return f"{_count(sum(row['objects'] for row in rows), 'thing')} followed, at most {covered:.0%} of a face covered"
+        return "nothing in front of the face"
+    things, covered = sum(row["objects"] for row in rows), max(row["face_share"] for row in rows)
+    return f"{_count(things, 'thing')} followed, at most {covered:.0%} of a face covered"
 
 
 def _facemask(rows: Rows) -> str:

@@ -7,12 +7,13 @@ from typing import Any
 from flows.recipes import PAIRS
 from flows.trying.attempt import Attempt
 from storage.ledger.catalog import Catalog
+from storage.ledger.mask_verdicts import AWAITING
 from storage.ledger.node import SOURCES, Node
 from storage.ledger.rows import blob_columns, row_fields
 from storage.ledger.selection import Selection
 from storage.ledger.table import Status
 
-ACCEPTED = "accepted"
+ACCEPTED, WAITS = "accepted", "waits"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,10 @@ class Story:
 
     @property
     def outcome(self) -> str:
-        return self.end.status if self.end else ACCEPTED
+        """accepted, rejected, quarantined, or waits: for a person who looks at it."""
+        if self.end is None:
+            return ACCEPTED
+        return WAITS if self.end.code == AWAITING else self.end.status
 
 
 @dataclass

@@ -46,7 +46,7 @@ class View:
 
     name: str
     outcome: str
-    """accepted, rejected or quarantined."""
+    """As a story's."""
     reason: str
     step: str
     facts: Mapping[str, str]
@@ -74,7 +74,7 @@ def _view(story: Story, pictures: Sequence[Picture], films: Mapping[str, bytes],
     facts = {name: line_of(name, [row]) for name, row in story.rows.items() if name not in SILENT}
     return View(
         story.name, story.outcome, story.end.said if story.end else "", next_step(story.end) if story.end else "",
-        facts, scores_of(story.rows, recipe.verdict), pictures, films, story.pair.said if story.pair else "",
+        facts, scores_of(story.rows, recipe.verdict, story.end.code if story.end else ""), pictures, films, story.pair.said if story.pair else "",
         pair_scores_of(story.rows, recipe.pairverdict),
     )  # fmt: skip
 

@@ -66,7 +66,7 @@ def found_film(video: bytes, track: TrackData, face: bytes | None, occluded: byt
     empty = np.zeros(rgb_FHWC.shape[:3], bool)
     face_FHW, occluded_FHW = (unpack(one) if one else empty for one in (face, occluded))
     pairs = _frames(rgb_FHWC, track, face_FHW, occluded_FHW)
-    return encode_video(None, pairs, _rate_of(video), sound, RATE, crf=23)
+    return encode_video(None, pairs, _rate_of(video), sound, RATE, crf=23, preset="ultrafast")
 
 
 def _rate_of(video: bytes) -> float:
@@ -81,9 +81,11 @@ def _frames(
     edge_FHW = outline(face_FHW) if face_FHW.any() else face_FHW
     times = max(1, FILM_PX // rgb_FHWC.shape[2])
     for at, rgb_HWC in enumerate(rgb_FHWC):
-        shown = overlaid(rgb_HWC, occluded_FHW[at])
+        shown = overlaid(rgb_HWC, occluded_FHW[at]) if occluded_FHW[at].any() else rgb_HWC.copy()
         shown[edge_FHW[at]] = FACE
-        plain, shown = (one.repeat(times, 0).repeat(times, 1) for one in (rgb_HWC, shown))
+        plain, shown = (
+            one.repeat(times, 0).repeat(times, 1) if times > 1 else one for one in (rgb_HWC, shown)
+        )
         if track.score_T[at] > 0:
             _dots(shown, track.points_TK2[at] * times)
         yield np.concatenate([plain, shown], axis=1)

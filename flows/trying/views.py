@@ -71,12 +71,19 @@ def views_of(attempt: Attempt, files: Sequence[FileStory]) -> Iterator[View]:
 
 
 def _view(story: Story, pictures: Sequence[Picture], films: Mapping[str, bytes], recipe: Recipe) -> View:
-    facts = {name: line_of(name, [row]) for name, row in story.rows.items() if name not in SILENT}
+    end, pair = story.end, story.pair
     return View(
-        story.name, story.outcome, story.end.said if story.end else "", next_step(story.end) if story.end else "",
-        facts, scores_of(story.rows, recipe.verdict, story.end.code if story.end else ""), pictures, films, story.pair.said if story.pair else "",
+        story.name,
+        story.outcome,
+        end.said if end else "",
+        next_step(end) if end else "",
+        {name: line_of(name, [row]) for name, row in story.rows.items() if name not in SILENT},
+        scores_of(story.rows, recipe.verdict, end.code if end else ""),
+        pictures,
+        films,
+        pair.said if pair else "",
         pair_scores_of(story.rows, recipe.pairverdict),
-    )  # fmt: skip
+    )
 
 
 def _clip_view(attempt: Attempt, clip: Story) -> View:

@@ -35,7 +35,7 @@ def print_files(attempt: Attempt) -> Line:
     tried = len(attempt.listing.sources) + len(refused)
     of = f" of {attempt.listed:,} (--first takes more)" if attempt.listed > tried else ""
     line = ("files", f"{tried}{of}", "")
-    if tried != 1:
+    if tried != 1 or of:
         _print_line(*line)
     for source, code, reason in refused:
         _print_rejection(Path(source.uri).name, End(SOURCES.name, Status.REJECTED, code, reason))

@@ -26,8 +26,9 @@ from flows.command import (
 
 app = typer.Typer(
     help="Build the training data for visual dubbing, from videos to a published dataset version.\n\n"
-    "Start with `redub demo`. Then `redub plan --source FOLDER` says what a rebuild would cost, and "
-    "`redub rebuild --source FOLDER` does it. Whatever is interrupted, the same command goes on.",
+    "Start with `redub demo`, or with `redub try FILE` on a video of your own. Then `redub plan --source FOLDER` "
+    "says what a rebuild would cost, and `redub rebuild --source FOLDER` does it. Whatever is interrupted, the same "
+    "command goes on.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

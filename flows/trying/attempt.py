@@ -90,7 +90,8 @@ class Attempt:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._log("failed" if error else "finished", str(error or ""))
+        how = "stopped" if kind is KeyboardInterrupt else "failed" if error else "finished"
+        self._log(how, str(error or ""))
         self._open.close()
 
     def run(self, tell: Tell) -> Iterator[StageEnded]:

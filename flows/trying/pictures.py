@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from models.heads.masks import outline
 from storage.drawing.contact_sheet import stills
 from storage.media.container import MediaError, open_media
 from storage.media.decode import decode_audio, decode_video
@@ -78,6 +77,9 @@ def _rate_of(video: bytes) -> float:
 def _frames(
     rgb_FHWC: np.ndarray, track: TrackData, face_FHW: np.ndarray, occluded_FHW: np.ndarray
 ) -> Iterator[np.ndarray]:
+    # Who waits for the first word of a try should not wait for numba to be imported.
+    from models.heads.masks import outline
+
     edge_FHW = outline(face_FHW) if face_FHW.any() else face_FHW
     times = max(1, FILM_PX // rgb_FHWC.shape[2])
     for at, rgb_HWC in enumerate(rgb_FHWC):

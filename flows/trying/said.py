@@ -39,6 +39,8 @@ def _quality(rows: Rows) -> str:
 
 def _verdict(rows: Rows) -> str:
     in_step = sum(row["sync"] == "in_step" for row in rows)
+    if in_step == len(rows):
+        return f"{len(rows)} accepted, the sound in step"
     return f"{len(rows)} accepted, {in_step} of them with the sound surely in step"
 
 

@@ -20,19 +20,21 @@ from flows.command import (
     server,
     tidying,
     train,
+    trying,
     world,
 )  # fmt: skip
 
 app = typer.Typer(
     help="Build the training data for visual dubbing, from videos to a published dataset version.\n\n"
-    "Start with `redub demo`. Then `redub plan --source FOLDER` says what a rebuild would cost, and "
-    "`redub rebuild --source FOLDER` does it. Whatever is interrupted, the same command goes on.",
+    "Start with `redub demo`, or with `redub try FILE` on a video of your own. Then `redub plan --source FOLDER` "
+    "says what a rebuild would cost, and `redub rebuild --source FOLDER` does it. Whatever is interrupted, the same "
+    "command goes on.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for group in (rebuild, world, pairs, looking, export, tidying, promote, bootstrap, dub, server):
+for group in (trying, rebuild, world, pairs, looking, export, tidying, promote, bootstrap, dub, server):
     app.add_typer(group.app)
 app.add_typer(tidying.quarantine, name="quarantine")
 app.add_typer(models.app, name="models")

@@ -180,11 +180,14 @@ FULL = Recipe(
 )
 
 FACES = " + ".join(reference(name) for name in ("face-finder-far", "face-finder", "face-mesh"))
+HANDS = " + ".join(reference(name) for name in ("palm-finder", "hand-mesh"))
 REAL = Recipe(
     ingest=IngestConfig(
         size=512, min_face_px=64.0, face="mesh", face_model=FACES, identity_model=reference("dlib-identity")
     ),
     quality=QualityConfig(speech_model=reference("silero-vad")),
+    occluders=OccludersConfig(segmenter="signs", model=HANDS),
+    screen=ScreenConfig(policy="doubtful"),
     facemask=FaceMaskConfig(head="mesh", head_model=FACES, begins=None),
     hearing=HearingConfig(whisper=reference("whisper-tiny.en")),
     speakers=SpeakersConfig(same=0.93),

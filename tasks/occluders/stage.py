@@ -22,7 +22,6 @@ from models.weights.digests import digest
 from models.weights.several import several
 from storage.store import Store
 from tasks.captions import Captions
-from tasks.face_packages import LITERT
 from tasks.ingest import Ingest
 from tasks.ingest.track_data import TrackData
 from tasks.masks import pack
@@ -59,8 +58,6 @@ class Occluders(Annotate):
         return {reference: digest(reference) for reference in several(self.config.model)}
 
     def packages(self) -> dict[str, str]:
-        if self.config.segmenter == "signs":
-            return {"ai_edge_litert": LITERT} if self.config.model else {}
         if self.config.segmenter != "official":
             return {}
         return {

@@ -63,7 +63,6 @@ def signs(share: float) -> Recipe:
 
 @pytest.fixture(scope="module")
 def where(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pytest.importorskip("ai_edge_litert", reason="the extra `real` is not installed")
     folder = tmp_path_factory.mktemp("signs")
     (folder / "clips.csv").write_text("\n".join(["uri", *(str(DATA / "clips" / name) for name in CLIPS)]))
     return folder

@@ -165,7 +165,6 @@ def test_a_real_person_comes_through_the_recipe_of_real_people(here: Command) ->
             resolve(reference)
     except ModelError as error:
         pytest.skip(str(error))
-    pytest.importorskip("ai_edge_litert")
     anyway = ("--anyway", "for its masks") if of_the_world(references_of(RECIPES["real"])) else ()
     said = here("try", DATA / "clips" / "bbaf2n.mpg", "--set", "hearing=off", *anyway)
     assert re.search(r"^verdict +1 accepted", said, re.M), said

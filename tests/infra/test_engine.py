@@ -92,7 +92,9 @@ def test_the_engine_costs_little_beside_the_work(resources):
     engine.run()
     cpu, wall = time.process_time() - cpu, time.monotonic() - wall
     assert len(sink.done) == 400
-    assert cpu < 4 * plain, f"{1000 * cpu / 400:.2f} ms of the driver's CPU an item, {1000 * plain / 400:.2f} of Ray's"
+    assert cpu < 4 * plain, (
+        f"{1000 * cpu / 400:.2f} ms of the driver's CPU an item, {1000 * plain / 400:.2f} of Ray's"
+    )
     assert wall < 60
 
 

@@ -64,7 +64,6 @@ def test_without_a_reference_no_hands_are_looked_for():
 
 @needs_weights(FINDER, PALM, HAND)
 def test_files_that_are_no_finder_and_mesh_are_named():
-    pytest.importorskip("ai_edge_litert")
     for reference in (f"{PALM}", f"{FINDER} + {HAND}", f"{PALM} + {PALM}"):
         with pytest.raises(ModelError, match="a finder of palms and a mesh of hands are needed"):
             load_hands(reference)
@@ -73,7 +72,6 @@ def test_files_that_are_no_finder_and_mesh_are_named():
 @needs_data
 @needs_weights(PALM, HAND)
 def test_a_hand_in_the_lap_is_found_and_none_in_a_face():
-    pytest.importorskip("ai_edge_litert")
     finder = load_hands(f"{HAND} + {PALM}")
     assert finder is not None
     (hand, *_) = finder.find(first_frame("latentsync_demo1.mp4"), 0.5)

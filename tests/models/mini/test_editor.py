@@ -38,4 +38,6 @@ def test_editor_and_expert_are_small_and_say_what_they_are():
         found = said["measured"] if isinstance(said["measured"], dict) else json.loads(said["measured"])
         assert found["opening_r"]["mean"] > 0.75
         assert found["leak"]["mean"] < 0.12
-        assert found["psnr_lips"]["mean"] > found["psnr_lips_of_the_source"]["mean"] + 0.5, "lips that beat the source's"
+        assert found["psnr_lips"]["mean"] > found["psnr_lips_of_the_source"]["mean"] + 0.5, (
+            "lips that beat the source's"
+        )

@@ -20,7 +20,7 @@ PICTURES = {
     "source": ("The file, with the clip's square and the landmarks", "wide"),
     "captions": ("What is in front of the face, in boxes", ""),
     "facemask": ("Outlines of face and lips; in grey what may be repainted", "tall"),
-    "occluders": ("The mask of what is in front of it, in pink", ""),
+    "occluders": ("What is in front of it: its mask in pink, or signs of it", ""),
 }
 """Stage -> what its picture shows, and its shape on a page."""
 FILE = "Three moments of the file"

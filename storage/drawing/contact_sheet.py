@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 import numpy as np
+from PIL import Image
 
 from storage.drawing.cards import MARGIN, PAPER, caption_height, caption_lines, draw_card, fill
 from storage.media.container import MediaError, open_media
 from storage.media.decode import decode_video
 from storage.media.images import decode_image, encode_jpeg, encode_png
 
+MOST_WIDTH = 720
+"""Pixels of a picture on a sheet: three frames of 512 pixels beside each other are more than anybody's screen has."""
 STILLS_S, STILLS_FPS = 10.0, 2.0
 """A poster is from the first seconds: a recording of hours is not read for it."""
 
@@ -18,7 +21,7 @@ def contact_sheet(items: Sequence[tuple[bytes | None, str]], columns: int = 5, m
     """`items` are (JPEG bytes, caption), laid out row by row in cells as large as the largest picture.
 
     None is an item without a picture. Captions are wrapped. Pictures narrower than `min_width` are enlarged
-    by a whole number.
+    by a whole number, those wider than MOST_WIDTH shrunk by one.
     """
     if not items:
         raise ValueError("a contact sheet needs at least one picture")
@@ -71,6 +74,8 @@ def _enlarged(picture: np.ndarray, min_width: int) -> np.ndarray:
 
 def _decoded(jpeg: bytes) -> np.ndarray:
     try:
-        return decode_image(jpeg)
+        picture = decode_image(jpeg)
     except ValueError as error:
         raise ValueError(f"a picture of the contact sheet can't be shown: {error}") from error
+    times = -(-picture.shape[1] // MOST_WIDTH)
+    return np.asarray(Image.fromarray(picture).reduce(times)) if times > 1 else picture

@@ -268,3 +268,12 @@ def test_what_cannot_be_shown_is_explained(catalog, tmp_path):
         stage_sheet(catalog, "quality", *paths, columns=["yaw"])
     with pytest.raises(StorageError, match="no row at all"):
         stage_sheet(catalog, "render", *paths)
+
+
+def test_pictures_that_are_wider_than_anybody_s_screen_are_shrunk():
+    three = np.concatenate([plain(COLOURS[name], 512) for name in COLOURS], axis=1)
+    png = contact_sheet([(encode_jpeg(three, 95), "three frames of 512 pixels")])
+    with av.open(io.BytesIO(png)) as file:
+        (frame,) = file.decode(video=0)
+    assert 512 <= frame.width < 600
+    assert frame.height < 300

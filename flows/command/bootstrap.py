@@ -16,6 +16,7 @@ from flows.command.options import (
     RecipeOption,
     SourceOption,
 )
+from flows.stopped import exit_code
 
 app = typer.Typer()
 
@@ -74,4 +75,4 @@ def bootstrap(
         gate or [],
     )
     if not bootstrap_in_foreground(asked, json):
-        raise typer.Exit(130)
+        raise typer.Exit(exit_code())

@@ -14,6 +14,7 @@ from flows.command.options import (
     SetOption,
     SourceOption,
 )
+from flows.stopped import exit_code
 
 app = typer.Typer()
 
@@ -51,9 +52,9 @@ def rebuild(
 ) -> None:
     """Compute what is missing, then publish a dataset version. Run it again to go on after anything.
 
-    Ctrl-C stops cleanly: what is done is committed. A second rebuild of the same catalog is refused.
+    Ctrl-C and SIGTERM stop cleanly: what is done is committed. A second rebuild of the same catalog is refused.
     """
     from flows.foreground.checked import rebuild_checked
 
     if rebuild_checked(source, catalog, recipe, set_ or [], profile, licence, consent, anyway) is None:
-        raise typer.Exit(130)
+        raise typer.Exit(exit_code())

@@ -7,6 +7,7 @@ import typer
 
 from flows import environment
 from flows.command.options import JsonOption, ProfileOption
+from flows.stopped import exit_code
 
 app = typer.Typer(
     help="Train and measure what a claim of the paper needs, on rendered people.", no_args_is_help=True
@@ -45,4 +46,4 @@ def editor(
     from flows.foreground.reproducing import reproduce_in_foreground
 
     if not reproduce_in_foreground(budget, catalog, profile, people, noises, json, out):
-        raise typer.Exit(130)
+        raise typer.Exit(exit_code())

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from flows.command.options import CATALOG, CatalogOption, JsonOption, ProfileOption
+from flows.stopped import exit_code
 
 app = typer.Typer(
     help="Train a network on a dataset version; go on with a training that ended.", no_args_is_help=True
@@ -76,7 +77,7 @@ def resume(
     from flows.foreground.training import resume_in_foreground
 
     if not resume_in_foreground(catalog, run, profile, json, log or []):
-        raise typer.Exit(130)
+        raise typer.Exit(exit_code())
 
 
 def _train(
@@ -97,4 +98,4 @@ def _train(
         if not check_in_foreground(kind, catalog, on, recipe, set_, profile, json):
             raise typer.Exit(1)
     elif not train_in_foreground(kind, catalog, on, recipe, set_, profile, name, json, log):
-        raise typer.Exit(130)
+        raise typer.Exit(exit_code())

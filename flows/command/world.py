@@ -7,6 +7,7 @@ import typer
 
 from flows.command.options import CatalogOption, ProfileOption, RecipeOption, SetOption
 from flows.environment import DATA
+from flows.stopped import exit_code
 
 app = typer.Typer()
 DEMO = DATA / "demo"
@@ -25,7 +26,7 @@ def demo(
     from flows.demo.demo import run_demo
 
     if not run_demo(DEMO, catalog, people, takes, set_ or [], recipe, profile):
-        raise typer.Exit(130)
+        raise typer.Exit(exit_code())
 
 
 @app.command()
@@ -54,4 +55,4 @@ def render(
     from flows.demo.demo import render_to_folder
 
     if not render_to_folder(out, takes, [*(set_ or []), *(["render.pairs=true"] if pairs else [])], profile):
-        raise typer.Exit(130)
+        raise typer.Exit(exit_code())

@@ -5,9 +5,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from flows.foreground.progress import live_progress, progress_line
 from flows.run.driver import Rebuild
+from flows.stopped import WISHES, note
 from flows.terminal.console import console, problems
 
 LINE_EVERY_S = 5.0
@@ -15,24 +17,28 @@ LINE_EVERY_S = 5.0
 
 @contextmanager
 def shown(run: Rebuild) -> Iterator[None]:
-    with _stop_on_ctrl_c(run), live_progress(run), _lines_where_no_terminal(run):
+    with _stopped_by_signals(run), live_progress(run), _lines_where_no_terminal(run):
         yield
 
 
 @contextmanager
-def _stop_on_ctrl_c(run: Rebuild) -> Iterator[None]:
-    """The first Ctrl-C commits what is done and ends; a second one ends at once."""
+def _stopped_by_signals(run: Rebuild) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM commits what is done and ends; a second one ends at once."""
+    before: dict[int, Any] = {}
 
-    def stop(_signum: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, before)
+    def stop(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, before[number])
+        note(number)
         problems.print("\nStopping: committing what is done (Ctrl-C again ends at once) ...")
         run.stop()
 
-    before = signal.signal(signal.SIGINT, stop)
+    for wish in WISHES:
+        before[wish] = signal.signal(wish, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -24,9 +24,9 @@ from flows.run.progress import StageProgress
 from flows.run.request import Request, check_profile
 from flows.run.splits import check_splits
 from flows.trained_weights import pinned
-from infra.cluster import start as start_cluster
 from infra.engine.jobs import Stats
 from infra.engine.loop import Engine
+from infra.launch.signals import started as start_cluster
 from models.weights.licences import licences, not_commercial
 from storage.ledger.catalog import Catalog
 from storage.ledger.forgotten import refuse_forgotten

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from flows.stopped import WISHES, note
+
 
 @contextmanager
 def stopped_by_signals(say: Callable[[str], None]) -> Iterator[threading.Event]:
@@ -16,10 +18,11 @@ def stopped_by_signals(say: Callable[[str], None]) -> Iterator[threading.Event]:
 
     def ask(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, before[number])
+        note(number)
         say("stopping: a checkpoint is being written (again to end at once)")
         stop.set()
 
-    for wish in (signal.SIGINT, signal.SIGTERM):
+    for wish in WISHES:
         before[wish] = signal.signal(wish, ask)
     try:
         yield stop

@@ -152,8 +152,13 @@ def test_a_mistake_is_answered_with_what_exists(
     assert said in " ".join(here(*arguments, check=False).split())
 
 
-def test_ctrl_c_commits_what_is_done_and_the_same_command_goes_on(
-    place: Path, tmp_path: Path, prefect_env: dict[str, str]
+@pytest.mark.parametrize(
+    ("wish", "code"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.chaos)],
+    ids=["ctrl_c", "sigterm"],
+)
+def test_a_wish_to_stop_commits_what_is_done_and_the_same_command_goes_on(
+    wish: signal.Signals, code: int, place: Path, tmp_path: Path, prefect_env: dict[str, str]
 ) -> None:
     few = str(place / "videos" / "world0-000_0*.mp4")
     command = [sys.executable, "-m", "flows", "rebuild", "-s", few, "-c", str(tmp_path / "c"),
@@ -165,10 +170,10 @@ def test_ctrl_c_commits_what_is_done_and_the_same_command_goes_on(
     until = time.monotonic() + 300
     while not probe.exists() and time.monotonic() < until:
         time.sleep(0.05)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(wish)
     said, _ = running.communicate(timeout=300)
     assert "Traceback" not in said
-    assert running.returncode == 130, said
+    assert running.returncode == code, said
     assert "running it again goes on from there" in said
     catalog = Catalog(str(tmp_path / "c"))
     assert catalog.runs()[0]["ended"]["event"] == "stopped"

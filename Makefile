@@ -4,7 +4,7 @@ SHELL := bash
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 # Each of these spends much of its time waiting for Ray and Prefect to start; all others run beside them.
-WAITING := tests/flows tests/infra
+WAITING := tests/flows tests/infra tests/chaos
 # Of these, what infra's lane has time for.
 BESIDE := tests/flows/reproduce tests/flows/dubbing tests/flows/training
 MINIS := face identity captioner sam2 headfit whisper syncnet clip vae
@@ -26,7 +26,7 @@ test: export OMP_NUM_THREADS = 1
 test: .venv/dev ## install, then all tests (minutes; `make chaos` is longer)
 	@$(RUN) pytest $(WAITING:%=--ignore=%) --ignore=tests/tasks >.venv/others.log 2>&1 & others=$$!; \
 	$(RUN) pytest tests/tasks >.venv/tasks.log 2>&1 & tasks=$$!; \
-	$(RUN) pytest tests/infra $(BESIDE) >.venv/infra.log 2>&1 & infra=$$!; \
+	$(RUN) pytest tests/infra tests/chaos $(BESIDE) >.venv/infra.log 2>&1 & infra=$$!; \
 	$(RUN) pytest tests/flows $(BESIDE:%=--ignore=%); failed=$$?; \
 	for lane in $$infra $$tasks $$others; do wait $$lane || failed=1; done; \
 	cat .venv/infra.log .venv/tasks.log .venv/others.log; exit $$failed

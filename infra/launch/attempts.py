@@ -20,6 +20,7 @@ from infra.quietray import cloudpickle, ray, ray_errors
 
 SWITCHES = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # Ray looks every 2 s, and each end would cost one
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",  # 60 s are few where all of a busy machine's workers import torch
     "RAY_TRAIN_METRICS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",

@@ -77,7 +77,8 @@ def test_a_killed_rebuild_ends_with_the_same_rows(
     assert contents(tmp_path / "catalog") == undisturbed(extent)
 
 
-@pytest.mark.parametrize("hurt", [pytest.param("raise", marks=pytest.mark.chaos), "kill"])
+@pytest.mark.chaos
+@pytest.mark.parametrize("hurt", ["raise", "kill"])
 def test_harm_to_a_collective_gives_nobody_two_names(
     hurt: str, corpus: Path, undisturbed: Callable[[str], Contents], tmp_path: Path
 ) -> None:

@@ -160,7 +160,7 @@ def test_settings_are_given_by_phase() -> None:
 def test_a_script_gets_one_object_however_it_ends(
     done: Asked, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = f"redub bootstrap b -s {done.source} -c {done.catalog} --budget toy --json"
+    command = f"redub bootstrap b -r world -s {done.source} -c {done.catalog} --budget toy --json"
     settings = [word for text in ALL for word in ("--set", f"rebuild.{text}")]
 
     def told(code: int, *more: str) -> dict[str, Any]:

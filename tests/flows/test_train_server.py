@@ -77,6 +77,7 @@ def test_what_is_refused_is_told_in_the_runs_state(api: Api, catalog: str) -> No
     assert "has no version 'v9'" in message
 
 
+@pytest.mark.chaos
 def test_cancelling_writes_a_checkpoint_and_frees_the_machine_and_the_same_name_goes_on(
     api: Api, catalog: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -79,6 +79,7 @@ def all_free() -> bool:
 # good days
 
 
+@pytest.mark.chaos  # the next one finishes, too, after a death
 def test_it_finishes_with_the_result_and_events_come_once_and_in_order(resources, tmp_path):
     told = Listener()
     ended = run(ONE, count, Count(tmp_path / "steps", 40), told)

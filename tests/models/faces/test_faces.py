@@ -153,7 +153,7 @@ def test_another_onnx_file_is_refused():
 def test_without_mediapipe_the_extra_is_named(monkeypatch):
     monkeypatch.delitem(sys.modules, "models.faces.mediapipe", raising=False)
     monkeypatch.setitem(sys.modules, "mediapipe", None)
-    with pytest.raises(ModelError, match=r"redub\[real\].*libegl1 libgles2 libgl1"):
+    with pytest.raises(ModelError, match=r"redub\[mediapipe\].*libegl1 libgles2 libgl1"):
         load_face("mediapipe", "anything")
 
 

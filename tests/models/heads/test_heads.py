@@ -217,7 +217,7 @@ def test_what_a_mask_tells_is_found_and_what_it_does_not_is_not():
 def test_bad_weights_are_refused_by_name(tmp_path, kind, content):
     path = tmp_path / "head.safetensors"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match=rf"{path}|redub\[real\]"):
+    with pytest.raises(ModelError, match=rf"{path}|redub\[mediapipe\]"):
         load_head(kind, str(path))
 
 

@@ -147,5 +147,5 @@ def test_bad_weights_are_refused_by_name(tmp_path, content):
 
 def test_missing_weights_are_refused_by_name(tmp_path):
     for kind in ("mini", "yunet", "mediapipe"):
-        with pytest.raises(ModelError, match=r"nothing\.here|redub\[real\]"):
+        with pytest.raises(ModelError, match=r"nothing\.here|redub\[mediapipe\]"):
             load_face(kind, str(tmp_path / "nothing.here"))

@@ -7,12 +7,13 @@ import torch
 from models.dit.checkpoint import inspect, load
 from models.dit.inputs import Motion
 from models.dit.painting import Sampling, painted
-from models.mini.generator.corpus import EACH, Plan, WorldWindows
+from models.mini.generator.corpus import EACH, Plan, WorldWindows, make_shard
 from models.mini.generator.measure import COMPANION, FLOORS, Use, dubbed, measured
 from models.mini.generator.people import film
 from models.mini.generator.scores import films, leak
 from models.mini.generator.strangers import sounds_of, strangers
 from models.mini.report import Result
+from models.mini.shards import shard_file
 from models.vae.latent_weights import latent_weights
 from models.weights.about import about
 from models.weights.references import resolve
@@ -64,7 +65,8 @@ def test_windows_of_the_world_are_the_same_each_time_and_of_a_pair_that_differs_
     windows = WorldWindows(Plan(people=2), tmp_path)
     windows.make(1, lambda done, of: None)
     again = WorldWindows(Plan(people=1), tmp_path / "again")
-    again.make(1, lambda done, of: None)
+    again.folder.mkdir(parents=True)
+    make_shard(again.plan, shard_file(again.folder, again.plan.first, 0), 0)
     assert len(windows) == 2 * EACH == len(set(windows.ids))
     one, other = windows.__getitems__([1, 6]), again.__getitems__([1])
     assert one["id"] == ["world:1000000/0/far", "world:1000001/1/near"]

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-WEIGHTS = random.Random(1).randbytes(300_000)
+WEIGHTS = random.Random(1).randbytes(2_000_000)
+"""So large that what pip writes at once, 256 KB, is a small part of it."""
 SHA = sha256(WEIGHTS).hexdigest()
 OTHER = random.Random(2).randbytes(1000)
 OTHER_SHA = sha256(OTHER).hexdigest()

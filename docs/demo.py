@@ -4,6 +4,7 @@ python docs/demo.py
 """
 
 import io
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ def terminal_picture(catalog: str) -> None:
     recorder = Console(record=True, width=80, force_terminal=True, highlight=False, file=io.StringIO())
     for module in (terminal, versions, demo, editing):
         module.console = recorder  # type: ignore[attr-defined]
+    editing.waiting = lambda what: nullcontext(recorder.print(f"{what} ..."))  # type: ignore[attr-defined]
     recorder.print("[bold]$ make demo[/]")
     recorder.print(f"Rendering 24 videos of 8 people into {FOLDER}/videos ...")
     recorder.print("Spoiling copies of some of them, each in another way ...")

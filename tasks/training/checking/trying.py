@@ -20,6 +20,8 @@ from tasks.training.version_windows import VersionWindows
 from tasks.window_stage import LatentsConfig
 
 OF_LATENTS = LatentsConfig().model_dump()
+LONG = 100
+"""Steps from which on what each of them costs is worth a word."""
 """What the stage makes unless it is told otherwise."""
 
 
@@ -49,7 +51,7 @@ def stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
         why = _not_cached(subject) or "the data don't fit the net"
         yield refuse(f"a step with two windows fails ({type(error).__name__}: {error}): {why}")
     else:
-        if why := _not_cached(subject):
+        if recipe.steps >= LONG and (why := _not_cached(subject)):
             yield warn(f"each step decodes videos and runs the VAE, which kept latents would save: {why}")
 
 

@@ -25,5 +25,16 @@ def edged(rgb_HWC: np.ndarray, box: Box) -> tuple[np.ndarray, tuple[int, int]]:
     top, bottom = (int(np.clip(y, -height, 2 * height)) for y in (np.floor(box[1]), np.ceil(box[1] + box[3])))
     if left >= 0 and top >= 0 and right <= width and bottom <= height:
         return rgb_HWC, (0, 0)
-    rows, columns = np.arange(top, max(bottom, top + 1)), np.arange(left, max(right, left + 1))
-    return rgb_HWC[rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)], (left, top)
+    right, bottom = max(right, left + 1), max(bottom, top + 1)
+    rows, columns = _within(top, bottom, height), _within(left, right, width)
+    around = (rows.start - top, bottom - rows.stop), (columns.start - left, right - columns.stop), (0, 0)
+    return np.pad(rgb_HWC[rows, columns], np.maximum(around, 0), "edge")[: bottom - top, : right - left], (
+        left,
+        top,
+    )
+
+
+def _within(first: int, last: int, length: int) -> slice:
+    """What of a span lies within a length; where nothing does, the nearest."""
+    start = min(max(first, 0), length - 1)
+    return slice(start, max(min(last, length), start + 1))

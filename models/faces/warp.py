@@ -20,7 +20,8 @@ def warp(rgb_HWC: np.ndarray, to_source_23: np.ndarray, size: tuple[int, int]) -
     out_CHW = np.empty((3, size[1], size[0]), np.float32)
     shrink = float(np.sqrt(abs(np.linalg.det(to_source_23[:, :2]))))
     taps = 1 if shrink <= 1.2 else min(int(np.ceil(shrink)) + 1, MAX_TAPS)
-    sample = _smooth if taps == 1 else _averaged
+    upright = to_source_23[0, 1] == to_source_23[1, 0] == 0
+    sample = _smooth if taps == 1 else _averaged_upright if upright else _averaged
     sample(rgb_HWC, np.asarray(to_source_23, np.float64), taps, out_CHW)
     return out_CHW
 
@@ -97,3 +98,25 @@ def _averaged(rgb_HWC, m, taps, out_CHW):
                 green / taps**2,
                 blue / taps**2,
             )
+
+
+@numba.njit(cache=True, nogil=True)
+def _averaged_upright(rgb_HWC, m, taps, out_CHW):
+    """The same sums as `_averaged` where nothing is turned: which columns are taken is found once for all rows."""
+    (height, width), (_, high, wide) = rgb_HWC.shape[:2], out_CHW.shape
+    columns = np.empty(wide * taps, np.int64)
+    for n in range(wide * taps):
+        columns[n] = int(np.floor(m[0, 0] * (n // taps + (n % taps + 0.5) / taps) + m[0, 2]))
+    for y in range(high):
+        sums_W3 = np.zeros((wide, 3), np.int64)
+        for j in range(taps):
+            v = int(np.floor(m[1, 1] * (y + (j + 0.5) / taps) + m[1, 2]))
+            if 0 <= v < height:
+                for n in range(wide * taps):
+                    u = columns[n]
+                    if 0 <= u < width:
+                        for c in range(3):
+                            sums_W3[n // taps, c] += rgb_HWC[v, u, c]
+        for x in range(wide):
+            for c in range(3):
+                out_CHW[c, y, x] = sums_W3[x, c] / taps**2

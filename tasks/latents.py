@@ -16,7 +16,7 @@ from tasks.ingest import Ingest
 from tasks.latent_windows import pack
 from tasks.masks import unpack
 from tasks.occluders import Occluders
-from tasks.window_stage import WindowStage, frames_of, no_windows
+from tasks.window_stage import WindowsRow, WindowStage, frames_of, no_windows
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,9 @@ class LatentsInput:
 
 
 @dataclass(frozen=True)
-class LatentsRow:
+class LatentsRow(WindowsRow):
     """The windows of one clip; none where it is shorter than one."""
 
-    id: str
-    windows: int
-    missing_frames: int
-    """How many frames a clip without a window lacks for its first; 0 for all others."""
-    latents: int
-    """Latent frames of a window."""
-    channels: int
-    height: int
-    width: int
-    """Of a latent frame."""
     window_latents: Blob
     """The windows (tasks/latent_windows.py)."""
 

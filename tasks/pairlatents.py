@@ -12,7 +12,7 @@ from storage.ledger.rows import Blob
 from tasks.companion import Companion
 from tasks.latent_windows import pack
 from tasks.pairverdict import PairVerdict
-from tasks.window_stage import WindowStage, frames_of
+from tasks.window_stage import WindowsRow, WindowStage, frames_of
 
 
 @dataclass(frozen=True)
@@ -24,19 +24,9 @@ class PairLatentsInput:
 
 
 @dataclass(frozen=True)
-class PairLatentsRow:
+class PairLatentsRow(WindowsRow):
     """The windows of one companion; none where it is shorter than one."""
 
-    id: str
-    windows: int
-    missing_frames: int
-    """How many frames a companion without a window lacks for its first; 0 for all others."""
-    latents: int
-    """Latent frames of a window."""
-    channels: int
-    height: int
-    width: int
-    """Of a latent frame."""
     companion_latents: Blob
     """The windows of V' (tasks/latent_windows.py), one encoding each."""
 

@@ -13,7 +13,7 @@ from storage.ledger.rows import Blob
 from tasks.latent_windows import pack
 from tasks.pairverdict import PairVerdict
 from tasks.relight import Relight
-from tasks.window_stage import WindowStage, frames_of
+from tasks.window_stage import WindowsRow, WindowStage, frames_of
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,12 @@ class RelitLatentsInput:
 
 
 @dataclass(frozen=True)
-class RelitLatentsRow:
-    """The windows of both halves; none where the pair was not relit, or is shorter than one."""
+class RelitLatentsRow(WindowsRow):
+    """The windows of both halves; none where the pair was not relit, or is shorter than one.
 
-    id: str
-    windows: int
-    missing_frames: int
-    """How many frames a relit pair without a window lacks for its first; 0 for all others."""
-    latents: int
-    """Latent frames of a window; like the other sizes 0 where the pair was not relit."""
-    channels: int
-    height: int
-    width: int
-    """Of a latent frame."""
+    Where it was not relit all sizes are 0, and nothing is missing.
+    """
+
     relit_latents: Blob | None
     """The windows of V in that light (tasks/latent_windows.py), one encoding each."""
     relit_companion_latents: Blob | None

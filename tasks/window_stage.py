@@ -5,6 +5,7 @@ N windows of one encoding, T latent frames, C channels, H by W pixels or latents
 
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +39,22 @@ class LatentsConfig(StageConfig):
         if frames % 4 != 1:
             raise ValueError(f"a video VAE takes 4k+1 frames (1, 5, 9, ...), not {frames}")
         return frames
+
+
+@dataclass(frozen=True)
+class WindowsRow:
+    """What a row says of its windows, before their latents; `WindowStage.counts` fills it."""
+
+    id: str
+    windows: int
+    missing_frames: int
+    """How many frames a video without a window lacks for its first; 0 for all others."""
+    latents: int
+    """Latent frames of a window."""
+    channels: int
+    height: int
+    width: int
+    """Of a latent frame."""
 
 
 class WindowStage(Annotate):

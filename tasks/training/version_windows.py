@@ -57,7 +57,7 @@ class VersionWindows(ABC):
         frames: int,
         stride: int,
         vae: str,
-        window: int,
+        window: int = 16,
         more: Sequence[str] = (),
         optional: Sequence[str] = (),
     ) -> None:

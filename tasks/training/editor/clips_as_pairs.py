@@ -1,6 +1,6 @@
 """Windows of clips in the place of pairs: what the editor's phases can be tried on before a generator has painted any.
 
-    windows = ClipsAsPairs("redub-data/demo/catalog", "v1", "train")
+    windows = ClipsAsPairs("redub-data/demo/catalog", "v1", "train", frames=25, stride=12, vae="mini:vae")
 
 A clip's own frames backwards stand for its companion: the same person in the same place, with other lips. All else is
 what pairs of these clips will have, so what a phase hears, crops, decodes and holds in memory is what it will be. Nobody
@@ -13,25 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from storage.ledger.catalog import Catalog
 from tasks.training import stored_latents
 from tasks.training.version_windows import VersionWindows
 
 
 class ClipsAsPairs(VersionWindows):
     """Batches as those of `ClipPairs`, with all that any phase asks for."""
-
-    def __init__(
-        self,
-        catalog: Catalog | str,
-        tag: str,
-        split: str,
-        frames: int,
-        stride: int,
-        vae: str,
-        window: int = 16,
-    ) -> None:
-        super().__init__(catalog, tag, split, frames, stride, vae, window)
 
     def __getitems__(self, samples: Sequence[int]) -> dict[str, Any]:
         places = [self.place(sample) for sample in samples]

@@ -3,9 +3,9 @@
 Adding a stage: write tasks/<stage>.py, then add one line to `Recipe` and one to `STAGES` here.
 """
 
-from typing import Any, ClassVar, TypeVar, get_args
+from typing import Any, ClassVar, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from models.weights.known import reference
 from storage.versions.facts import RIGHTS
@@ -57,6 +57,8 @@ PAIRS = ("partner", "companion", "relight", "pairscores", "pairverdict", "pairla
 """Stages that make or read pairs of clips; a recipe without `companion` has none of them."""
 OF_RELIT = ("relitlatents",)
 """Stages that read pairs in their second light; a recipe without `relight` has none of them."""
+WITH_MESH = ("mesh", "mediapipe")
+"""What finds faces by MediaPipe's mesh."""
 
 
 class Stages(BaseModel):
@@ -142,6 +144,21 @@ class Recipe(Stages):
         default=None, description="Both halves in the second light likewise; left out unless asked for"
     )
 
+    @model_validator(mode="after")
+    def _tracks_have_the_mesh(self) -> Self:
+        """Both stages read what `ingest` has kept of each face, and not every network that finds faces gives it."""
+        of_mesh = {
+            "facemask.head=mesh": self.facemask.head == "mesh",
+            "occluders.segmenter=signs": self.occluders.segmenter == "signs",
+        }
+        needy = [setting for setting, needs in of_mesh.items() if needs]
+        if needy and self.ingest.face not in WITH_MESH:
+            raise ValueError(
+                f"{' and '.join(needy)} read MediaPipe's mesh off each track, and "
+                f"ingest.face={self.ingest.face} gives none: set ingest.face to {' or '.join(WITH_MESH)}"
+            )
+        return self
+
     def configs(self) -> dict[str, StageConfig]:
         """Of the stages that it has and that have something to work on, in running order."""
         return {name: config for name, config in super().configs().items() if name not in self.idle()}
@@ -188,7 +205,7 @@ REAL = Recipe(
     quality=QualityConfig(speech_model=reference("silero-vad")),
     occluders=OccludersConfig(segmenter="signs", model=HANDS),
     screen=ScreenConfig(policy="doubtful"),
-    facemask=FaceMaskConfig(head="mesh", head_model=FACES, begins=None),
+    facemask=FaceMaskConfig(head="mesh", head_model="", begins=None),
     hearing=HearingConfig(whisper=reference("whisper-tiny.en")),
     speakers=SpeakersConfig(same=0.93),
     companion=None,  # as above

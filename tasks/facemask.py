@@ -16,11 +16,10 @@ from pydantic import Field, model_validator
 
 from infra.resources import Needs
 from models.heads import load_head
-from models.heads.fit import Fit, HeadFit
+from models.heads.fit import Fit, HeadFit, TrackedFace
 from models.heads.lower_face import below_the_eyes
 from models.heads.smoothing import bridged, longest_gap
 from models.weights.digests import digest
-from models.weights.several import several
 from storage.ledger.rows import Blob
 from storage.media.container import open_media
 from storage.media.decode import decode_video
@@ -28,7 +27,7 @@ from storage.store import Store
 from tasks.face_packages import packages_of
 from tasks.ingest import Ingest
 from tasks.ingest.track_data import TrackData
-from tasks.masks import pack, unpack
+from tasks.masks import POSTER_PX, pack, unpack
 from tasks.occluders import Occluders
 from tasks.screen import Screen
 from tasks.stage import Annotate, Rejected, StageConfig
@@ -38,7 +37,7 @@ class FaceMaskConfig(StageConfig):
     """What fits the head, and how much of a clip may lack a face."""
 
     head: Literal["mini", "mesh", "mediapipe", "smirk"] = "mini"
-    """What fits the head."""
+    """What fits the head. `mesh` takes the points of MediaPipe's mesh that `ingest` keeps, and needs no model."""
     head_model: str = "mini:head"
     """Reference of its weights."""
     head_mesh: str = ""
@@ -62,6 +61,10 @@ class FaceMaskConfig(StageConfig):
         if (self.head == "smirk") != bool(self.head_mesh):
             raise ValueError(
                 "head smirk moves FLAME's mesh: set head_mesh, for example to own:flame/flame.npz, for it and for no other"
+            )
+        if (self.head == "mesh") == bool(self.head_model):
+            raise ValueError(
+                "head mesh takes what ingest keeps: set head_model to '' for it, and to a model for any other"
             )
         return self
 
@@ -118,7 +121,7 @@ class FaceMask(Annotate):
     head: HeadFit
 
     def weights(self) -> dict[str, str]:
-        needed = (*several(self.config.head_model), self.config.head_mesh)
+        needed = (self.config.head_model, self.config.head_mesh)
         return {reference: digest(reference) for reference in needed if reference}
 
     def packages(self) -> dict[str, str]:
@@ -132,13 +135,9 @@ class FaceMask(Annotate):
         return [self._one(row) for row in rows]
 
     def _one(self, row: FaceMaskInput) -> FaceMaskRow | Rejected:
-        rgb_FHWC, occluded_FHW = _frames(row), unpack(row.occluder_masks)
-        if occluded_FHW.shape != rgb_FHWC.shape[:3]:
-            raise ValueError(
-                f"clip {row.id} is {rgb_FHWC.shape[:3]} (frames, height, width), the masks of its occluders are "
-                f"{occluded_FHW.shape}; make them again from this clip"
-            )
-        fit = self._fit(row, rgb_FHWC)
+        occluded_FHW = unpack(row.occluder_masks)
+        rgb_FHWC = self._frames(row, occluded_FHW.shape)
+        fit = self._fit(row, rgb_FHWC, occluded_FHW.shape[2])
         seen_F = fit.seen_F
         lost, gap = float(1 - seen_F.mean()), longest_gap(seen_F)
         if refusal := self._refusal(lost, gap):
@@ -146,14 +145,34 @@ class FaceMask(Annotate):
         scores = {"lost_share": lost, "longest_gap": gap}
         return self._row(row, rgb_FHWC, occluded_FHW, bridged(fit), scores)
 
-    def _fit(self, row: FaceMaskInput, rgb_FHWC: np.ndarray) -> Fit:
+    def _frames(self, row: FaceMaskInput, masked: tuple[int, ...]) -> np.ndarray:
+        """Small ones, for the poster, where the head doesn't look at them."""
+        with open_media(io.BytesIO(row.video)) as media:
+            if media.video is None:
+                raise ValueError(f"clip {row.id} has no picture; ingest its source again")
+            size = media.video.height, media.video.width
+            frames = list(decode_video(media, size=None if self.head.looks else POSTER_PX))
+        if not frames or size[0] != size[1]:
+            raise ValueError(f"clip {row.id} has no square picture; ingest its source again")
+        if masked != (len(frames), *size):
+            raise ValueError(
+                f"clip {row.id} is {(len(frames), *size)} (frames, height, width), the masks of its occluders are "
+                f"{masked}; make them again from this clip"
+            )
+        return np.stack(frames)
+
+    def _fit(self, row: FaceMaskInput, rgb_FHWC: np.ndarray, side: int) -> Fit:
         """Where the tracker has no finite point, the face is lost whatever the back-end says."""
-        five_F52 = TrackData.from_bytes(row.track_data).five_T52
+        track = TrackData.from_bytes(row.track_data)
+        five_F52 = track.five_T52
         if len(five_F52) != len(rgb_FHWC):
             raise ValueError(
                 f"clip {row.id} has {len(rgb_FHWC)} frames, its track {len(five_F52)}; ingest it again"
             )
-        return self.head.fit(rgb_FHWC, five_F52).without(~np.isfinite(five_F52).all((1, 2)))
+        mesh_FK3 = None if track.mesh_TK3 is None else track.mesh_TK3 / side
+        return self.head.fit(TrackedFace(rgb_FHWC, five_F52, mesh_FK3)).without(
+            ~np.isfinite(five_F52).all((1, 2))
+        )
 
     def _refusal(self, lost: float, gap: int) -> tuple[str, str] | None:
         if lost == 1:
@@ -176,7 +195,7 @@ class FaceMask(Annotate):
         # Only workers draw: whoever reads a recipe should not wait for the compiler of the loops that do.
         from tasks.face_drawing import draw_masks, poster
 
-        config, side = self.config, rgb_FHWC.shape[1]
+        config, side = self.config, occluded_FHW.shape[1]
         drawn = draw_masks(self.head, fit, side, config.jaw, config.dilate, config.smooth_frames)
         face_FHW, lips_FHW = drawn.face_FHW, drawn.lips_FHW
         if config.begins is not None:
@@ -205,13 +224,3 @@ def visible_mask(face_FHW: np.ndarray, occluded_FHW: np.ndarray) -> np.ndarray:
 def inpaint_mask(face_FHW: np.ndarray, occluded_FHW: np.ndarray) -> np.ndarray:
     """M_inp: False where a generator paints, True where the clip's own pixels stay."""
     return ~visible_mask(face_FHW, occluded_FHW)
-
-
-def _frames(row: FaceMaskInput) -> np.ndarray:
-    with open_media(io.BytesIO(row.video)) as media:
-        if media.video is None:
-            raise ValueError(f"clip {row.id} has no picture; ingest its source again")
-        frames = list(decode_video(media))
-    if not frames or frames[0].shape[0] != frames[0].shape[1]:
-        raise ValueError(f"clip {row.id} has no square picture; ingest its source again")
-    return np.stack(frames)

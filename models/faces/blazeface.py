@@ -7,6 +7,7 @@ the paper's section 3.3. N counts anchors, G the numbers of a guess, P its point
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -41,6 +42,7 @@ class Sighting:
         return replace(self, box=box, points_P2=self.points_P2 * scale + corner)
 
 
+@cache
 def anchors(count: int) -> np.ndarray:
     """Returns the anchors, x and y as shares of the side, in the order of the outputs (N, 2)."""
     grids = []

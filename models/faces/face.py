@@ -6,7 +6,7 @@ measured from them (the crop, the size) does not depend on the back-end.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -42,6 +42,15 @@ class Shape:
     """Distance of the corners of the mouth, as a share of `size`."""
     score: float
     """0..1 that there is a face here at all."""
+    depth_K: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    """How far behind the middle of the head each point lies, as large as x; nothing where a network doesn't tell."""
+
+    def moved(self, scale: float, corner: np.ndarray) -> "Shape":
+        """Returns the same face in a picture of which this one is an enlarged part that begins at `corner`."""
+        points_K2, five_52 = (
+            (at * scale + corner).astype(np.float32) for at in (self.points_K2, self.five_52)
+        )
+        return replace(self, points_K2=points_K2, five_52=five_52, depth_K=self.depth_K * np.float32(scale))
 
     @property
     def size(self) -> float:

@@ -47,7 +47,7 @@ class MediaPipeFaces:
                 raise ModelError(f"{path} is not a FaceLandmarker .task file: {error}") from error
 
     def detect(self, rgb_HWC: np.ndarray) -> list[Face]:
-        found = [hull(points) for points, _ in self._find(rgb_HWC)]
+        found = [hull(points[:, :2]) for points, _ in self._find(rgb_HWC)]
         height, width = rgb_HWC.shape[:2]
         seen = float(max(height, width))
         for level in LEVELS:
@@ -55,12 +55,12 @@ class MediaPipeFaces:
                 break
             seen = level * min(height, width)
             for square in squares(width, height, seen):
-                found += [hull(points) for points, _ in self._find(rgb_HWC, square)]
+                found += [hull(points[:, :2]) for points, _ in self._find(rgb_HWC, square)]
         return [Face(box, 1.0) for box in distinct(found)]
 
     def shape(self, rgb_HWC: np.ndarray, box: Box) -> Shape | None:
         found = self._find(rgb_HWC, square_around(box, MARGIN))
-        near = [(overlap(hull(points), box), n) for n, (points, _) in enumerate(found)]
+        near = [(overlap(hull(points[:, :2]), box), n) for n, (points, _) in enumerate(found)]
         best, chosen = max(near, default=(0.0, 0))
         return _shape(*found[chosen]) if best > 0 else None
 
@@ -72,16 +72,16 @@ class MediaPipeFaces:
         self._landmarker.close()
 
     def _find(self, rgb_HWC: np.ndarray, square: Box | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Points in pixels of the picture, and the head's matrix, of every face in the square."""
+        """Points (K, 3) in pixels of the picture, and the head's matrix, of every face in the square."""
         part = np.ascontiguousarray(crop(rgb_HWC, square) if square else rgb_HWC)
         picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=part)
         result = self._landmarker.detect(picture)
-        corner = np.round(square[:2]) if square else np.zeros(2)
-        size = part.shape[1], part.shape[0]
-        points = [np.array([(p.x, p.y) for p in face]) * size + corner for face in result.face_landmarks]
+        corner = (*np.round(square[:2]), 0) if square else np.zeros(3)
+        size = part.shape[1], part.shape[0], part.shape[1]
+        points = [np.array([(p.x, p.y, p.z) for p in face]) * size + corner for face in result.face_landmarks]
         return list(zip(points, result.facial_transformation_matrixes, strict=True))
 
 
-def _shape(points_K2: np.ndarray, matrix_44: np.ndarray) -> Shape:
+def _shape(points_K3: np.ndarray, matrix_44: np.ndarray) -> Shape:
     yaw, pitch, roll = angles_of_turn(np.asarray(matrix_44)[:3, :3])
-    return replace(shape_of_mesh(np.pad(points_K2, ((0, 0), (0, 1))), 1.0), yaw=yaw, pitch=pitch, roll=roll)
+    return replace(shape_of_mesh(points_K3, 1.0), yaw=yaw, pitch=pitch, roll=roll)

@@ -39,7 +39,8 @@ def shape_of_mesh(points_K3: np.ndarray, score: float) -> Shape:
         float(np.linalg.norm(np.diff(points_K2[list(two)], axis=0))) for two in (INNER_LIPS, CORNERS)
     )
     yaw, pitch, roll = angles_of_mesh(points_K3)
-    return Shape(points_K2, five_52, yaw, pitch, roll, gap / size, width / size, score)
+    depth_K = points_K3[:, 2].astype(np.float32)
+    return Shape(points_K2, five_52, yaw, pitch, roll, gap / size, width / size, score, depth_K)
 
 
 def five_of_mesh(points_K2: np.ndarray) -> np.ndarray:

@@ -69,13 +69,15 @@ def _smooth(rgb_HWC, m, _taps, out_CHW):
             u = m[0, 0] * (x + 0.5) + m[0, 1] * (y + 0.5) + m[0, 2] - 0.5
             v = m[1, 0] * (x + 0.5) + m[1, 1] * (y + 0.5) + m[1, 2] - 0.5
             left, top = int(np.floor(u)), int(np.floor(v))
-            out_CHW[:, y, x] = 0
+            red = green = blue = 0.0
             for j in range(2):
                 for i in range(2):
                     if 0 <= left + i < width and 0 <= top + j < height:
                         weight = (1 - abs(u - left - i)) * (1 - abs(v - top - j))
-                        for c in range(3):
-                            out_CHW[c, y, x] += weight * rgb_HWC[top + j, left + i, c]
+                        red += weight * rgb_HWC[top + j, left + i, 0]
+                        green += weight * rgb_HWC[top + j, left + i, 1]
+                        blue += weight * rgb_HWC[top + j, left + i, 2]
+            out_CHW[0, y, x], out_CHW[1, y, x], out_CHW[2, y, x] = red, green, blue
 
 
 @numba.njit(cache=True, nogil=True)

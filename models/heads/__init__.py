@@ -12,7 +12,7 @@ Kind = Literal["mini", "mesh", "mediapipe", "smirk"]
 
 
 def load_head(kind: Kind, reference: str, mesh: str = "") -> "HeadFit":
-    """Loads a head back-end, and imports only what that kind needs. `mesh` is FLAME, for smirk."""
+    """Loads a head back-end, and imports only what that kind needs. `mesh` is FLAME, for smirk; mesh needs no file."""
     if kind == "mini":
         from models.heads.mini import MiniHead
 
@@ -20,7 +20,7 @@ def load_head(kind: Kind, reference: str, mesh: str = "") -> "HeadFit":
     if kind == "mesh":
         from models.heads.mesh import MeshHead
 
-        return MeshHead(reference)
+        return MeshHead()
     if kind == "mediapipe":
         try:
             from models.heads.mediapipe import MediaPipeHead

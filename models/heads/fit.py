@@ -65,11 +65,27 @@ class Surface:
     triangles_T3: np.ndarray
 
 
+@dataclass(frozen=True)
+class TrackedFace:
+    """One face through a clip: the pictures, and where the tracker has seen it in them."""
+
+    rgb_FHWC: np.ndarray
+    five_F52: np.ndarray
+    """Its five points, in pixels; they tell which face is meant where there are several."""
+    mesh_FK3: np.ndarray | None = None
+    """Its mesh, where the tracker sees one, as shares of the picture's side; NaN where the face was lost."""
+
+
 class HeadFit(Protocol):
     """Reads a head's coefficients from a clip, and draws from them. One object a process."""
 
-    def fit(self, rgb_FHWC: np.ndarray, five_F52: np.ndarray) -> Fit:
-        """Fits the head. `five_F52` tells which face is meant where there are several: the tracker's points, in pixels."""
+    @property
+    def looks(self) -> bool:
+        """Whether it needs the pictures, and not only what the tracker has seen in them."""
+        ...
+
+    def fit(self, face: TrackedFace) -> Fit:
+        """Fits the head."""
         ...
 
     def face(self, fit: Fit, jaw: float, side: int) -> Surface:

@@ -10,7 +10,7 @@ from mediapipe.tasks.python import BaseOptions, vision
 
 from models.faces.boxes import hull, overlap
 from models.faces.native_output import without_native_output
-from models.heads.fit import Fit, Surface
+from models.heads.fit import Fit, Surface, TrackedFace
 from models.heads.oval import fit_of_clip, lips, oval
 from models.weights.references import ModelError, resolve
 
@@ -19,6 +19,8 @@ FACES, POINTS, BLENDSHAPES = 2, 478, 52
 
 class MediaPipeHead:
     """Implements `HeadFit` with MediaPipe."""
+
+    looks = True
 
     def __init__(self, reference: str):
         path = resolve(reference)
@@ -35,8 +37,8 @@ class MediaPipeHead:
             except (RuntimeError, ValueError) as error:
                 raise ModelError(f"{path} is not a FaceLandmarker .task file: {error}") from error
 
-    def fit(self, rgb_FHWC: np.ndarray, five_F52: np.ndarray) -> Fit:
-        looks = [self._look(rgb, five) for rgb, five in zip(rgb_FHWC, five_F52, strict=True)]
+    def fit(self, face: TrackedFace) -> Fit:
+        looks = [self._look(rgb, five) for rgb, five in zip(face.rgb_FHWC, face.five_F52, strict=True)]
         points_FP3, expression_FE = (np.stack([look[n] for look in looks]) for n in range(2))
         return fit_of_clip(points_FP3, expression_FE)
 

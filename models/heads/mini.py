@@ -11,7 +11,7 @@ from models.faces.nets import CROP
 from models.faces.warp import scaling, warp
 from models.heads.coefficients import FRAME_COEFFICIENTS, LIPS, SHAPE_COEFFICIENTS
 from models.heads.encoder import HeadEncoder, encoder_view
-from models.heads.fit import Fit, Surface, fan
+from models.heads.fit import Fit, Surface, TrackedFace, fan
 from models.weights.references import ModelError, resolve
 from models.world.body.head import head
 from models.world.body.morphable import JAW_OPEN
@@ -31,6 +31,8 @@ _REFUSAL = (
 class MiniHead:
     """Implements `HeadFit`. Runs on one thread, as workers are one to a core."""
 
+    looks = True
+
     def __init__(self, reference: str):
         torch.set_num_threads(1)
         self.model = head()
@@ -46,10 +48,10 @@ class MiniHead:
             raise ModelError(_REFUSAL.format(path=path, error=error)) from error
         self.net.eval().to(memory_format=torch.channels_last)
 
-    def fit(self, rgb_FHWC: np.ndarray, five_F52: np.ndarray) -> Fit:
+    def fit(self, face: TrackedFace) -> Fit:
         """Fits the head. There is one face in the world's clips, in the middle: the encoder need not be told which."""
-        assert len(five_F52) == len(rgb_FHWC)
-        shape_S, moves_FM, lost_F = self._read(rgb_FHWC)
+        assert len(face.five_F52) == len(face.rgb_FHWC)
+        shape_S, moves_FM, lost_F = self._read(face.rgb_FHWC)
         move = dict(zip(FRAME_COEFFICIENTS, moves_FM.T, strict=True))
         opening_F = np.clip(move["opening"], 0, 1)
         move |= {"part": np.clip(opening_F / PART_OPENING, 0, 1), "blink": np.clip(move["blink"], 0, None)}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from models.faces.face import face_centre, face_size
 from models.faces.warp import turned_square, warp
-from models.heads.fit import Fit, Surface
+from models.heads.fit import Fit, Surface, TrackedFace
 from models.heads.flame import SHAPES, Flame, turned
 from models.heads.jaw import angles
 from models.heads.mobilenet import LARGE, SMALL, Layout, MobileNet
@@ -56,6 +56,8 @@ class Smirk(nn.Module):
 class SmirkHead:
     """Implements `HeadFit` with SMIRK and FLAME."""
 
+    looks = True
+
     def __init__(self, reference: str, mesh: str):
         torch.set_num_threads(1)
         self.flame, path = Flame(mesh), resolve(reference)
@@ -69,7 +71,8 @@ class SmirkHead:
             raise ModelError(f"{path} does not hold SMIRK's encoder (SMIRK_em1.pt does): {error}") from error
         self.net.eval()
 
-    def fit(self, rgb_FHWC: np.ndarray, five_F52: np.ndarray) -> Fit:
+    def fit(self, face: TrackedFace) -> Fit:
+        rgb_FHWC, five_F52 = face.rgb_FHWC, face.five_F52
         lost_F = ~np.isfinite(five_F52).all((1, 2))
         known_F52 = np.where(lost_F[:, None, None], _somewhere(rgb_FHWC.shape[1]), five_F52)
         squares_F = [(face_centre(five_52), MARGIN * face_size(five_52)) for five_52 in known_F52]

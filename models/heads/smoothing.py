@@ -23,8 +23,10 @@ def bridged(fit: Fit) -> Fit:
 
     def filled(rows: np.ndarray) -> np.ndarray:
         flat_FX = rows.reshape(len(rows), -1)
-        columns = [np.interp(at_F, known_N, flat_FX[known_N, x]) for x in range(flat_FX.shape[1])]
-        return np.stack(columns, 1).reshape(rows.shape).astype(np.float32)
+        made_FX = np.empty_like(flat_FX, np.float32)
+        for x in range(flat_FX.shape[1]):  # none where a head knows no expressions
+            made_FX[:, x] = np.interp(at_F, known_N, flat_FX[known_N, x])
+        return made_FX.reshape(rows.shape)
 
     return replace(fit, **{name: filled(getattr(fit, name)) for name in FRAME_BY_FRAME})
 

@@ -151,12 +151,16 @@ class Clip:
             score_T=np.array([s.score for s in self.shapes], np.float32),
             square_T3=square_T3,
             change_T=np.array(self.changes, np.float32),
+            depth_TK=np.stack([s.depth_K for s in self.shapes]) * self._scale_T[:, None],
         )
 
     def _in_clip(self, points: list[np.ndarray]) -> np.ndarray:
         """From the source's pixels to the clip's."""
         square_T3 = np.array(self.squares)
         corner_T12 = (square_T3[:, :2] - square_T3[:, 2:] / 2)[:, None]
-        return ((np.stack(points) - corner_T12) * (self.format.size / square_T3[:, 2])[:, None, None]).astype(
-            np.float32
-        )
+        return ((np.stack(points) - corner_T12) * self._scale_T[:, None, None]).astype(np.float32)
+
+    @property
+    def _scale_T(self) -> np.ndarray:
+        """Pixels of the clip for one of the source's."""
+        return self.format.size / np.array([square[2] for square in self.squares])

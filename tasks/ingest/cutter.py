@@ -191,6 +191,6 @@ def shape_between(track: Track, frame: int) -> Shape:
     assert one is not None
     assert other is not None
     share = (frame - before) / (after - before)
-    names = ("points_K2", "five_52", "yaw", "pitch", "roll", "opening", "width")
+    names = ("points_K2", "five_52", "yaw", "pitch", "roll", "opening", "width", "depth_K")
     mixed = {n: getattr(one, n) + share * (getattr(other, n) - getattr(one, n)) for n in names}
     return replace(one, **mixed, score=0.0)

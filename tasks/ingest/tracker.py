@@ -4,7 +4,6 @@ The whole picture is searched every few frames; in between each known face is lo
 """
 
 import time
-from dataclasses import replace
 
 import numpy as np
 
@@ -101,14 +100,7 @@ class Tracker:
         middle = LOOK_PX / 2
         box = (middle - half, middle - half, 2 * half, 2 * half)
         shape = self._backend.shape(rgb, box)
-        if shape is None:
-            return None
-        corner = np.array([centre[0] - side / 2, centre[1] - side / 2])
-        return replace(
-            shape,
-            points_K2=(shape.points_K2 * scale + corner).astype(np.float32),
-            five_52=(shape.five_52 * scale + corner).astype(np.float32),
-        )
+        return shape and shape.moved(scale, np.array([centre[0] - side / 2, centre[1] - side / 2]))
 
     def _search(self, frame: int, picture: Picture) -> None:
         wanted = max(picture.size) * LEAST_FACE_PX / self._min_face

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from models.heads.fit import TrackedFace
 from models.heads.masks import dilated, filled
 from models.heads.mini import MiniHead
 from models.heads.smoothing import smoothed
@@ -34,8 +35,8 @@ def lines(say: Say) -> list[Line]:
     say(f"the stage on {CLIPS} clips of {FRAMES} frames, then its parts at {SIZES[0]} and {SIZES[1]} pixels")
     clips = [make_clip(1, person, FRAMES) for person in range(CLIPS)]
     head = MiniHead("mini:head")
-    head.fit(clips[0].rgb_FHWC, clips[0].five_F52)  # compiles
-    fit_s = _seconds(lambda: [head.fit(clip.rgb_FHWC, clip.five_F52) for clip in clips])
+    head.fit(TrackedFace(clips[0].rgb_FHWC, clips[0].five_F52))  # compiles
+    fit_s = _seconds(lambda: [head.fit(TrackedFace(clip.rgb_FHWC, clip.five_F52)) for clip in clips])
     stage_s, rows = _stage(clips)
     found = [
         Line("stage, 64 px, frames/s/core", CLIPS * FRAMES / stage_s, at_least=100),
@@ -70,7 +71,7 @@ def _real(say: Say) -> list[Line]:
 
 
 def _mask_line(head: MiniHead, clip: Clip, side: int) -> Line:
-    surface = head.face(smoothed(head.fit(clip.rgb_FHWC, clip.five_F52), 1.5), 0.4, side)
+    surface = head.face(smoothed(head.fit(TrackedFace(clip.rgb_FHWC, clip.five_F52)), 1.5), 0.4, side)
     mask_FHW = filled(surface, side)
     drawn = _seconds(lambda: filled(surface, side))
     widened = _seconds(lambda: dilated(mask_FHW, side // 50))

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from models.faces.landmarks478 import INNER_RING, JAW_JOINTS, NOSE, OUTER_LIPS, OVAL
 from models.heads.mouth_leak import mouth_r2
 from models.mini.headfit.measure import boxes_and_mouths, iou
 from models.mini.world_clips import make_clip
@@ -21,6 +22,7 @@ from tasks.masks import pack, unpack
 from tasks.probe import Probe
 from tasks.stage import Rejected
 from tests.media_files import DATA, narrow, needs_data, source_of
+from tests.tasks.drawn_people import FIVE_52
 
 FRAMES = 40
 WHOLE = {"dilate": 0.0, "begins": None}
@@ -158,6 +160,42 @@ def test_weights_are_part_of_the_fingerprint():
     assert reference == "mini:head"
     assert len(FaceMask().weights()[reference]) == 64
     assert FaceMask(FaceMaskConfig(head="mediapipe")).packages()
+
+
+def test_the_mesh_that_the_tracker_kept_is_enough_for_masks():
+    """A head's points with their depth, as a tracker sees them; no picture tells where it is."""
+    frames = 12
+    cloud_K3 = np.random.default_rng(0).normal(0, 1, (478, 3)) * (6, 6, 3)
+    for ring, wide, high in ((OVAL, 40, 52), (OUTER_LIPS, 14, 6), (INNER_RING, 12, 2)):
+        angle = np.linspace(-np.pi / 2, 1.5 * np.pi, len(ring), endpoint=False)
+        cloud_K3[ring] = np.stack([wide * np.cos(angle), high * np.sin(angle), 0 * angle], 1)
+    cloud_K3[[*OUTER_LIPS, *INNER_RING], 1] += 24
+    cloud_K3[list(JAW_JOINTS)] = [(-40, 0, 30), (40, 0, 30)]
+    cloud_K3[NOSE] = 0, 4, -20
+    mesh_TK3 = cloud_K3 + np.linspace([60, 60, 0], [68, 62, 0], frames)[:, None]
+    mesh_TK3[4] += 500  # guessed from its neighbours, and wrong
+    five_F52 = np.repeat(FIVE_52[None], frames, axis=0)
+    whole = dataclasses.replace(
+        track_of(five_F52), points_TK2=mesh_TK3[:, :, :2], depth_TK=mesh_TK3[:, :, 2],
+        score_T=np.where(np.arange(frames) == 4, 0.0, 1.0),
+    )  # fmt: skip
+    grey = np.full((frames, 128, 128, 3), 90, np.uint8)
+    row = FaceMaskInput(
+        "c1", encode_video(None, grey, 25), whole.to_bytes(), pack(np.zeros(grey.shape[:3], bool))
+    )
+    (made,) = stage(head="mesh", head_model="", jaw=0.0, **WHOLE)([row])
+    face_FHW = unpack(made.face_masks)
+    assert (round(made.lost_share * frames), made.longest_gap) == (1, 1)
+    rows_HW, columns_HW = np.mgrid[:128, :128]
+    ellipse_HW = ((columns_HW - 64) / 40) ** 2 + ((rows_HW - 61) / 52) ** 2 < 1
+    assert iou(face_FHW[5], ellipse_HW) > 0.85
+    assert iou(face_FHW[4], face_FHW[5]) > 0.9
+    assert unpack(made.lip_masks)[5, 61 + 24, 64]
+    without = dataclasses.replace(row, track_data=track_of(five_F52).to_bytes())
+    with pytest.raises(ValueError, match="ingest it again with face=mesh"):
+        stage(head="mesh", head_model="", **WHOLE)([without])
+    with pytest.raises(ValueError, match="set head_model to ''"):
+        FaceMaskConfig(head="mesh", head_model="mini:head")
 
 
 @needs_data

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.heads import load_head
-from models.heads.fit import Fit, HeadFit, Surface
+from models.heads.fit import Fit, HeadFit, Surface, TrackedFace
 from models.heads.masks import face_mask, filled
 from models.heads.mouth_leak import mouth_r2
 from models.heads.smoothing import bridged, smoothed
@@ -66,7 +66,7 @@ def measure(reference: str, people: int) -> dict[str, float]:
 
 def judge(fitter: HeadFit, clip: Clip) -> Judged:
     """Fits one clip, and draws the masks."""
-    fit = fitter.fit(clip.rgb_FHWC, clip.five_F52)
+    fit = fitter.fit(TrackedFace(clip.rgb_FHWC, clip.five_F52))
     face = fitter.face(smoothed(bridged(fit), SMOOTH), JAW_OPEN, SIDE)
     return Judged(clip, fit, filled(face, SIDE), face_mask(face, SIDE, DILATE))
 

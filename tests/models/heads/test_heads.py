@@ -212,7 +212,7 @@ def test_what_a_mask_tells_is_found_and_what_it_does_not_is_not():
 # -- refusals ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["mini", "mesh", "mediapipe"])
+@pytest.mark.parametrize("kind", ["mini", "mediapipe"])
 @pytest.mark.parametrize("content", [b"", b"no weights at all"])
 def test_bad_weights_are_refused_by_name(tmp_path, kind, content):
     path = tmp_path / "head.safetensors"

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from models.heads import load_head
+from models.heads.fit import TrackedFace
 from models.heads.flame import JAW, Flame, rims, turned, without_holes
 from models.heads.masks import filled
 from models.heads.mobilenet import LARGE, SMALL, MobileNet, SamePad
@@ -140,7 +141,7 @@ def test_a_clip_is_fitted_and_the_face_drawn_whatever_the_jaw(flame_file, weight
     rgb_FHWC = rng.integers(0, 255, (4, 96, 96, 3), np.uint8)
     five_F52 = np.tile(np.array([(38, 38), (58, 38), (48, 48), (40, 60), (56, 60)], np.float32), (4, 1, 1))
     five_F52[2] = np.nan
-    fit = fitter.fit(rgb_FHWC, five_F52)
+    fit = fitter.fit(TrackedFace(rgb_FHWC, five_F52))
     assert fit.seen_F.tolist() == [True, True, False, True]
     assert (fit.shape_K.shape, fit.expression_FE.shape) == ((300,), (4, 50))
     assert fit.jaw_F[0] == pytest.approx(0.2, abs=0.1)

@@ -11,6 +11,7 @@ from safetensors import safe_open
 
 from models.heads import load_head
 from models.heads.coefficients import FRAME_COEFFICIENTS
+from models.heads.fit import TrackedFace
 from models.mini.headfit.corpus import corpus, moves_of, recut
 from models.mini.headfit.measure import FLOORS, measure
 from models.mini.headfit.train import Plan, make, save
@@ -38,7 +39,7 @@ def test_an_empty_room_has_no_head():
     room = make_empty_room(9, 5, 3, (64, 64)).rgb_FHWC
     clip = make_clip(2, 5, 12, occluded=0.0)
     mixed_FHWC = np.concatenate([clip.rgb_FHWC[:6], room, clip.rgb_FHWC[6:]])
-    seen_F = fitter.fit(mixed_FHWC, np.zeros((15, 5, 2))).seen_F
+    seen_F = fitter.fit(TrackedFace(mixed_FHWC, np.zeros((15, 5, 2)))).seen_F
     assert np.flatnonzero(~seen_F).tolist() == [6, 7, 8]
 
 
@@ -46,7 +47,7 @@ def test_the_jaw_is_read_in_radians():
     mouth_F3 = np.zeros((20, 3))
     mouth_F3[:, 0] = np.linspace(0, 1, 20)
     clip = make_clip(2, 8, 20, mouth_F3=mouth_F3, occluded=0.0)
-    jaw_F = load_head("mini", "mini:head").fit(clip.rgb_FHWC, clip.five_F52).jaw_F
+    jaw_F = load_head("mini", "mini:head").fit(TrackedFace(clip.rgb_FHWC, clip.five_F52)).jaw_F
     assert np.corrcoef(jaw_F, mouth_F3[:, 0])[0, 1] > 0.95
     assert jaw_F[-3:].mean() == pytest.approx(JAW_OPEN, abs=0.12)
 

@@ -23,7 +23,10 @@ READ = rf"(?i)^(?:{'|'.join(SCHEMES)})://"
 DRIVERS = ("botocore", "aiobotocore", "google", "gcsfs", "azure", "adlfs", "aiohttp", "requests")
 """Packages whose errors are those of an object store."""
 LANCE_STORE = re.compile(r"Generic (?:S3|GCS|MicrosoftAzure|\w*) ?error", re.IGNORECASE)
-HELP = "see whether its name, the network and the credentials are right (for S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION)"
+HELP = (
+    "see whether its name, the network and the credentials are right (for S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
+    "AWS_REGION)"
+)
 
 
 def refusal(address: str) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from rich.markup import escape
 from rich.progress import Progress
 
 from flows.environment import DATA
@@ -13,6 +12,7 @@ from flows.errors import RecipeError, TrainingFailed
 from flows.terminal.checks import print_findings, print_warnings
 from flows.terminal.console import console, number, print_json, problems, waiting
 from flows.terminal.live_training import TrainingView
+from flows.terminal.plain_text import escape
 from flows.training.checked import check, check_data, refuse_if_wrong, to_be_rendered
 from flows.training.driver import Training
 from flows.training.recipes import called, load_training, recipe_of

@@ -8,11 +8,12 @@ from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-console = Console(highlight=False)
-problems = Console(stderr=True, highlight=False)
+from flows.terminal.plain_text import plain_console
+
+console = plain_console()
+problems = plain_console(stderr=True)
 
 
 @contextmanager

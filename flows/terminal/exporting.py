@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -15,6 +14,7 @@ from rich.progress import (
 )
 
 from flows.terminal.console import console, number, print_json, problems, size
+from flows.terminal.plain_text import escape
 from storage.errors import StorageError
 from storage.exporting.export import CAPTION, Exported, Wanted, export
 from storage.exporting.parts import Format

@@ -5,10 +5,10 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
 from flows.terminal.console import console, duration, problems, size
+from flows.terminal.plain_text import escape
 
 LINE_EVERY_S = 10.0
 RECENT = 20

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
 from flows.recipe_files import load_recipe
 from flows.recipe_weights import references_of
 from flows.terminal.console import console, size
+from flows.terminal.plain_text import escape
 from models.weights.digests import digest
 from models.weights.download import pinned, pull
 from models.weights.known import called, find, known

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from flows.terminal.console import console, print_json, told_on_stderr
+from flows.terminal.plain_text import escape
 from flows.terminal.tried import (
     Line,
     print_files,

@@ -151,7 +151,9 @@ def _place(root: str) -> str:
         return root
     folder = Path(root).expanduser().resolve()
     if folder.exists() and not folder.is_dir():
-        raise StorageError(f"{folder} is a file, and a catalog is a folder: name another place with --catalog")
+        raise StorageError(
+            f"{folder} is a file, and a catalog is a folder: name another place with --catalog"
+        )
     return str(folder)
 
 

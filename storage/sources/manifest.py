@@ -116,6 +116,8 @@ def _read(path: str, store: Store) -> pa.Table:
         missing = {name: pa.nulls(len(table), kind) for name, kind in types.items()}
         columns = {name: table[name] if name in table.column_names else missing[name] for name in types}
         return pa.table({name: pc.cast(column, types[name]) for name, column in columns.items()})
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read as a manifest: {error.strerror or error}") from error
     except pa.ArrowInvalid as error:
         raise SourceError(f"{path} cannot be read as a manifest: {error}") from error
 

@@ -10,6 +10,7 @@
 """
 
 import json
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -147,6 +148,10 @@ class Catalog:
 
 def _place(root: str) -> str:
     check_address(root)
+    if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", root):
+        raise StorageError(
+            f"{root!r} has characters that no table's place can have: give --catalog a name of letters and digits"
+        )
     if "://" in root:
         return root
     folder = Path(root).expanduser().resolve()

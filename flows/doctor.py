@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import fsspec
-from rich.markup import escape
 from rich.table import Table
 
 from flows.recipe_files import load_recipe
@@ -17,6 +16,7 @@ from flows.recipe_weights import references_in
 from flows.run.graph import stages_of
 from flows.run.request import check_needs
 from flows.terminal.console import console, size
+from flows.terminal.plain_text import escape
 from flows.trained_weights import pinned
 from infra.cluster import expected_resources
 from infra.launch.assignment import check_room

@@ -1,17 +1,15 @@
 """Reads a recipe by its name or from a .toml file, with single settings on top; says what is wrong with one."""
 
-import difflib
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from flows.environment import RECIPE
 from flows.errors import RecipeError
-from flows.recipes import RECIPES, STAGES, R, Recipe, WorldRecipe
+from flows.recipes import RECIPES, STAGES, R, Recipe, Stages, WorldRecipe
+from flows.settings_given import base_of, close, read_toml, sentences, value_of
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
@@ -32,43 +30,43 @@ def load_world(overrides: Sequence[str] = ()) -> WorldRecipe:
 
 def _build(kind: type[R], name: str, tree: dict[str, Any], overrides: Sequence[str]) -> R:
     for text in overrides:
-        _override(tree, text)
+        _override(tree, text, kind)
     try:
         return kind.model_validate(tree)
     except ValidationError as error:
-        raise RecipeError(_explain(name, error)) from None
+        lines = "".join(f"\n  {one}" for one in sentences(error, kind))
+        raise RecipeError(f"recipe {name!r} has settings that don't fit:{lines}") from None
 
 
-def _read_tree(name: str) -> dict[str, Any]:
+def _read_tree(name: str, readers: tuple[str, ...] = ()) -> dict[str, Any]:
+    """`readers` are the files that this one is the base of."""
     if name in RECIPES:
         return RECIPES[name].model_dump()
     path = Path(name)
     if path.suffix != ".toml":
         raise RecipeError(
-            f"there is no recipe {name!r}{_close(name, RECIPES)}; there are: {', '.join(RECIPES)}, or a .toml file"
+            f"there is no recipe {name!r}{close(name, RECIPES)}; there are: {', '.join(RECIPES)}, or a .toml file"
         )
-    try:
-        own = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(f"{path} can't be read as a recipe: {error}") from None
-    tree = _read_tree(own.pop("base", RECIPE))
+    own = read_toml(path)
+    base = base_of(own, RECIPE, (*readers, name))
+    tree = _read_tree(base, (*readers, name))
     for stage, settings in own.items():
         tree[stage] = {**_settings(tree, stage), **settings} if isinstance(settings, dict) else settings
     return tree
 
 
-def _override(tree: dict[str, Any], text: str) -> None:
+def _override(tree: dict[str, Any], text: str, kind: type[Stages]) -> None:
     key, equals, value = text.partition("=")
     stage, dot, field = key.strip().partition(".")
-    given = yaml.safe_load(value)
+    given = value_of(key.strip(), value)
     if not equals or not (dot or isinstance(given, bool)):
         raise RecipeError(
             "--set takes stage.field=value (for example verdict.min_sharpness=8), or stage=on or stage=off "
             f"for a stage that may be left out, not {text!r}"
         )
-    if stage not in tree:
+    if stage not in kind.model_fields:
         raise RecipeError(
-            f"there is no stage {stage!r}{_close(stage, tree)} here; there are: {', '.join(tree)}"
+            f"there is no stage {stage!r}{close(stage, kind.model_fields)} here; there are: {', '.join(kind.model_fields)}"
         )
     if not dot:
         tree[stage] = given
@@ -76,7 +74,7 @@ def _override(tree: dict[str, Any], text: str) -> None:
     known = STAGES[stage].Config.model_fields
     if field not in known:
         raise RecipeError(
-            f"{stage} has no setting {field!r}{_close(field, known)}; it has: {', '.join(known)}"
+            f"{stage} has no setting {field!r}{close(field, known)}; it has: {', '.join(known)}"
         )
     tree[stage] = {**_settings(tree, stage), field: given}
 
@@ -85,13 +83,3 @@ def _settings(tree: Mapping[str, Any], stage: str) -> Mapping[str, Any]:
     """What is set so far; of a stage that is left out, nothing: whoever sets one of its fields wants it."""
     have = tree.get(stage)
     return have if isinstance(have, dict) else {}
-
-
-def _close(word: str, known: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(word, list(known), 1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
-
-
-def _explain(name: str, error: ValidationError) -> str:
-    lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
-    return f"recipe {name!r} has settings that don't fit:\n" + "\n".join(lines)

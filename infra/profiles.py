@@ -14,10 +14,26 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
+from infra.number_ranges import OUT_OF_RANGE, named, range_of
 from infra.resources import Needs
 
 BUILT_IN = Path(__file__).with_name("profiles.toml")
 NEEDS_FIELDS = {field.name: field for field in dataclasses.fields(Needs)}
+
+
+SETTINGS = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+Cpus = Annotated[float, Field(gt=0, le=1_000_000)]
+Gpus = Annotated[int, Field(ge=0, le=100_000)]
+GB = Annotated[float, Field(gt=0, le=10_000_000)]
+Processes = Annotated[int, Field(ge=1, le=100_000)]
+LIMITS = {
+    "cpus": (0, 10_000),
+    "gpus": (0, 1000),
+    "batch": (1, 100_000),
+    "timeout_s": (0.1, 30 * 86400),
+    "memory_gb": (0, 100_000),
+}
+"""How far the fields of `Needs` go."""
 
 
 class ProfileError(ValueError):
@@ -27,24 +43,24 @@ class ProfileError(ValueError):
 class Training(BaseModel):
     """What a training takes here; nothing in it changes what is computed, but for the rounding of `dtype`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = SETTINGS
 
-    workers: Annotated[int, Field(ge=1)] | tuple[Annotated[int, Field(ge=1)], int] = 1
+    workers: Processes | tuple[Processes, Processes] = 1
     """Processes that train together; or the fewest and the most: then a lost node leaves a smaller world,
     which goes on, and a node that comes is taken in."""
-    cpus: float = Field(default=1, gt=0)
+    cpus: Cpus = 1
     """CPUs of one worker, those of its loaders included."""
-    gpus: int = Field(default=0, ge=0)
+    gpus: Gpus = 0
     """GPUs of one worker."""
     zero: Literal[0, 1, 2, 3] = 0
     """What DeepSpeed shards over the workers: nothing, optimizer, gradients too, parameters too."""
     dtype: Literal["fp32", "bf16"] = "fp32"
     """What forward and backward compute in."""
-    micro: int = Field(default=0, ge=0)
+    micro: int = Field(default=0, ge=0, le=1_000_000)
     """Samples a worker takes at once; the rest of its share of the batch follows, and gradients add up. 0: all."""
-    loaders: int = Field(default=0, ge=0)
+    loaders: int = Field(default=0, ge=0, le=10_000)
     """Processes a worker that read its batches; 0 reads between the steps."""
-    attempts: int = Field(default=3, ge=1)
+    attempts: int = Field(default=3, ge=1, le=1000)
     """How often it may fail before it has failed; each new attempt goes on from the newest checkpoint."""
 
     @field_validator("workers")
@@ -60,23 +76,23 @@ class Training(BaseModel):
 
 
 class Profile(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = SETTINGS
 
     name: str
     """What it is called in its file."""
-    cpus: float | None = Field(default=None, gt=0)
+    cpus: Cpus | None = None
     """CPUs for all workers together. Default: all of this machine, or of the cluster that is joined."""
-    gpus: int | None = Field(default=None, ge=0)
+    gpus: Gpus | None = None
     """GPUs for all workers together. Default: all that Ray finds."""
-    gpu_memory_gb: float | None = Field(default=None, gt=0)
+    gpu_memory_gb: GB | None = None
     """Memory of one GPU, for `redub doctor` to check that a stage's share holds its weights. Default: not
     checked."""
-    memory_gb: float | None = Field(default=None, gt=0)
+    memory_gb: GB | None = None
     """Main memory for all workers together. Default: it doesn't limit the number of workers."""
     ray_address: str | None = None
     """A running Ray cluster to join (`auto` for the one of this node). Default: start one here, and only
     for this run."""
-    object_store_mb: int = Field(default=256, ge=80)
+    object_store_mb: int = Field(default=256, ge=80, le=10_000_000)
     """Shared memory for results on their way to a table. Default: enough for seconds of them."""
     storage_options: dict[str, str] = {}
     """Passed to the object store (aws_region, aws_endpoint). Keep secrets in the environment. Default: none."""
@@ -95,14 +111,14 @@ def _need(stage: str, name: str, value: Any) -> Any:
     if name not in NEEDS_FIELDS:
         close = _close(name, NEEDS_FIELDS)
         raise ValueError(f"{stage} has an unknown field {name!r}; there are {', '.join(NEEDS_FIELDS)}{close}")
-    least = 1 if name == "batch" else 0
     kind: Any = NEEDS_FIELDS[name].type
     try:
         checked = TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
         raise ValueError(f"{stage}.{name} is {value!r}: {error.errors()[0]['msg']}") from error
-    if checked < least or (name == "timeout_s" and not checked):
-        raise ValueError(f"{stage}.{name} is {value}, and must be {'at least 1' if least else 'positive'}")
+    low, high = LIMITS[name]
+    if not low <= checked <= high:  # NaN is nowhere
+        raise ValueError(f"{stage}.{name} is {value}, and goes from {low:,} to {high:,}")
     return checked
 
 
@@ -154,10 +170,19 @@ def _rows(path: Path) -> dict[str, Any]:
 
 
 def _fault(path: Path, name: str, fault: Any) -> str:
-    field = ".".join(str(part) for part in fault["loc"]) or "row"
+    field = named(fault["loc"]) or "row"
     close = _close(field, Profile.model_fields) if fault["type"] == "extra_forbidden" else ""
-    reason = "there is no such field" if close or fault["type"] == "extra_forbidden" else fault["msg"]
+    reason = "there is no such field" if close or fault["type"] == "extra_forbidden" else _why(fault)
     return f"{path}, profile {name}, field {field}: {reason}{close}"
+
+
+def _why(fault: Any) -> str:
+    if fault["type"] == "value_error":
+        return str(fault["msg"])
+    reach = range_of(Profile, fault["loc"])
+    if fault["type"] in OUT_OF_RANGE and reach:
+        return f"it is {fault['input']!r}, and goes {reach}"
+    return f"{fault['msg']} (got {fault['input']!r})"
 
 
 def _close(name: str, known: Any) -> str:

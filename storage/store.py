@@ -1,9 +1,12 @@
 """Where bytes live: one way to open a local path or an object-store URI, with its options."""
 
+import os
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
 
 import fsspec
+
+from storage.addresses import check_address
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,10 @@ class Store:
     options: dict[str, str] = field(default_factory=dict)
 
     def filesystem(self, uri: str) -> tuple[Any, str]:
-        """fsspec's file system for a uri, and the path on it."""
+        """fsspec's file system for an address that is read at all, and the path on it."""
+        check_address(uri)
+        if "://" not in uri:  # fsspec would take a `::` in a file's name for a chain of drivers
+            return fsspec.filesystem("file"), os.path.abspath(os.path.expanduser(uri))
         return fsspec.core.url_to_fs(uri, **(_s3_options(self.options) if uri.startswith("s3://") else {}))
 
     def open(self, uri: str) -> BinaryIO:

@@ -27,11 +27,14 @@ from storage.media.decode import decode_video
 from storage.media.images import encode_jpeg
 from storage.store import Store
 from tasks.ingest import Ingest
+from tasks.ranges import check_order
 from tasks.stage import Annotate, Rejected, StageConfig
 from tasks.verdict import Verdict
 
 POSTER_FRAMES, POSTER_PX = 3, 160
 FRAME_RGB, PAPER_RGB = (255, 214, 0), (24, 26, 30)
+MOST_PIXELS = 16384 * 28 * 28
+"""Of a frame: Qwen2.5-VL reads no more tokens of one."""
 REASONS = 3
 """Refused boxes that a rejection repeats."""
 
@@ -47,23 +50,20 @@ class CaptionsConfig(StageConfig):
     """Asked once per clip. The mini model knows only this one."""
     grounding: str = GROUNDING
     """Asked per phrase and chosen frame; `{phrase}` is what the answer named."""
-    frames: int = Field(default=6, ge=1)
+    frames: int = Field(default=6, ge=1, le=1000)
     """Sampled per clip, evenly."""
-    first_frames: int = Field(default=3, ge=1)
+    first_frames: int = Field(default=3, ge=1, le=1000)
     """Of these, how many are searched for each phrase; the others only for what was on none of them."""
-    min_pixels: int = Field(default=56 * 56, ge=28 * 28)
+    min_pixels: int = Field(default=56 * 56, ge=28 * 28, le=MOST_PIXELS)
     """Smaller frames are enlarged to so many pixels before the model sees them."""
-    max_pixels: int = 56 * 56
+    max_pixels: int = Field(default=56 * 56, ge=28 * 28, le=MOST_PIXELS)
     """Larger frames are shrunk; 28x28 pixels become one token, two frames at a time."""
-    max_phrases: int = Field(default=5, ge=1)
+    max_phrases: int = Field(default=5, ge=1, le=100)
     """An answer that names more is a list of what is in the room, and rejects the clip."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.min_pixels > self.max_pixels:
-            raise ValueError(
-                f"min_pixels {self.min_pixels} is above max_pixels {self.max_pixels}; make them equal"
-            )
+        check_order(self, "min_pixels", "max_pixels")
         if "{phrase}" not in self.grounding:
             raise ValueError("grounding has no {phrase}: write it where the name of the thing is to go")
         return self

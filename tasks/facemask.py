@@ -29,6 +29,7 @@ from tasks.ingest import Ingest
 from tasks.ingest.track_data import TrackData
 from tasks.masks import POSTER_PX, pack, unpack
 from tasks.occluders import Occluders
+from tasks.ranges import Share
 from tasks.screen import Screen
 from tasks.stage import Annotate, Rejected, StageConfig
 
@@ -42,18 +43,18 @@ class FaceMaskConfig(StageConfig):
     """Reference of its weights."""
     head_mesh: str = ""
     """Reference of FLAME as .npz, which smirk alone needs: own:flame/flame.npz (models/heads/flame.py makes it)."""
-    jaw: float = 0.4
+    jaw: float = Field(default=0.4, ge=0, le=1.5)
     """Radians that the jaw is opened before the face is drawn, whatever the real mouth does."""
-    dilate: float = 0.02
+    dilate: float = Field(default=0.02, ge=0, le=0.5)
     """By how much the face's mask is widened, as a share of the clip's side: the fit errs by about as much."""
-    begins: float | None = Field(default=0.5, ge=-1, le=1, allow_inf_nan=False)
+    begins: float | None = Field(default=0.5, ge=-1, le=1)
     """Where the mask begins, between the eyes (0) and the tip of the nose (1). A small generator that sees the eyes knows
     how the head is turned, and paints it sharper. None masks the whole face, as the paper does."""
-    smooth_frames: float = 1.5
+    smooth_frames: float = Field(default=1.5, ge=0, le=100)
     """Standard deviation of the bell that stills the head's pose over time; 0 for none."""
-    max_gap: int = 12
+    max_gap: int = Field(default=12, ge=0, le=10_000)
     """Frames in a row without a face that are bridged; a longer loss rejects the clip."""
-    max_lost_share: float = 0.3
+    max_lost_share: Share = 0.3
     """Share of all frames that may be bridged."""
 
     @model_validator(mode="after")

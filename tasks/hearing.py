@@ -21,6 +21,7 @@ from storage.media.container import open_media
 from storage.media.decode import decode_audio
 from storage.store import Store
 from tasks.ingest import Ingest
+from tasks.ranges import Layer
 from tasks.stage import Annotate, Rejected, StageConfig
 from tasks.verdict import Verdict
 
@@ -36,7 +37,7 @@ class HearingConfig(StageConfig):
 
     whisper: str = "mini:whisper"
     """Reference of a Whisper in the layout of transformers; only its encoder is run."""
-    layers: list[int] = Field(default=[0], min_length=1)
+    layers: list[Layer] = Field(default=[0], min_length=1)
     """Blocks whose output is kept, counted from 1; 0 is the last one before its norm, -1 the same after it."""
 
 

@@ -51,11 +51,11 @@ LIMITS = (
 )
 """The gravest first: the first that a pair fails gives the code of its rejection."""
 
-Cosine = Field(ge=-1.0, le=1.0, allow_inf_nan=False)
-Share = Field(ge=0.0, le=1.0, allow_inf_nan=False)
-Positive = Field(ge=0.0, allow_inf_nan=False)
-Decibels = Field(ge=0.0, le=60.0, allow_inf_nan=False)
-Angle = Field(ge=0.0, le=180.0, allow_inf_nan=False)
+Cosine = Field(ge=-1.0, le=1.0)
+Share = Field(ge=0.0, le=1.0)
+Positive = Field(ge=0.0, le=1e6)
+Decibels = Field(ge=0.0, le=60.0)
+Angle = Field(ge=0.0, le=180.0)
 
 
 class PairVerdictConfig(StageConfig):

@@ -12,6 +12,7 @@ from typing import Literal
 
 from infra.resources import Needs
 from tasks.ingest import Ingest
+from tasks.ranges import Seed
 from tasks.speakers import Speakers
 from tasks.stage import Collective, Rejected, StageConfig
 
@@ -28,7 +29,7 @@ class PartnerConfig(StageConfig):
     (of the same split). The column `how` says which."""
     short: Literal["chain", "reject"] = "chain"
     """Utterances that are shorter than the clip: up to three one after the other, or no pair."""
-    choice: int = 0
+    choice: Seed = 0
     """Another number makes all choices anew."""
 
 

@@ -6,12 +6,15 @@ after this stage runs again for it. Only the first frames are decoded; scores ar
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
+
+from pydantic import Field, model_validator
 
 from infra.resources import Needs
 from storage.media.container import Media, MediaError, open_media
 from storage.sources import Source, change_since
 from tasks.media_facts import check_has_video, duration_of, first_frame, picture_facts, sound_facts
+from tasks.ranges import SourceSeconds, check_order
 from tasks.source_parts import companion_content, content_id, pair_id, parts_of
 from tasks.stage import Expand, Expanded, Rejected, StageConfig
 
@@ -19,18 +22,23 @@ from tasks.stage import Expand, Expanded, Rejected, StageConfig
 class ProbeConfig(StageConfig):
     """Which files are read at all."""
 
-    min_duration_s: float = 0.4
+    min_duration_s: float = Field(default=0.4, ge=0, le=7 * 86400)
     """Shorter videos hold no syllable."""
-    max_duration_s: float = 24 * 3600.0
+    max_duration_s: SourceSeconds = 24 * 3600.0
     """Longer ones are recordings to cut first, or a header that lies."""
-    max_side: int = 8192
+    max_side: int = Field(default=8192, ge=16, le=16384)
     """Pixels of the longer side; larger headers are mistakes or attacks on memory."""
-    max_bytes: int = 64 * 2**30
+    max_bytes: int = Field(default=64 * 2**30, ge=1, le=2**50)
     """Larger files are not read at all."""
-    part_seconds: float = 600.0
+    part_seconds: SourceSeconds = 600.0
     """Longer sources are worked on in parts of this length, side by side; a clip ends where its part does."""
     need_audio: bool = False
     """Reject files without a sound track here; otherwise the verdict decides."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        check_order(self, "min_duration_s", "max_duration_s")
+        return self
 
 
 @dataclass(frozen=True)

@@ -42,25 +42,25 @@ WHICH_AND_HOW_STORED = {"share", "most_uneven", "crf"}
 class RelightConfig(StageConfig):
     """Which clips are relit, and how strong the light may change; a stop is a factor of two."""
 
-    share: float = Field(default=1.0, ge=0.0, le=1.0, allow_inf_nan=False)
+    share: float = Field(default=1.0, ge=0.0, le=1.0)
     """Of the evenly lit clips, those that are relit; which ones follows from their ids."""
-    most_uneven: float = Field(default=1.5, gt=0.0, le=10.0, allow_inf_nan=False)
+    most_uneven: float = Field(default=1.5, gt=0.0, le=10.0)
     """Stops by which the light on a face may differ for the clip to count as evenly lit."""
     kinds: list[Kind] = Field(default=list(KINDS), min_length=1)
     """What may change."""
-    chance: float = Field(default=0.5, gt=0.0, le=1.0, allow_inf_nan=False)
+    chance: float = Field(default=0.5, gt=0.0, le=1.0)
     """Of each kind to be there; where none comes up, one is taken."""
-    direction_stops: float = Field(default=0.8, gt=0.0, le=2.0, allow_inf_nan=False)
+    direction_stops: float = Field(default=0.8, gt=0.0, le=2.0)
     """At most so much brighter at one edge of the picture than in the middle."""
-    colour_stops: float = Field(default=0.4, gt=0.0, le=1.0, allow_inf_nan=False)
+    colour_stops: float = Field(default=0.4, gt=0.0, le=1.0)
     """Most of red over blue, and back."""
-    flicker_stops: float = Field(default=0.2, gt=0.0, le=1.0, allow_inf_nan=False)
+    flicker_stops: float = Field(default=0.2, gt=0.0, le=1.0)
     """At most so much darker for a moment."""
-    spot_stops: float = Field(default=0.8, gt=0.0, le=2.0, allow_inf_nan=False)
+    spot_stops: float = Field(default=0.8, gt=0.0, le=2.0)
     """Most of a disc of light or shadow that travels."""
-    hertz: float = Field(default=0.25, gt=0.0, le=1.0, allow_inf_nan=False)
+    hertz: float = Field(default=0.25, gt=0.0, le=1.0)
     """The fastest slow movement; flicker is quicker."""
-    most_clipped: float = Field(default=0.01, ge=0.0, le=0.2, allow_inf_nan=False)
+    most_clipped: float = Field(default=0.01, ge=0.0, le=0.2)
     """Share of the colours that may turn white; the whole is darkened until no more do."""
     crf: int = Field(default=16, ge=0, le=40)
     """Of both videos; lower is better and larger."""

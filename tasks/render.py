@@ -8,9 +8,10 @@ head, pose and light stay, and of the coefficients only those that speech moves 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from infra.resources import Needs
 from storage.ledger.rows import Blob
@@ -19,6 +20,7 @@ from storage.media.images import encode_jpeg
 from storage.media.renderer import WORLD as WORLD_RENDERER
 from storage.sources import Source
 from storage.sources.takes import WORLD, Take
+from tasks.ranges import ClipSeconds, Crf, Share, check_order
 from tasks.stage import Expand, Expanded, Rejected, StageConfig
 from tasks.studio import StudioError, read_take
 from tasks.truth import Truth
@@ -29,22 +31,27 @@ FPS = 25
 class RenderConfig(StageConfig):
     """How takes are rendered, and how often something is special about one."""
 
-    width: int = 192
+    width: int = Field(default=192, ge=32, le=4096, multiple_of=2)
     """Pixels; even."""
-    height: int = 144
+    height: int = Field(default=144, ge=32, le=4096, multiple_of=2)
     """Pixels; even."""
-    min_seconds: float = 2.4
-    max_seconds: float = 4.0
-    occluded: float = 0.35
+    min_seconds: ClipSeconds = 2.4
+    max_seconds: ClipSeconds = 4.0
+    occluded: Share = 0.35
     """Share of takes with something in front of the face."""
-    sung: float = 0.1
+    sung: Share = 0.1
     """Share of takes that are sung."""
-    close: float = 0.3
+    close: Share = 0.3
     """Share of takes in which the head fills the picture; in the others the shoulders are seen too."""
     pairs: bool = False
     """Render every take a second time with other speech of the same person."""
-    crf: int = 14
+    crf: Crf = 14
     """Quality of the videos: lower is better and larger."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        check_order(self, "min_seconds", "max_seconds")
+        return self
 
 
 @dataclass(frozen=True)

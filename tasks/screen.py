@@ -29,7 +29,7 @@ class ScreenConfig(StageConfig):
     stability, a sign that the face is covered, a second face), or everybody's."""
     worst_share: float = Field(default=0.05, ge=0.0, le=1.0)
     """Under `worst`: the share of the clips that are new in a rebuild, rounded up."""
-    worst_count: int = Field(default=0, ge=0)
+    worst_count: int = Field(default=0, ge=0, le=10**9)
     """Under `worst`: at least so many of them."""
     doubtful_below: float | None = Field(default=None, gt=0.0, le=1.0)
     """Under `doubtful`: the stability below which there is a doubt; left out, any that is not 1, the value of a face of

@@ -23,6 +23,7 @@ from storage.versions.speaker_split import split_of
 from tasks.agreement import agreement
 from tasks.facemask import FaceMask
 from tasks.ingest import Ingest
+from tasks.ranges import Cosine, Share
 from tasks.stage import Collective, Rejected, StageConfig
 
 MIXED = 0.8
@@ -32,13 +33,13 @@ How = Literal["named", "matched", "new", "source"]
 
 
 class SpeakersConfig(StageConfig):
-    same: float = 0.8
+    same: Cosine = 0.8
     """Cosine between a track's mean face and a person's from which on they are the same. It belongs to the
     identity model: this is for mini:identity; for ArcFace on real faces 0.45 is about right."""
-    shares: dict[str, float] = Field(default={"train": 0.9, "val": 0.05, "test": 0.05})
+    shares: dict[str, Share] = Field(default={"train": 0.9, "val": 0.05, "test": 0.05})
     """Split -> share of the speakers, summing to 1. Changing it moves speakers between splits."""
 
-    mixed: float | None = None
+    mixed: Cosine | None = None
     """Cosine between who is seen before and after any moment of a track, below which they are two people. It belongs
     to the identity model, as `same` does; None: MIXED of `same`."""
 

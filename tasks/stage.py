@@ -28,7 +28,9 @@ from storage.store import Store
 class StageConfig(BaseModel):
     """What to compute. Every field enters the fingerprint; where to compute it belongs in a profile."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,14 @@ large models come after it: they look at no clip that is thrown away.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from infra.resources import Needs
 from tasks.ingest import Ingest
 from tasks.quality import Quality
+from tasks.ranges import Cosine, FacePixels, Share, check_order
 from tasks.stage import Annotate, Rejected, StageConfig
 
 Failure = tuple[str, str]
@@ -23,60 +26,65 @@ FULL_S = 3.0
 class VerdictConfig(StageConfig):
     """The limits that a clip has to keep."""
 
-    min_face_px: float = 24.0
+    min_face_px: FacePixels = 24.0
     """Face size in the source's pixels; a smaller face enlarged is still blurred."""
-    min_sharpness: float = 20.0
+    min_sharpness: float = Field(default=20.0, ge=0, le=1e6)
     """Variance of the Laplacian; about where a blur is as wide as a fifteenth of the face."""
-    min_exposure: float = 0.06
+    min_exposure: Share = 0.06
     """Mean luma of the face, 0..1; dark skin in dim light has 0.14."""
-    max_exposure: float = 0.92
+    max_exposure: Share = 0.92
     """Mean luma of the face, 0..1."""
-    max_dark_share: float = 0.3
+    max_dark_share: Share = 0.3
     """Share of frames in which the face is nearly black."""
-    max_bright_share: float = 0.3
+    max_bright_share: Share = 0.3
     """Share of frames in which the face is nearly white."""
-    max_yaw: float = 50.0
+    max_yaw: float = Field(default=50.0, ge=0, le=180)
     """Degrees: farther round, half of the mouth is out of sight."""
-    max_lost_share: float = 0.2
+    max_lost_share: Share = 0.2
     """Share of frames in which the face was guessed from its neighbours."""
-    max_outside_share: float = 0.25
+    max_outside_share: Share = 0.25
     """Share of the clip that lies beyond the source's edge."""
-    max_jump_cuts: int = 0
+    max_jump_cuts: int = Field(default=0, ge=0, le=1_000_000)
     """Cuts inside a clip, where the mouth leaps."""
-    max_frozen_share: float = 0.7
+    max_frozen_share: Share = 0.7
     """Share of frames in which nothing moves: a still face with speech teaches lips to stand still."""
-    min_mouth_motion: float = 0.003
+    min_mouth_motion: float = Field(default=0.003, ge=0, le=10)
     """Standard deviation of the lips' gap in face sizes; a still picture that is panned has less."""
     require_audio: bool = True
     """Reject clips without a sound track."""
-    max_silence_share: float = 0.8
+    max_silence_share: Share = 0.8
     """Share of the time without sound; speech with pauses has 0.1 to 0.6."""
-    min_loudness_db: float = -45.0
+    min_loudness_db: float = Field(default=-45.0, ge=-200, le=0)
     """RMS of what is not silent, dBFS."""
-    max_clipping_share: float = 0.01
+    max_clipping_share: Share = 0.01
     """Share of samples at full scale."""
-    max_nonfinite: int = 0
+    max_nonfinite: int = Field(default=0, ge=0, le=10**12)
     """NaN and infinite samples."""
-    min_speech_share: float = 0.15
+    min_speech_share: Share = 0.15
     """Share of the time in which somebody is heard to speak."""
-    max_music_share: float = 0.25
+    max_music_share: Share = 0.25
     """Share of the time with sound in which a note is held; speech over quiet music has less."""
-    max_beat: float = 0.55
+    max_beat: Share = 0.55
     """How regularly sounds may begin."""
-    sung_lip_strength: float = 0.2
+    sung_lip_strength: Cosine = 0.2
     """Music that the lips fit so well is their own: song."""
-    max_lip_lag_frames: int = 5
+    max_lip_lag_frames: int = Field(default=5, ge=0, le=1000)
     """Frames by which the sound may be early or late."""
-    min_lip_lead: float = 0.35
+    min_lip_lead: Share = 0.35
     """How sure a lag must be to be held against a clip."""
-    weak_lip_lead: float = 0.3
+    weak_lip_lead: Share = 0.3
     """The same in clips of 3 s and more, where lips and sound don't fit in step either."""
-    min_lip_strength: float = 0.1
+    min_lip_strength: Cosine = 0.1
     """How well lips must fit the sound in step to be called so, in 3 s or more; in 1.5 s twice as well."""
     sync_unknown: Literal["accept", "reject"] = "accept"
     """What becomes of a clip of which nobody can tell: many short ones are right."""
     allow_damage: bool = False
     """Accept clips of which a part could not be decoded."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        check_order(self, "min_exposure", "max_exposure")
+        return self
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from storage.media.container import open_media
 from storage.media.decode import decode_video
 from storage.store import Store
 from tasks.latent_windows import WindowShape
+from tasks.ranges import FramesApart
 from tasks.stage import Annotate, StageConfig
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ class LatentsConfig(StageConfig):
 
     vae: str = "mini:vae"
     """Reference of a Wan VAE in the layout of diffusers."""
-    frames: int = Field(default=25, ge=1)
+    frames: int = Field(default=25, ge=1, le=321)
     """Of one window: 4k+1."""
-    stride: int = Field(default=12, ge=1)
+    stride: FramesApart = 12
     """Frames from one window's beginning to the next one's."""
 
     @field_validator("frames")

@@ -52,11 +52,10 @@ def main() -> None:
     except Exception as error:
         if not isinstance(error, _known_problems()):
             raise
-        from rich.markup import escape
-
         from flows.terminal.console import problems
+        from flows.terminal.plain_text import paragraph
 
-        problems.print(f"[red]redub:[/] {escape(str(error))}", markup=True, soft_wrap=True)
+        problems.print(f"[red]redub:[/] {paragraph(str(error))}", markup=True, soft_wrap=True)
         sys.exit(1)
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
-from rich.markup import escape
-
 from flows.bootstrapping.asked import Asked
 from flows.bootstrapping.chain import begun, go_on
 from flows.bootstrapping.made import Made, row_of
@@ -13,6 +11,7 @@ from flows.bootstrapping.steps import Chain, Step
 from flows.foreground.checked import rebuild_checked
 from flows.foreground.training import resume_in_foreground, train_in_foreground
 from flows.terminal.console import console, print_json, problems, table_of_columns, told_on_stderr
+from flows.terminal.plain_text import escape
 
 STOPPED = "stopped; the same command goes on"
 

@@ -1,6 +1,6 @@
 """Draws how far a running rebuild is: a table that moves, or a line of text."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Group
@@ -9,13 +9,16 @@ from rich.text import Text
 
 from flows.run.driver import Rebuild
 from flows.run.progress import StageProgress
-from flows.terminal.console import console, duration, table_of_columns
+from flows.terminal.console import can_move, console, duration, table_of_columns
+
+AGAIN_S = 60.0
+"""After which a line is said again, though nothing has changed: something takes long."""
 
 
 @contextmanager
 def live_progress(run: Rebuild) -> Iterator[None]:
     """A line per stage that moves on its own; on a dumb terminal, a line of text now and then."""
-    if not console.is_terminal:
+    if not can_move():
         yield
         return
     with Live(get_renderable=lambda: _progress_table(run.progress()), console=console, refresh_per_second=4):
@@ -48,6 +51,29 @@ def _bar(p: StageProgress, width: int = 10) -> Text:
     share = 1.0 if p.finished else p.done / max(p.expected, 1)
     filled = round(share * width)
     return Text("━" * filled, style="green") + Text("━" * (width - filled), style="bright_black")
+
+
+class ProgressLines:
+    """Says how far a rebuild is where lines can't be drawn over: once for each change, and now and then for none."""
+
+    def __init__(self, name_of: Callable[[str], str]) -> None:
+        self._name_of = name_of
+        self._said: list[tuple[str, int, int]] = []
+        self._at = 0.0
+
+    def line(self, stages: list[StageProgress], now: float) -> str:
+        """Empty where nothing is new."""
+        counts = [(p.name, p.done, p.expected) for p in stages if p.expected]
+        if not counts or (counts == self._said and now - self._at < AGAIN_S):
+            return ""
+        self._said, self._at = counts, now
+        return " | ".join(filter(None, [progress_line(stages), self._current(stages)]))
+
+    def _current(self, stages: list[StageProgress]) -> str:
+        """The source that has been worked on for longest."""
+        oldest = max((p.oldest for p in stages if p.oldest), key=lambda item: item[1], default=None)
+        name = self._name_of(oldest[0]) if oldest else ""
+        return f"{name}, for {duration(oldest[1])}" if oldest and name else ""
 
 
 def progress_line(stages: list[StageProgress]) -> str:

@@ -19,7 +19,7 @@ from flows.reproduce.comparison import People, Reproduction, compared
 from flows.reproduce.measuring import Bench
 from flows.reproduce.plan import BUDGETS, Planned, Variant, trainings_of, variants_of
 from flows.reproduce.training import left, request_of
-from flows.terminal.console import console, print_json, problems, waiting
+from flows.terminal.console import can_move, console, print_json, problems, waiting
 from flows.terminal.live_training import TrainingView
 from flows.terminal.reproduced import as_markdown, as_plain, show_reproduction
 from flows.trained_weights import use_runs
@@ -148,13 +148,13 @@ def _moving(on: Console, total: int) -> Iterator[Callable[[str], None]]:
     """A bar on a terminal, a line each elsewhere."""
     columns = (TextColumn("{task.completed:.0f}/{task.total:.0f}"), BarColumn(20), TimeElapsedColumn())
     named = TextColumn("{task.description}")
-    with Progress(*columns, named, console=on, transient=True, disable=not on.is_terminal) as shown:
+    with Progress(*columns, named, console=on, transient=True, disable=not can_move(on)) as shown:
         task, begun = shown.add_task("", total=total), iter(range(total))
 
         def moved(what: str) -> None:
             done = next(begun)
             shown.update(task, completed=done, description=what)
-            if not on.is_terminal:
+            if not can_move(on):
                 on.print(f"{done + 1} of {total}: {what}", markup=False, soft_wrap=True)
 
         yield moved

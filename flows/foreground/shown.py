@@ -2,15 +2,18 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from flows.foreground.progress import live_progress, progress_line
+from flows.foreground.progress import ProgressLines, live_progress
+from flows.run.current import CurrentSource
 from flows.run.driver import Rebuild
 from flows.stopped import WISHES, note
-from flows.terminal.console import console, problems
+from flows.terminal.console import can_move, console, problems
+from flows.terminal.plain_text import escape
 
 LINE_EVERY_S = 5.0
 
@@ -43,16 +46,17 @@ def _stopped_by_signals(run: Rebuild) -> Iterator[None]:
 
 @contextmanager
 def _lines_where_no_terminal(run: Rebuild) -> Iterator[None]:
-    """In a log file, a line every few seconds instead of a table that redraws itself."""
-    if console.is_terminal:
+    """In a log file, a line for each change, every few seconds at most, instead of a table that redraws itself."""
+    if can_move():
         yield
         return
     done = threading.Event()
+    lines = ProgressLines(CurrentSource(run.catalog, run.nodes).name)
 
     def talk() -> None:
         while not done.wait(LINE_EVERY_S):
-            if line := progress_line(run.progress()):
-                console.print(line, soft_wrap=True)
+            if line := lines.line(run.progress(), time.monotonic()):
+                console.print(escape(line), soft_wrap=True)
 
     thread = threading.Thread(target=talk, daemon=True)
     thread.start()

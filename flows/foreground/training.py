@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from rich.markup import escape
 from rich.progress import Progress
 
 from flows.environment import DATA
 from flows.errors import RecipeError, TrainingFailed
 from flows.terminal.checks import print_findings, print_warnings
-from flows.terminal.console import console, number, print_json, problems, waiting
+from flows.terminal.console import can_move, console, number, print_json, problems, waiting
 from flows.terminal.live_training import TrainingView
+from flows.terminal.plain_text import escape
 from flows.training.checked import check, check_data, refuse_if_wrong, to_be_rendered
 from flows.training.driver import Training
 from flows.training.recipes import called, load_training, recipe_of
@@ -109,7 +109,7 @@ def prepare(running: Training) -> None:
     if running.data.prepare is None:
         return
     unseen = to_be_rendered(running)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(console=console, transient=True, disable=not can_move()) as progress:
         task = progress.add_task("Rendering people of the world", total=None)
         running.data.prepare(cpus_here(), lambda done, of: progress.update(task, completed=done, total=of))
     if unseen:

@@ -11,15 +11,24 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-console = Console(highlight=False)
-problems = Console(stderr=True, highlight=False)
+from flows.terminal.plain_text import plain_console
+
+console = plain_console()
+problems = plain_console(stderr=True)
+
+
+def can_move(on: Console = console) -> bool:
+    """Whether lines can be drawn over: not in a file, whatever FORCE_COLOR says, and not on a dumb terminal."""
+    return on.is_terminal and not on.is_dumb_terminal and on.file.isatty()
 
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Something that takes seconds and has no steps to count: it moves on a terminal, and is a line elsewhere."""
-    if not console.is_terminal:
+    if not can_move():
         console.print(f"{what} ...")
+        yield
+        return
     with console.status(f"{what} ..."):
         yield
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from flows.dubbing.choice import choose
 from flows.dubbing.clip_files import FPS, PLAYED_HZ, check_out, read_clip, write
-from flows.terminal.console import console, duration
+from flows.terminal.console import can_move, console, duration
 
 TOLD = 5
 """How often steps are told where no bar can move."""
@@ -58,18 +58,18 @@ def dubbing_progress() -> Iterator[tuple[Callable[[str], None], Callable[[int, i
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[steps]}"), TimeElapsedColumn(),
         TimeRemainingColumn(),
     )  # fmt: skip
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    bar = Progress(*columns, console=console, transient=True, disable=not can_move())
     task = bar.add_task("", total=None, steps="")
 
     def tell(what: str) -> None:
         bar.update(task, description=what)
-        if not console.is_terminal:
+        if not can_move():
             console.print(f"{what} ...")
 
     def tick(done: int, total: int) -> None:
         steps = f"{done} of {total} steps"
         bar.update(task, description="dubbing", completed=done, total=total, steps=steps)
-        if not console.is_terminal and done * TOLD // total > (done - 1) * TOLD // total:
+        if not can_move() and done * TOLD // total > (done - 1) * TOLD // total:
             console.print(f"{steps} ...")
         if done == total:
             tell("drawing the frames")

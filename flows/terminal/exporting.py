@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -14,7 +13,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from flows.terminal.console import console, number, print_json, problems, size
+from flows.terminal.console import can_move, console, number, print_json, problems, size
+from flows.terminal.plain_text import escape
 from storage.errors import StorageError
 from storage.exporting.export import CAPTION, Exported, Wanted, export
 from storage.exporting.parts import Format
@@ -55,7 +55,7 @@ def _format(to: str) -> Format:
 @contextmanager
 def _shown(as_json: bool) -> Iterator[Say]:
     """A bar on a terminal; elsewhere a line now and then, beside what programs read."""
-    if as_json or not console.is_terminal:
+    if as_json or not can_move():
         yield _lines()
         return
     columns = (TextColumn("{task.description}"), BarColumn(20), DownloadColumn(), TransferSpeedColumn())

@@ -1,10 +1,9 @@
 """`redub forget`: says what of a person or a source is in a catalog, and deletes it when told so."""
 
-from rich.markup import escape
-
 from flows.recipes import STAGES
 from flows.terminal.console import console, number
 from flows.terminal.lineage import seen_line
+from flows.terminal.plain_text import escape
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog, existing_catalog
 from storage.versions.find_person import Found, find_source, find_speaker

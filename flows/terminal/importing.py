@@ -4,9 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-from rich.markup import escape
-
 from flows.terminal.console import console, number, print_json
+from flows.terminal.plain_text import escape
 from storage.sources import SourceError
 from storage.sources.layouts import Alone, FoundPairs, two_folders, two_suffixes, x_dub
 from storage.sources.paired_manifest import write_pairs

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from rich.markup import escape
 from rich.tree import Tree
 
 from flows.terminal.console import console, when
+from flows.terminal.plain_text import escape
 from storage.versions.lineage import Step, Trace
 from storage.versions.trained import Saw
 

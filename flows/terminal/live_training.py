@@ -5,10 +5,10 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
-from flows.terminal.console import console, duration, problems, size
+from flows.terminal.console import can_move, console, duration, problems, size
+from flows.terminal.plain_text import escape
 
 LINE_EVERY_S = 10.0
 RECENT = 20
@@ -32,7 +32,7 @@ class TrainingView:
         self._task: Any = None
 
     def __enter__(self) -> "TrainingView":
-        if console.is_terminal:
+        if can_move():
             self._progress.start()
         return self
 
@@ -80,7 +80,7 @@ class TrainingView:
         text = self.summary(event["step"])
         self._progress.update(self._task, completed=event["step"], description=text)
         due = time.monotonic() - self._said > LINE_EVERY_S or event["step"] == self.steps
-        if not console.is_terminal and due:
+        if not can_move() and due:
             self._said = time.monotonic()
             self.say(f"step {event['step']}/{self.steps}  {text}")
 

@@ -3,10 +3,10 @@
 import time
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from flows.terminal.console import console, duration
+from flows.terminal.plain_text import paragraph
 from models.mini.report import Mini, Result, chosen, run
 from models.weights.references import ModelError
 
@@ -33,7 +33,7 @@ def _measured(mini: Mini, people: int | None) -> bool:
         with console.status("measuring ..."):
             results = run(mini, people)
     except ModelError as error:
-        console.print(f"  [red]not measured:[/] {escape(str(error))}", soft_wrap=True)
+        console.print(f"  [red]not measured:[/] {paragraph(str(error))}", soft_wrap=True)
         return False
     console.print(_results(results))
     console.print(f"  {duration(time.monotonic() - began)}")

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
 from flows.recipe_files import load_recipe
 from flows.recipe_weights import references_of
-from flows.terminal.console import console, size
+from flows.terminal.console import can_move, console, size
+from flows.terminal.plain_text import escape
 from models.weights.digests import digest
 from models.weights.download import pinned, pull
 from models.weights.known import called, find, known
@@ -72,7 +72,7 @@ def _bar(reference: str) -> Iterator[Callable[[int, int], None]]:
     """Shown only when it takes long enough to be looked at."""
     began, shown = time.monotonic(), False
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    bar = Progress(*columns, console=console, transient=True, disable=not can_move())
     task = bar.add_task("", total=None)
 
     def tell(done: int, total: int) -> None:

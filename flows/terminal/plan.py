@@ -1,8 +1,7 @@
 """`redub plan`: prints what a rebuild would compute, reuse and cost."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-
-from rich.markup import escape
 
 from flows.errors import FootageRefused, SpeakersUnknown
 from flows.recipe_files import load_recipe
@@ -13,6 +12,7 @@ from flows.run.planning import Plan, StagePlan, make_plan
 from flows.run.request import check_needs
 from flows.run.splits import check_splits
 from flows.terminal.console import console, duration, number, size, table_of_columns
+from flows.terminal.plain_text import escape, paragraph
 from flows.trained_weights import pinned
 from infra.profiles import load_profile
 from storage.ledger.catalog import Catalog
@@ -40,6 +40,7 @@ def print_plan(
     refuse_forgotten(tables, listing)
     check_rights(listing)
     show_plan(make_plan(tables, stages, nodes_of(stages), where, listing), where.name)
+    show_refused(listing)
     _show_refusal(what, recipe, stages, listing, tables.store)
 
 
@@ -54,7 +55,7 @@ def _show_refusal(
         check_not_the_world(stages, listing, store)
     except (FootageRefused, SpeakersUnknown) as refusal:
         console.print(
-            f"\n[yellow]`redub rebuild` would refuse this:[/] {escape(str(refusal))}", soft_wrap=True
+            f"\n[yellow]`redub rebuild` would refuse this:[/] {paragraph(str(refusal))}", soft_wrap=True
         )
 
 
@@ -75,6 +76,25 @@ def show_plan(plan: Plan, profile: str) -> None:
     _plan_words(plan, profile)
 
 
+def show_refused(listing: Listing) -> None:
+    """Why sources are refused at the door: by code, each with one of them."""
+    codes = Counter(code for _, code, _ in listing.rejected)
+    for code, count in codes.most_common():
+        source, reason = next((source, why) for source, its, why in listing.rejected if its == code)
+        console.print(
+            f"[yellow]refused[/] {number(count)} {code}, such as {escape(source.uri)}: {escape(reason)}",
+            soft_wrap=True,
+        )
+
+
+def _nothing(plan: Plan) -> str:
+    if plan.sources:
+        return "Nothing to compute: every row is there."
+    if plan.refused_sources:
+        return "Nothing to compute: no source is left, all are refused."
+    return "Nothing to compute: no source is there."
+
+
 def _plan_row(s: StagePlan) -> tuple[str, ...]:
     def hours(unit: float) -> str:
         h = s.hours(unit)
@@ -88,7 +108,7 @@ def _plan_row(s: StagePlan) -> tuple[str, ...]:
 
 def _plan_words(plan: Plan, profile: str) -> None:
     if plan.nothing_to_do:
-        console.print("Nothing to compute: every row is there.")
+        console.print(_nothing(plan))
         return
     unknown = [s.name for s in plan.stages if s.total and not s.measured]
     if unknown:

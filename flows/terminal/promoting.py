@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich.markup import escape
-
 from flows.promoting.gates import Checked
 from flows.promoting.promoting import Judged, judge, promote
 from flows.terminal.console import console, print_json, table_of_columns, when
+from flows.terminal.plain_text import escape
 from storage.ledger.catalog import existing_catalog
 from storage.trainings.promotion import Promotion, promotions
 

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich.markup import escape
-
 from flows.recipes import STAGES
 from flows.terminal.console import console, when
+from flows.terminal.plain_text import escape, paragraph
 from storage.ledger.catalog import Catalog, existing_catalog
 from storage.ledger.newest import newest_fingerprints
 from storage.ledger.node import Node
@@ -67,7 +66,7 @@ def show_held(catalog: Catalog, row: dict[str, Any]) -> None:
     console.print(f"attempts  {row['attempts']}, last {when(row['written_at'])}, run {row['run']}")
     if row["detail"]:
         console.print()
-        console.print(escape(row["detail"].rstrip()), soft_wrap=True)
+        console.print(paragraph(row["detail"].rstrip()), soft_wrap=True)
     console.print(
         f"\nTry it again: redub quarantine retry {row['item_id'][:12]} -c {catalog.root}", soft_wrap=True
     )

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich.markup import escape
 from rich.tree import Tree
 
 from flows.terminal.console import console, duration, number, when
+from flows.terminal.plain_text import escape
 from storage.trainings.reading import Checkpoint, Training
 from storage.versions.anyway import sentence
 from storage.versions.trained import RunTrace

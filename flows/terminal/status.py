@@ -3,9 +3,8 @@
 import dataclasses
 import json
 
-from rich.markup import escape
-
 from flows.terminal.console import console, number, table_of_columns, when
+from flows.terminal.plain_text import escape
 from storage.ledger.catalog import existing_catalog
 from storage.overview import Overview, RunLine, StageRows, VersionLine, overview
 
@@ -29,7 +28,7 @@ def _show_runs(runs: tuple[RunLine, ...]) -> None:
     table = table_of_columns(*((n, "left") for n in ("run", "started", "recipe", "profile", "ended")))
     for run in runs:
         ended = f"{run.state} {run.message}" if run.message else run.state
-        table.add_row(run.run, when(run.started), run.recipe, run.profile, escape(ended))
+        table.add_row(run.run, when(run.started), escape(run.recipe), escape(run.profile), escape(ended))
     console.print(table)
     console.print()
 

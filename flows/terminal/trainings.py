@@ -5,11 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from flows.errors import RecipeError
 from flows.terminal.console import console, duration, number, print_json, table_of_columns, when
+from flows.terminal.plain_text import escape
 from flows.terminal.run_lineage import checkpoint_words, first_metric
 from flows.training.curves import draw_curves
 from storage.ledger.catalog import Catalog, existing_catalog

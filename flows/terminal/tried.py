@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.markup import escape
-
 from flows.recipes import PAIRS
 from flows.terminal.console import console, duration
 from flows.terminal.half_blocks import can_draw, half_blocks
+from flows.terminal.plain_text import escape, paragraph
 from flows.trying.advice import next_step
 from flows.trying.attempt import Attempt, StageEnded
 from flows.trying.limits import Score
@@ -91,7 +90,7 @@ def _indented(text: str, by: int) -> str:
     lines = textwrap.wrap(
         text, max(20, console.width - by - 8), break_on_hyphens=False, break_long_words=False
     )
-    return escape(f"\n{' ' * by}".join(lines))
+    return paragraph(f"\n{' ' * by}".join(lines))
 
 
 # -- at the end ---------------------------------------------------------------------------------------

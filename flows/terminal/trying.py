@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from flows.terminal.console import console, print_json, told_on_stderr
+from flows.terminal.console import can_move, console, print_json, told_on_stderr
+from flows.terminal.plain_text import escape
 from flows.terminal.tried import (
     Line,
     print_files,
@@ -65,7 +65,7 @@ def _tried(asked: Asked) -> dict[str, Any]:
 def _moving() -> Iterator[Tell]:
     """On a terminal, what is under way, and for how long by now."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not can_move()) as bar:
         task = bar.add_task("", visible=False)
 
         def tell(stage: str, done: int, of: int) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich.markup import escape
 from rich.text import Text
 
 from flows.terminal.console import console, number, table_of_columns
+from flows.terminal.plain_text import escape
 from storage.versions.anyway import sentence
 from storage.versions.diff import Diff
 from storage.versions.version import Version
@@ -55,7 +55,7 @@ def show_diff(diff: Diff, limit: int = 8) -> None:
     a, b = diff.before, diff.after
     console.print(f"{a['version']} ({number(a['rows'])} rows) -> {b['version']} ({number(b['rows'])} rows)\n")
     for name, (old, new) in diff.settings.items():
-        console.print(f"  setting  {name}: {old} -> {new}")
+        console.print(f"  setting  {name}: {escape(str(old))} -> {escape(str(new))}")
     for stage, fingerprint in b["fingerprints"].items():
         if a["fingerprints"].get(stage) != fingerprint:
             console.print(

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.markup import escape
-
 from flows.looking.whatif import Group, WhatIf, changed_sheet, what_if
 from flows.terminal.console import console, number, print_json, table_of_columns
+from flows.terminal.plain_text import escape
 from storage.ledger.catalog import existing_catalog
 
 ROWS = 10

@@ -1,16 +1,13 @@
 """The trainings that can be asked for, their recipes by name, and how one is read from a .toml file."""
 
-import difflib
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from flows.errors import RecipeError
+from flows.settings_given import base_of, close, read_toml, sentences, value_of
 from models.weights.known import reference
 from tasks.training.editor.recipe import LipRecipe, StructureRecipe, TextureRecipe
 from tasks.training.recipe import GeneratorRecipe, Optimizer, SyncNetRecipe, TrainRecipe
@@ -94,7 +91,12 @@ def called(kind: str) -> str:
 
 def recipe_of(kind: str, settings: Mapping[str, Any]) -> TrainRecipe:
     """The recipe that a training's row holds."""
-    return type(next(iter(TRAININGS[kind].values()))).model_validate(settings)
+    return model_of(kind).model_validate(settings)
+
+
+def model_of(kind: str) -> type[TrainRecipe]:
+    """What the recipes of a kind are made of."""
+    return type(next(iter(TRAININGS[kind].values())))
 
 
 def load_training(kind: str, name: str, overrides: Sequence[str] = ()) -> TrainRecipe:
@@ -105,36 +107,27 @@ def load_training(kind: str, name: str, overrides: Sequence[str] = ()) -> TrainR
     try:
         return recipe_of(kind, tree)
     except ValidationError as error:
-        lines = [f"  {_sentence(one)}" for one in error.errors()]
+        lines = [f"  {one}" for one in sentences(error, model_of(kind))]
         raise RecipeError(
             f"recipe {name!r} of a {called(kind)} has settings that don't fit:\n" + "\n".join(lines)
         ) from None
 
 
-def _sentence(wrong: ErrorDetails) -> str:
-    """One setting by its name, and what was given; settings that don't fit one another in the recipe's own words."""
-    if not wrong["loc"]:
-        return wrong["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']} (got {wrong['input']!r})"
-
-
-def _read(kind: str, name: str) -> dict[str, Any]:
+def _read(kind: str, name: str, readers: tuple[str, ...] = ()) -> dict[str, Any]:
     known = TRAININGS[kind]
     if name in known:
         return known[name].model_dump(mode="json")
     path = Path(name)
     if path.suffix != ".toml":
         raise RecipeError(
-            f"there is no recipe {name!r}{_close(name, known)} of a {called(kind)}; there are: {', '.join(known)}, or a "
+            f"there is no recipe {name!r}{close(name, known)} of a {called(kind)}; there are: {', '.join(known)}, or a "
             ".toml file"
         )
-    try:
-        own = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(f"{path} can't be read as a recipe: {error}") from None
-    tree = _read(kind, own.pop("base", "mini"))
+    own = read_toml(path)
+    tree = _read(kind, base_of(own, "mini", (*readers, name)), (*readers, name))
     for field, value in own.items():
-        tree[field] = {**tree.get(field, {}), **value} if isinstance(value, dict) else value
+        there = tree.get(field)
+        tree[field] = {**there, **value} if isinstance(there, dict) and isinstance(value, dict) else value
     return tree
 
 
@@ -151,19 +144,6 @@ def _override(tree: dict[str, Any], text: str) -> None:
         tree = tree[group]
     if field not in tree:
         raise RecipeError(
-            f"this recipe has no setting {field!r}{_close(field, tree)}; it has: {', '.join(tree)}"
+            f"this recipe has no setting {field!r}{close(field, tree)}; it has: {', '.join(tree)}"
         )
-    tree[field] = _number(yaml.safe_load(value))
-
-
-def _number(value: Any) -> Any:
-    """YAML reads 1e-4 as a word."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
-def _close(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), 1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    tree[field] = value_of(key.strip(), value)

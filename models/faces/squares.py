@@ -6,10 +6,19 @@ import numpy as np
 
 from models.faces.boxes import Box
 
+MOST = 64
+"""More squares of one size than this are not looked at: a picture that takes more is a strip, in which nobody is filmed.
+A picture twelve times as wide as it is high takes as many."""
+
 
 def squares(width: int, height: int, side: float) -> Iterator[Box]:
-    """Yields squares that cover the picture, each overlapping the next by at least half: a face is whole in one of them."""
+    """Yields squares that cover the picture, each overlapping the next by at least half: a face is whole in one of them.
+
+    Yields none where that takes more than MOST.
+    """
     columns, rows = (int(np.ceil(2 * (length - side) / side)) + 1 for length in (width, height))
+    if columns * rows > MOST:
+        return
     for y in np.linspace(0, height - side, rows):
         for x in np.linspace(0, width - side, columns):
             yield float(x), float(y), side, side

@@ -10,6 +10,7 @@
 """
 
 import json
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -20,6 +21,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.addresses import check_address
 from storage.errors import StorageError
 from storage.ledger.fingerprint import Computation
 from storage.ledger.lance_files import (
@@ -42,7 +44,7 @@ class Catalog:
     """Pickles: only the place travels, handles are opened where they are used."""
 
     def __init__(self, root: str, store: Store | None = None) -> None:
-        self.root = root if "://" in root else str(Path(root).expanduser().resolve())
+        self.root = _place(root)
         self.store = store or Store()
         self._tables: dict[str, Table] = {}
 
@@ -142,6 +144,22 @@ class Catalog:
             return []
         rows = dataset.to_table(filter=where, with_row_id=True).sort_by("_rowid")
         return rows.drop_columns("_rowid").to_pylist()
+
+
+def _place(root: str) -> str:
+    check_address(root)
+    if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", root):
+        raise StorageError(
+            f"{root!r} has characters that no table's place can have: give --catalog a name of letters and digits"
+        )
+    if "://" in root:
+        return root
+    folder = Path(root).expanduser().resolve()
+    if folder.exists() and not folder.is_dir():
+        raise StorageError(
+            f"{folder} is a file, and a catalog is a folder: name another place with --catalog"
+        )
+    return str(folder)
 
 
 def existing_catalog(root: str) -> Catalog:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import lance
 import pyarrow as pa
 
+from storage.addresses import told_plainly
 from storage.errors import StorageError
 from storage.store import Store
 
@@ -27,7 +28,8 @@ KEEP_OLD = timedelta(minutes=5)
 def open_dataset(uri: str, options: dict[str, str] | None = None, version: Any = None) -> Any:
     """The dataset, or None when nothing is there."""
     try:
-        return lance.dataset(uri, version=version, storage_options=options)
+        with told_plainly(uri):
+            return lance.dataset(uri, version=version, storage_options=options)
     except ValueError as error:
         if "not found" in str(error).lower() or "does not exist" in str(error).lower():
             return None

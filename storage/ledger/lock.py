@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from storage.addresses import told_plainly
 from storage.errors import StorageError
 from storage.store import Store
 
@@ -135,7 +136,8 @@ def _renew(fs: Any, path: str, mine: dict[str, Any], stop: threading.Event) -> N
 
 def _read_lease(fs: Any, path: str) -> dict[str, Any] | None:
     try:
-        return json.loads(fs.cat_file(path))
+        with told_plainly(fs.unstrip_protocol(path)):
+            return json.loads(fs.cat_file(path))
     except FileNotFoundError:
         return None
 

@@ -113,13 +113,20 @@ def _open(file: BinaryIO, max_pixels: int) -> InputContainer:
     file.seek(0)
     limits = {"format_whitelist": FORMATS, "protocol_whitelist": "none", "max_pixels": str(max_pixels)}
     try:
-        container = av.open(file, options=limits, io_open=_refuse, metadata_errors="replace")
+        container = av.open(_Nameless(file), options=limits, io_open=_refuse, metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         # Python files answer a nonsensical seek with a bare EINVAL; any other I/O error is the disk's.
         if not isinstance(error, av.FFmpegError) and error.errno != EINVAL:
             raise
         raise unreadable(head, error) from error
     return cast(InputContainer, container)
+
+
+class _Nameless:
+    """A file without its name, by the ending of which libav would guess what is in it: content alone tells."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
 
 
 def _refuse(url: str, *_: Any) -> Any:

@@ -3,6 +3,7 @@
 from glob import has_magic
 from typing import Any
 
+from storage.addresses import told_plainly
 from storage.sources.listing import Listing, make_source, nothing_at
 from storage.sources.manifest import MANIFEST, files_named, list_manifest
 from storage.store import Store, size_and_mtime
@@ -10,10 +11,11 @@ from storage.store import Store, size_and_mtime
 
 def list_prefix(spec: str, store: Store, licence: str, consent: str, listing: Listing) -> None:
     """Adds every object below `spec` to `listing`, through fsspec, whose `find` sees a bucket as a folder tree."""
-    fs, path = store.filesystem(spec)
     found: dict[str, Any] = {}
-    for match in fs.glob(path) if has_magic(path) else [path]:
-        found |= fs.find(match, detail=True)
+    with told_plainly(spec):
+        fs, path = store.filesystem(spec)
+        for match in fs.glob(path) if has_magic(path) else [path]:
+            found |= fs.find(match, detail=True)
     if not found:
         raise nothing_at(spec)
     named = _list_its_manifest(fs, path, found, store, licence, consent, listing)

@@ -1,6 +1,7 @@
 """Adds the other half of a pair to a source, or refuses the source with the reason why it can't be one."""
 
-from storage.sources.listing import Listing, Source, refuse, with_companion
+from storage.addresses import refusal
+from storage.sources.listing import Listing, Source, refuse, reject, with_companion
 from storage.sources.local_file import add_local
 from storage.sources.places import place
 from storage.sources.remote_file import add_remote
@@ -12,7 +13,9 @@ ORIGINS = ("rendered", IMPORTED)
 
 def add_file(uri: str, licence: str, consent: str, speaker: str, store: Store, listing: Listing) -> None:
     """Makes a source of a file that a manifest names, or refuses it."""
-    if "://" in uri:
+    if why := refusal(uri):
+        reject(listing, uri, "bad_address", why)
+    elif "://" in uri:
         add_remote(uri, licence, consent, speaker, store, listing)
     else:
         add_local(uri, licence, consent, speaker, listing)

@@ -18,7 +18,7 @@ def list_local(spec: str, store: Store, licence: str, consent: str, listing: Lis
         manifest = os.path.join(path, MANIFEST)
         if os.path.isfile(manifest):
             named = files_named(list_manifest(manifest, store, licence, consent, listing))
-        found: Iterator[str] = _walk(path, listing)
+        found: Iterator[str] = _walk(path, named, listing)
     elif os.path.lexists(path):
         found = iter([path])
     elif has_magic(path) and (matches := glob(path, recursive=True)):
@@ -30,9 +30,13 @@ def list_local(spec: str, store: Store, licence: str, consent: str, listing: Lis
             add_local(file, licence, consent, "", listing)
 
 
-def _walk(folder: str, listing: Listing) -> Iterator[str]:
-    """Every visible entry that is not a folder; a folder reached twice (a link loop) is entered once."""
+def _walk(folder: str, named: set[str], listing: Listing) -> Iterator[str]:
+    """Every visible entry that is not a folder; a folder reached twice (a link loop) is entered once.
+
+    Links that lead out of the folder are refused, but for those that its manifest has `named`.
+    """
     entered: set[tuple[int, int]] = set()
+    whole = os.path.realpath(folder)
     waiting = [folder]
     while waiting:
         here = waiting.pop()
@@ -49,10 +53,26 @@ def _walk(folder: str, listing: Listing) -> Iterator[str]:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if _is_folder(entry):
+            if entry.is_symlink() and entry.path not in named and (there := _outside(entry.path, whole)):
+                reject(listing, entry.path, "link_outside", _left_alone(there))
+            elif _is_folder(entry):
                 waiting.append(entry.path)
             else:
                 yield entry.path
+
+
+def _outside(link: str, folder: str) -> str:
+    """Where a link leads, if that is beyond the folder that was given; empty for a link within it, or to nowhere."""
+    there = os.path.realpath(link)
+    beyond = os.path.commonpath([there, folder]) != folder
+    return there if beyond and os.path.exists(there) else ""
+
+
+def _left_alone(there: str) -> str:
+    return (
+        f"a link that leads out of the folder, to {there}: what is said of this folder's rights need not hold there; give "
+        "that as a source, or name it in a manifest"
+    )
 
 
 def _is_folder(entry: os.DirEntry) -> bool:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from storage.addresses import may_be_refused, refusal, told_plainly
 from storage.sources.companions import add_file, add_pair
 from storage.sources.header import KNOWN, NUMBERS, TEXTS, check_header
 from storage.sources.listing import Listing, SourceError, make_source, make_sources, refuse, reject
@@ -81,7 +82,8 @@ def _add_rows(rows: pa.Table, without: set[int], store: Store, listing: Listing)
         chosen = ~np.isin(numbers, list(without))
         numbers, rows = numbers[chosen], rows.filter(pa.array(chosen))
     alone = rows["companion"].null_count == len(rows)
-    if alone and not any(rows[name].null_count for name in ("uri", "size", "mtime_ns")):
+    odd = may_be_refused(rows["uri"])
+    if alone and not odd and not any(rows[name].null_count for name in ("uri", "size", "mtime_ns")):
         listing.sources += make_sources(rows.drop_columns(PAIRED).columns)
         return
     for number, *row in zip(numbers.tolist(), *(column.to_pylist() for column in rows.columns), strict=True):
@@ -93,7 +95,7 @@ def _add_row(number: int, row: tuple, store: Store, listing: Listing) -> None:
     alone = Listing()
     if uri is None:
         reject(listing, f"row {number}", "no_uri", f"row {number} of the manifest names no file")
-    elif size is not None and mtime_ns is not None:
+    elif size is not None and mtime_ns is not None and not refusal(uri):
         alone.sources.append(make_source(uri, size, mtime_ns, licence, consent, speaker))
     else:
         add_file(uri, licence, consent, speaker, store, alone)
@@ -109,11 +111,13 @@ def _read(path: str, store: Store) -> pa.Table:
     """The known columns, in known types; the ones that aren't there as nulls."""
     types = {**dict.fromkeys(TEXTS, pa.string()), **dict.fromkeys(NUMBERS, pa.int64())}
     try:
-        with store.open(path) as file:
+        with told_plainly(path), store.open(path) as file:
             table = _read_parquet(path, file) if path.endswith(".parquet") else _read_csv(path, file, types)
         missing = {name: pa.nulls(len(table), kind) for name, kind in types.items()}
         columns = {name: table[name] if name in table.column_names else missing[name] for name in types}
         return pa.table({name: pc.cast(column, types[name]) for name, column in columns.items()})
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read as a manifest: {error.strerror or error}") from error
     except pa.ArrowInvalid as error:
         raise SourceError(f"{path} cannot be read as a manifest: {error}") from error
 

@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from glob import has_magic
 from operator import attrgetter
 
+from storage.addresses import refusal, told_plainly
 from storage.sources.buckets import list_prefix
 from storage.sources.equal_content import reject_duplicates
 from storage.sources.folders import list_local
-from storage.sources.listing import Listing, nothing_at
+from storage.sources.listing import ACCEPTED, Listing, SourceError, nothing_at
 from storage.sources.manifest import list_manifest
 from storage.sources.rights import given_option
 from storage.sources.takes import WORLD, list_takes
@@ -56,6 +57,7 @@ def _no_collection() -> Iterator[None]:
 
 
 def _collect(spec: str, store: Store, licence: str, consent: str, listing: Listing) -> None:
+    check_spec(spec)
     if spec.startswith(WORLD):
         listing.sources += list_takes(spec)
     elif spec.endswith((".csv", ".parquet")):
@@ -68,7 +70,11 @@ def _collect(spec: str, store: Store, licence: str, consent: str, listing: Listi
 
 
 def check_spec(spec: str) -> None:
-    """A typo in a local path is told at once, before anything that takes seconds is started."""
+    """A typo is told at once, before anything that takes seconds is started; nothing is contacted."""
+    if not spec.strip():
+        raise SourceError(f"--source is empty: give {ACCEPTED}")
+    if why := refusal(spec):
+        raise SourceError(f"{spec!r}: {why}")
     path = os.path.expanduser(spec)
     if spec.startswith(WORLD):
         return
@@ -78,6 +84,7 @@ def check_spec(spec: str) -> None:
 
 def _require(spec: str, store: Store) -> None:
     try:
-        store.stat(spec)
+        with told_plainly(spec):
+            store.stat(spec)
     except FileNotFoundError as error:
         raise nothing_at(spec) from error

@@ -46,9 +46,9 @@ class SourcePass:
                 yield from cutter.push(waiting)
             self.tracker.end()
             yield from cutter.flush()
+        self.tally.damage = pictures.faults.text("video")
         if not self.tally.frames:
-            damage = pictures.faults.text("video") or "empty"
-            raise MediaError("undecodable", f"no frame can be decoded ({damage})")
+            raise MediaError("undecodable", f"no frame can be decoded ({self.tally.damage or 'empty'})")
 
     def _opened(
         self, uri: str, span: Span, stack: ExitStack

@@ -16,9 +16,18 @@ class Tally:
     too_short: int = 0
     largest_px: float = 0.0
     longest: int = 0
+    damage: str = ""
+    """What of the picture could not be decoded, in words."""
 
     def reason(self, config: IngestConfig) -> tuple[str, str]:
-        """Code and sentence for a source that gave no clip."""
+        """Code and sentence for a source that gave no clip: where it is damaged, that may be why."""
+        seconds = self.frames / config.fps
+        if self.damage and not self.with_face and seconds < config.min_seconds:
+            return "undecodable", f"only {seconds:.2f} s of its picture can be decoded: {self.damage}"
+        code, why = self._reason(config)
+        return (code, f"{why}; it is damaged: {self.damage}") if self.damage else (code, why)
+
+    def _reason(self, config: IngestConfig) -> tuple[str, str]:
         if not self.with_face:
             return (
                 "no_face",

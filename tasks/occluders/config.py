@@ -4,6 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from tasks.ranges import FramesApart
 from tasks.stage import StageConfig
 
 
@@ -12,7 +13,7 @@ class SignLimits(StageConfig):
 
     covered_share: float = Field(default=0.1, ge=0.0, le=1.0)
     """Under `signs`: clips that are clearly covered on a larger share of their frames are rejected."""
-    look_every: int = Field(default=5, ge=1)
+    look_every: FramesApart = 5
     """Under `signs`: frames from one look for hands to the next."""
     hand: float = Field(default=0.5, gt=0.0, le=1.0)
     """Under `signs`: how sure of a hand its mesh must be."""

@@ -25,6 +25,7 @@ from tasks.ingest import Ingest
 from tasks.occluders import Occluders
 from tasks.pair_share import place
 from tasks.pairscores.rows import PairScoresInput, PairScoresRow
+from tasks.ranges import Crf, FramesApart, Share
 from tasks.stage import Annotate, Rejected, StageConfig
 
 if TYPE_CHECKING:
@@ -40,15 +41,15 @@ class PairScoresConfig(StageConfig):
     """Reference of its weights."""
     identity_model: str = Field(default="mini:identity", min_length=1)
     """Reference of an ArcFace-like ONNX file that tells people apart."""
-    identity_frames: int = Field(default=8, ge=1)
+    identity_frames: FramesApart = 8
     """Evenly spread frames on which the two are compared."""
     sync_model: str = "mini:syncnet"
     """Reference of a SyncNet; empty leaves lips and sound unscored."""
-    max_lost_share: float = Field(default=0.3, ge=0.0, le=1.0)
+    max_lost_share: Share = 0.3
     """Share of the frames with a face on which the companion's may not be found."""
-    noise_frames: int = Field(default=25, ge=1)
+    noise_frames: FramesApart = 25
     """Frames of the clip that are encoded once more, to see by how much its landmarks err."""
-    noise_crf: int = Field(default=12, ge=0, le=51)
+    noise_crf: Crf = 12
     """How they are encoded: as companions are (companion.crf)."""
 
 

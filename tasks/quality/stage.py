@@ -9,6 +9,7 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
+from pydantic import Field
 
 from infra.resources import Needs
 from models.audio.activity import VoiceActivity
@@ -31,9 +32,9 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32) / 255
 class QualityConfig(StageConfig):
     """How closely a clip is looked at."""
 
-    sample_fps: float = 5.0
+    sample_fps: float = Field(default=5.0, gt=0, le=240)
     """Frames per second that are scored."""
-    face_side: int = 32
+    face_side: int = Field(default=32, ge=8, le=1024)
     """Pixels a face is shrunk to while scoring: finer blur than that is not seen."""
     speech_model: str = ""
     """Reference of silero-vad's ONNX file, which then says what is speech; empty: pitch and restlessness do."""

@@ -53,8 +53,8 @@ def test_one_of_several_profiles_of_a_file(write):
         ),
         ("[mine]\ncpus = 'many'", r"mine.toml, profile mine, field cpus: .*valid number"),
         ("[mine]\nneeds.captions = { gpu = 1 }", r"captions has an unknown field 'gpu'.*did you mean"),
-        ("[mine]\nneeds.captions = { batch = 0 }", r"captions.batch is 0, and must be at least 1"),
-        ("[mine]\nneeds.captions = { timeout_s = 0 }", r"captions.timeout_s is 0, and must be positive"),
+        ("[mine]\nneeds.captions = { batch = 0 }", r"captions.batch is 0, and goes from 1 to 100,000"),
+        ("[mine]\nneeds.captions = { timeout_s = 0 }", r"captions.timeout_s is 0.*, and goes from 0.1 to"),
         ("[mine]\nneeds.captions = { gpus = 'all' }", r"field needs: .*captions.gpus is 'all'.*valid number"),
         (
             "[mine]\ntraining = { workers = [4, 2] }",

@@ -1,13 +1,13 @@
 """Says what the editor's three phases compute (METHOD 7): frozen, typed recipes, one class a phase."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from models.dit.flow import ALPHA
-from tasks.training.recipe import DitRecipe, Optimizer, Share
+from tasks.ranges import Share, Weight
+from tasks.training.recipe import DitRecipe, Optimizer
 
-Weight = Annotated[float, Field(ge=0, le=100)]
 PART = 4
 """Latents that are decoded at once, to thirteen frames."""
 GENTLE = Optimizer(kind="adamw", rate=1e-3, betas=(0.9, 0.99), warmup=20, decay=0.5)

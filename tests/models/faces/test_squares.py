@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.faces.squares import edged
+from models.faces.squares import MOST, edged, squares
 from models.faces.warp import warp
 
 CHANCE = np.random.default_rng(0)
@@ -42,3 +42,18 @@ def test_a_shrunk_picture_is_the_mean_of_what_lies_under_each_pixel(turn):
     taken = rgb_HWC[v.clip(0, len(rgb_HWC) - 1)[:, None], u.clip(0, rgb_HWC.shape[1] - 1)] * inside[..., None]
     wanted_HWC = taken.reshape(7, taps, 11, taps, 3).mean((1, 3))
     np.testing.assert_allclose(found_CHW, wanted_HWC.transpose(2, 0, 1), atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (720, 1280), (640, 360), (640, 640), (1280, 540), (1280, 256)])
+def test_pictures_that_people_film_are_searched_whole(size):
+    for share in (1.0, 0.75, 0.5):
+        side = share * min(size)
+        found = list(squares(*size, side))
+        assert 0 < len(found) <= MOST
+        assert max(x for x, *_ in found) == pytest.approx(size[0] - side)
+        assert max(y for _, y, *_ in found) == pytest.approx(size[1] - side)
+
+
+@pytest.mark.parametrize("size", [(1280, 1), (1280, 2), (1, 1280), (1280, 30)])
+def test_a_strip_is_not_searched_in_thousands_of_squares(size):
+    assert sum(len(list(squares(*size, share * min(size)))) for share in (1.0, 0.75, 0.5)) <= 3 * MOST

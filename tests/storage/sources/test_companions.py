@@ -64,7 +64,7 @@ def test_a_column_origin_of_something_else_means_nothing_without_companions(fold
         ("../dubs/link.mp4", "companion_broken_link"),
         ("a.mp4", "companion_same"),
         ("./x/../a.mp4", "companion_same"),
-        ("nostore://bucket/a.mp4", "companion_unreadable"),
+        ("nostore://bucket/a.mp4", "companion_bad_address"),
     ],
 )
 def test_a_companion_that_is_no_file_refuses_its_source(folder, cell, code):

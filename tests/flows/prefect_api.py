@@ -46,6 +46,11 @@ class Api:
             lambda: s if (s := self.state(run))[0] in wanted else None, seconds, lambda: self.state(run)
         )
 
+    def run_of(self, artifact: str) -> str:
+        """The run that last sent what has this key; empty when none did."""
+        found = self("/artifacts/latest/filter", {"artifacts": {"key": {"any_": [artifact]}}})
+        return found[0]["flow_run_id"] if found else ""
+
     def artifacts(self, run: str) -> dict[str, Any]:
         found = self("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
         return {a["key"]: a for a in found}

@@ -2,8 +2,8 @@
 
 import importlib
 import os
-import struct
 import urllib.error
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ import yaml
 
 from flows.demo.corpus import SHORT, make_corpus
 from flows.recipes import RECIPES
+from flows.reports import key_of
 from flows.run.graph import nodes_of, stages_of
 from flows.server import ROOT, prefect_command
 from storage.ledger.catalog import Catalog
 from storage.versions.version import load_version, tags
-from tests.flows.prefect_api import Api, ray_processes, until
+from tests.flows.prefect_api import Api, many_from, ray_processes, until
 
 pytestmark = pytest.mark.timeout(1200)
 MANY = 80
@@ -83,17 +84,23 @@ def test_a_triggered_run_publishes_and_leaves_its_artifacts(api: Api, corpus: Pa
     assert api.wait(run, "COMPLETED", "FAILED", "CRASHED")[0] == "COMPLETED"
     assert tags(Catalog(str(catalog))) == ["v1"]
     made = api.artifacts(run)
-    assert {"funnel", "lineage", "manifest", "progress-probe", "progress-ingest", "progress-verdict"} <= set(
-        made
-    )
-    assert made["progress-verdict"]["data"] == 100.0
-    assert "```mermaid" in made["lineage"]["data"]
+    key = partial(key_of, str(catalog))
+    assert {key("v1", "funnel"), key("progress", "probe"), key("progress", "ingest")} <= set(made)
+    assert made[key("progress", "verdict")]["data"] == 100.0
+    lineage, manifest = made[key("v1", "lineage")]["data"], made[key("v1", "manifest")]["data"]
+    m = load_version(Catalog(str(catalog)), "v1")[0].manifest
+    assert "```mermaid" in lineage
+    came = {row["stage"]: row["in"] for row in m["funnel"]}
+    assert f"probe -->|{came['ingest']}| ingest" in lineage
+    assert f"ingest -->|{came['quality']}| quality" in lineage
+    assert all(f"| {name} | {said['licence']} |" in manifest for name, said in m["models"].items())
+    assert "min_sharpness=" in manifest
     flow_run = api(f"/flow_runs/{run}")["name"]
     assert load_version(Catalog(str(catalog)), "v1")[0].manifest["flow_run"] == flow_run
 
 
 def test_cancel_stops_ray_and_the_next_run_goes_on(api: Api, corpus: Path, tmp_path: Path) -> None:
-    _multiply(corpus, tmp_path / "videos")
+    many_from(corpus, tmp_path / "videos", MANY)
     where: dict[str, Any] = {"sources": str(tmp_path / "videos"), "catalog": str(tmp_path / "catalog")}
     where |= CLIPS
     catalog = Catalog(where["catalog"])
@@ -123,20 +130,6 @@ def test_cancel_stops_ray_and_the_next_run_goes_on(api: Api, corpus: Path, tmp_p
         "what the first run did was not done again"
     )
     assert len(set(rows["key"].to_pylist())) == rows.num_rows == MANY
-
-
-def _multiply(corpus: Path, folder: Path) -> None:
-    """Many different files from two: a box that players skip, with a number in it, at the end.
-
-    But for the first they end at the verdict, since large models would only make the test longer.
-    """
-    folder.mkdir()
-    good, frozen = (next(corpus.glob(name)).read_bytes() for name in ("world*.mp4", "bad_frozen.mp4"))
-    for i in range(MANY):
-        (folder / f"{i:04d}.mp4").write_bytes((frozen if i else good) + struct.pack(">I4sQ", 16, b"free", i))
-    (folder / "manifest.csv").write_text(
-        "\n".join(["uri,licence,consent", *(f"{i:04d}.mp4,CC0,drawn" for i in range(MANY))])
-    )
 
 
 def _ingest() -> Any:

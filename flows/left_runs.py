@@ -69,7 +69,10 @@ class LeftRuns:
     def _others(self, client: SyncPrefectClient) -> bool:
         """Whether other machines have workers of the same pool."""
         answer = client.request(
-            "POST", "/work_pools/{work_pool_name}/workers/filter", path_params={"work_pool_name": POOL}, json={}
+            "POST",
+            "/work_pools/{work_pool_name}/workers/filter",
+            path_params={"work_pool_name": POOL},
+            json={},
         )
         return any(one["name"] != self._worker and one["status"] == "ONLINE" for one in answer.json())
 

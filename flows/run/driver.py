@@ -61,7 +61,8 @@ class Rebuild:
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        self._open.enter_context(self.catalog.lock(self.run_id))
+        named = f", Prefect's {self.request.flow_run}" if self.request.flow_run else ""
+        self._open.enter_context(self.catalog.lock(self.run_id + named))
         return self
 
     def __exit__(

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from prefect import Flow, flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Cancelled, Failed, State
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,7 +21,8 @@ from flows.bootstrapping.steps import Chain, Step
 from flows.environment import RECIPE
 from flows.errors import BootstrapRefused, FootageRefused, PromotionRefused, SpeakersUnknown
 from flows.rebuild import Rights, rebuild
-from flows.train import REFUSALS, key_of, train_generator, train_lip, train_structure, train_texture
+from flows.reports import Reports, await_server, key_of
+from flows.train import REFUSALS, train_generator, train_lip, train_structure, train_texture
 from storage.ledger.lock import CatalogBusy
 from storage.sources import SourceError
 
@@ -84,6 +84,7 @@ def bootstrap(
         for one in outlook(chain):
             get_run_logger().info("%s: %s; %s %s", one.step, one.makes, one.standing, one.rough)
     except ENDS as refusal:
+        get_run_logger().error("refused: %s", refusal)
         return Failed(message=f"refused: {refusal}")
     return _told(chain)
 
@@ -91,24 +92,28 @@ def bootstrap(
 def _told(chain: Chain) -> State[Any] | dict[str, str]:
     """Goes on to the end, and shows how far it came."""
     name, end = chain.asked.name, "Interrupted; running it again with the same name goes on."
-    try:
-        if go_on(chain, BelowPrefect()):
-            end = "All is done."
-            return {step: made.what for step, made in chain.made.items()}
-        end = f"Stopped; run it again with the name {name} to go on from there."
-        return Cancelled(message=end)
-    except ENDS as refusal:
-        end = str(refusal)
-        return Failed(message=end)
-    finally:
-        create_markdown_artifact(page(chain, end), key=f"bootstrap-{key_of(name)}", description=end[:200])
+    with Reports() as reports:
+        try:
+            if go_on(chain, BelowPrefect()):
+                end = "All is done."
+                return {step: made.what for step, made in chain.made.items()}
+            reports.hurry()
+            end = f"Stopped; run it again with the name {name} to go on from there."
+            return Cancelled(message=end)
+        except ENDS as refusal:
+            end = str(refusal)
+            get_run_logger().error("%s", end)
+            return Failed(message=end)
+        finally:
+            reports.page(key_of(chain.catalog.root, "bootstrap", name), page(chain, end), end[:200])
 
 
 class BelowPrefect:
     """Does each step in a task run, and what it takes in a flow run of its own."""
 
     def rebuild(self, asked: Asked, settings: Sequence[str]) -> str | None:
-        """As the rebuild's own deployment would."""
+        """As the rebuild's own deployment would. Prefect refuses to begin what it can't tell its server of."""
+        await_server()
         state: Any = rebuild(
             sources=asked.source, catalog=asked.catalog, recipe=asked.recipe, overrides=tuple(settings),
             profile=asked.profile, rights=Rights(licence=asked.licence, consent=asked.consent), anyway=asked.anyway,
@@ -118,6 +123,7 @@ class BelowPrefect:
 
     def train(self, asked: Asked, kind: str, data: str, init: str) -> bool:
         """As the training's own deployment would: a name that is known is resumed."""
+        await_server()
         state: Any = FLOWS[kind](
             catalog=asked.catalog, data=data, recipe=asked.trainings_recipe, overrides=tuple(asked.changes(kind, init)),
             profile=asked.profile, run=asked.run(kind), return_state=True,

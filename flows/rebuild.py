@@ -13,14 +13,7 @@ from contextvars import ContextVar
 from typing import Any, Literal
 
 from prefect import flow, get_run_logger, pause_flow_run, runtime, task
-from prefect.artifacts import (
-    create_markdown_artifact,
-    create_progress_artifact,
-    create_table_artifact,
-    update_progress_artifact,
-)
 from prefect.cache_policies import NO_CACHE
-from prefect.events import emit_event
 from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
 from prefect.states import Cancelled, Failed, State
@@ -34,22 +27,25 @@ from flows.looking.mask_answers import read_text, take, write_page
 from flows.looking.mask_cards import awaiting, cards_of
 from flows.looking.mask_page import PLAIN, summary
 from flows.recipe_files import load_recipe, name_of
+from flows.reports import IN_TERMINAL_S, PATIENCE_S, Reports, await_server, key_of, link
 from flows.run.driver import Rebuild
 from flows.run.request import Request
+from flows.watched import counts, stage_task
 from infra.profiles import ProfileError, load_profile
 from models.weights.references import ModelError
+from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.ledger.lock import CatalogBusy
 from storage.ledger.mask_verdicts import ReviewError
-from storage.ledger.node import Node
 from storage.sources import SourceError
 from storage.versions.version import Version
 
-PROGRESS_EVERY_S = 2.0
 POLL_S = 3
-REFUSED = (RecipeError, ProfileError, ModelError, SourceError, FootageRefused, SpeakersUnknown)
+REFUSED = (
+    RecipeError, ProfileError, ModelError, SourceError, FootageRefused, SpeakersUnknown, StorageError,
+)  # fmt: skip
 """What a person got wrong, and can mend."""
-PATIENCE_S = 7 * 24 * 3600
+PEOPLE_S = 7 * 24 * 3600
 """So long a paused run waits for verdicts; then it ends, and the next one goes on."""
 
 on_start: ContextVar[Callable[[Rebuild], None] | None] = ContextVar("on_start", default=None)
@@ -120,13 +116,18 @@ def rebuild(
 
 def bring_up_to_date(request: Request, wait: bool) -> State[Any] | dict[str, Any] | None:
     """What the flow does, inside of it."""
+    with Reports(IN_TERMINAL_S if on_start.get() else PATIENCE_S) as reports:
+        return _brought(request, wait, reports)
+
+
+def _brought(request: Request, wait: bool, reports: Reports) -> State[Any] | dict[str, Any] | None:
     try:
         with Rebuild(request) as run:
-            ended = _run(run, wait)
+            ended = _run(run, wait, reports)
         if ended is None:
-            ask_people(run.catalog)
+            ask_people(run.catalog, reports)
             with Rebuild(run.request) as run:  # whose references to trainings mean what they meant
-                ended = _run(run, wait=False)
+                ended = _run(run, False, reports)
         return ended
     except CatalogBusy as busy:
         get_run_logger().warning("refused: %s", busy)
@@ -146,21 +147,21 @@ def _refused(why: Exception) -> State[Any]:
     return Failed(message=f"refused: {why}", data=why)
 
 
-def _run(run: Rebuild, wait: bool) -> State[Any] | dict[str, Any] | None:
+def _run(run: Rebuild, wait: bool, reports: Reports) -> State[Any] | dict[str, Any] | None:
     """None: nothing is published yet, since people are to look at masks first."""
     plan = run.prepare()
-    todo = ", ".join(f"{s.name} {s.total}" for s in plan.stages)
+    todo = ", ".join(f"{s.name} {s.total}" for s in plan.stages if s.total)
     get_run_logger().info(
-        "run %s: %d sources, %d new; to compute: %s", run.run_id, plan.sources, plan.new_sources, todo
-    )
+        "run %s: %d sources, %d new; to compute: %s", run.run_id, plan.sources, plan.new_sources, todo or "nothing"
+    )  # fmt: skip
     show = on_start.get()
     if show:
         show(run)
     run.start()
-    futures = [_stage_task(node).submit(run) for node in run.nodes]
-    for future in futures:
-        future.result()
+    _watch(run, reports)
+    get_run_logger().info("%s", counts(run))
     if run.stopped:
+        reports.hurry()
         return Cancelled(
             message="stopped; what was done is committed, and running it again goes on from there"
         )
@@ -170,20 +171,30 @@ def _run(run: Rebuild, wait: bool) -> State[Any] | dict[str, Any] | None:
         )
         if wait:
             return None
-    version = _publish_task(run)
-    get_run_logger().info("%s, %s", version, "published" if version.new else "nothing new to publish")
+    version = _publish_task(run, reports, return_state=True).result(raise_on_failure=True)
     return {"version": version.tag, "new": version.new, "rows": version.manifest["rows"]}
 
 
-def ask_people(catalog: Catalog) -> None:
+def _watch(run: Rebuild, reports: Reports) -> None:
+    """Until every stage has ended; raises what stopped one."""
+    futures = [stage_task(node).submit(run, reports) for node in run.nodes]
+    for future in futures:
+        future.wait()
+    for future in futures:
+        if not future.state.is_cancelled():
+            future.result()
+
+
+def ask_people(catalog: Catalog, reports: Reports) -> None:
     """Pause until the form brings verdicts that can be taken, or none at all."""
     cards = cards_of(catalog)
     told = summary(cards, write_page(catalog, cards, f"{catalog.root}/review"), catalog.root)
-    create_markdown_artifact(told, key="review", description=f"{len(cards)} clips wait for a look")
+    reports.page(key_of(catalog.root, "review"), told, f"{len(cards)} clips wait for a look")
+    await_server()
     wrong = ""
     while True:
         form = pause_flow_run(
-            Verdicts.with_initial_data(description=wrong + told), timeout=PATIENCE_S, poll_interval=POLL_S
+            Verdicts.with_initial_data(description=wrong + told), timeout=PEOPLE_S, poll_interval=POLL_S
         )
         text = form.verdicts.strip()
         try:
@@ -196,48 +207,29 @@ def ask_people(catalog: Catalog) -> None:
             wrong = f"**{str(error).translate(PLAIN)}**\n\n"
 
 
-def _stage_task(node: Node) -> Any:
-    """A task run that lives as long as its stage does and reports on it; the engine does the work."""
-
-    @task(name=node.name, task_run_name=node.name, cache_policy=NO_CACHE, persist_result=False)
-    def watch(run: Rebuild) -> None:
-        artifact = create_progress_artifact(
-            0.0, key=f"progress-{node.name}", description=f"{node.name}: starting"
-        )
-        while not run.wait(node.name, PROGRESS_EVERY_S):
-            _report(artifact, run, node.name)
-        _report(artifact, run, node.name)
-
-    return watch
-
-
-def _report(artifact: Any, run: Rebuild, name: str) -> None:
-    p = next(p for p in run.progress() if p.name == name)
-    share = 100.0 if p.finished else 100.0 * p.done / max(p.expected, 1)
-    text = (
-        f"{name}: {p.done}/{p.expected} items, {p.ok} ok, {p.rejected} rejected, "
-        f"{p.quarantined} quarantined, {p.rate:.1f}/s on {p.workers} workers"
-    )
-    update_progress_artifact(artifact, progress=min(share, 100.0), description=text)
-
-
 @task(name="publish", task_run_name="publish", cache_policy=NO_CACHE, persist_result=False)
-def _publish_task(run: Rebuild) -> Version:
-    version = run.publish()
-    m = version.manifest
-    create_table_artifact(
-        [dict(row) for row in m["funnel"]], key="funnel", description=f"Funnel of {m['version']}"
-    )
-    create_markdown_artifact(lineage_graph(run, m), key="lineage")
-    create_markdown_artifact(manifest_page(m), key="manifest")
-    if version.new:
-        emit_event(
-            event="redub.version.published",
-            resource={
-                "prefect.resource.id": f"redub.catalog.{run.catalog.root}",
-                "redub.root": str(run.catalog.root),
-                "redub.version": m["version"],
-            },
-            payload={"rows": m["rows"], "content": m["content"]},
-        )
+def _publish_task(run: Rebuild, reports: Reports) -> Any:
+    try:
+        version = run.publish()
+    except StorageError as refusal:
+        return Failed(message=str(refusal), data=refusal)
+    _show_version(run, version, reports)
     return version
+
+
+def _show_version(run: Rebuild, version: Version, reports: Reports) -> None:
+    m, root = version.manifest, run.catalog.root
+    manifest, lineage = key_of(root, version.tag, "manifest"), key_of(root, version.tag, "lineage")
+    reports.table(key_of(root, version.tag, "funnel"), m["funnel"], f"Funnel of {version.tag} of {root}")
+    reports.page(lineage, lineage_graph(run, m), f"Lineage of {version.tag} of {root}")
+    reports.page(manifest, manifest_page(m), f"Manifest of {version.tag} of {root}")
+    if version.new:
+        resource = {
+            "prefect.resource.id": f"redub.catalog.{root}", "redub.root": str(root), "redub.version": version.tag,
+        }  # fmt: skip
+        reports.event("redub.version.published", resource, {"rows": m["rows"], "content": m["content"]})
+    splits = ", ".join(f"{name} {count}" for name, count in sorted(m["splits"].items()))
+    get_run_logger().info(
+        "%s, %s: %d rows (%s); manifest %s, lineage %s", version.tag,
+        "published" if version.new else "nothing new to publish", m["rows"], splits, link(manifest), link(lineage),
+    )  # fmt: skip

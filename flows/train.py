@@ -5,22 +5,16 @@ the weights. Cancelling a run writes a checkpoint and frees its CPUs and GPUs; r
 goes on from there.
 """
 
-import time
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from prefect import Flow, flow, get_run_logger, runtime
-from prefect.artifacts import (
-    create_markdown_artifact,
-    create_progress_artifact,
-    create_table_artifact,
-    update_progress_artifact,
-)
 from prefect.states import Cancelled, Failed, State
 
 from flows.errors import RecipeError, TrainingRefused
+from flows.reports import Reports, key_of, link, plain
 from flows.terminal.live_training import TrainingView
 from flows.training.checked import check, check_data, refuse_if_wrong, to_be_rendered
 from flows.training.driver import Training
@@ -41,8 +35,6 @@ EVERY_STEPS = 10
 KINDS = {".png": "png", ".jpg": "jpeg"}
 LARGEST = 400_000
 """Bytes of a picture that a page holds."""
-QUIET_S = 60.0
-"""So long nothing is reported to a server that was away."""
 REFUSALS = (RecipeError, TrainingRefused, ProfileError, ModelError, StorageError, LaunchError)
 
 
@@ -93,15 +85,20 @@ def _train(
     kind: str, catalog: str, data: str, recipe: str, overrides: Sequence[str], profile: str, run: str
 ) -> State[Any] | dict[str, Any]:
     """What is refused is told in the run's state, in one sentence."""
-    try:
-        request = _request(kind, catalog, data, recipe, overrides, profile, run)
-        with Training(request) as training:
-            ended = _watched(training)
-    except CatalogBusy as busy:
-        return Cancelled(message=f"refused: {busy}")
-    except REFUSALS as refusal:
-        return Failed(message=f"refused: {refusal}")
-    return _state(training, ended)
+    with Reports() as reports:
+        try:
+            request = _request(kind, catalog, data, recipe, overrides, profile, run)
+            with Training(request) as training:
+                ended = _watched(training, reports)
+        except CatalogBusy as busy:
+            get_run_logger().warning("refused: %s", busy)
+            return Cancelled(message=f"refused: {busy}")
+        except REFUSALS as refusal:
+            get_run_logger().error("refused: %s", refusal)
+            return Failed(message=f"refused: {refusal}")
+        if ended.state == "stopped":
+            reports.hurry()
+        return _state(training, ended)
 
 
 def _request(
@@ -110,6 +107,7 @@ def _request(
     """A name that is known is resumed, with the recipe and the data it began with."""
     where = load_profile(profile)
     flow_run = str(runtime.flow_run.name or "")
+    run = run or own_name(kind)
     known = {one.run: one for one in trainings(Catalog(catalog))}.get(run)
     if known is None:
         what = load_training(kind, recipe, overrides)
@@ -122,53 +120,35 @@ def _request(
     return TrainRequest(kind, catalog, what, recipe, where, known.data, run, resumes=True, flow_run=flow_run)
 
 
-def _watched(training: Training) -> Ended:
-    logger, view, name, reported = get_run_logger(), TrainingView(), key_of(training.name), Reports()
+def own_name(kind: str) -> str:
+    """The name of a training that was given none: the same when Prefect starts the same flow run again, which goes on."""
+    return f"{kind}-{plain(str(runtime.flow_run.name))[:40]}-{str(runtime.flow_run.id)[:4]}"
+
+
+def _watched(training: Training, reports: Reports) -> Ended:
+    logger, view, key = get_run_logger(), TrainingView(), key_of(training.catalog.root, training.name)
     _made_ready(training)
-    progress: Any = create_progress_artifact(
-        0.0, key=f"training-{name}", description=f"{training.name}: starting"
-    )
+    reports.progress(key, 0.0, f"{training.name}: starting")
 
     def tell(event: Mapping[str, Any]) -> None:
         view.hear(event)
         if event.get("kind") in ("validation", "warning", "checkpoint"):
             logger.info("%s", _line(event))
         if event.get("kind") == "validation":
-            reported(create_markdown_artifact, _samples(training, event), key=f"training-{name}-samples")
+            reports.page(f"{key}-samples", _samples(training, event))
         if event.get("kind") == "step" and (event["step"] % EVERY_STEPS == 0 or event["step"] == view.steps):
             text = f"{training.name}: step {event['step']} of {view.steps}, {view.summary(event['step'])}"
-            reported(
-                update_progress_artifact,
-                progress,
-                progress=100 * event["step"] / view.steps,
-                description=text,
-            )
+            reports.progress(key, 100 * event["step"] / view.steps, text)
 
     logger.info(
         "training %s on %s, %d windows", training.name, training.data.name, len(training.data.windows)
     )
     with stopped_by_signals(logger.warning) as stop:
         ended = training.run(tell, stop)
-    reported(create_table_artifact, _rows(training, ended), key=f"training-{name}-end")
-    reported(create_markdown_artifact, _page(training, ended), key=f"training-{name}-page")
+    reports.table(f"{key}-end", _rows(training, ended))
+    reports.page(f"{key}-page", _page(training, ended))
+    logger.info("training %s %s: %s", training.name, ended.state, link(f"{key}-page"))
     return ended
-
-
-class Reports:
-    """Reports to the Prefect server. One that is away for a while costs a picture of the training, never the training."""
-
-    def __init__(self) -> None:
-        self._quiet_until = 0.0
-
-    def __call__(self, report: Callable[..., Any], *what: Any, **more: Any) -> None:
-        """Reports, unless the server was away a moment ago: its client asks again for a minute, and steps would wait."""
-        if time.monotonic() < self._quiet_until:
-            return
-        try:
-            report(*what, **more)
-        except Exception as error:  # noqa: BLE001 - whatever keeps a report from a server is no fault of the training's
-            self._quiet_until = time.monotonic() + QUIET_S
-            get_run_logger().warning("the Prefect server did not take a report: %s", error)
 
 
 def _made_ready(training: Training) -> None:
@@ -236,8 +216,3 @@ def _pictures(training: Training, places: Mapping[str, str]) -> str:
         elif place:
             lines.append(f"{name}: `{place}`")
     return "\n\n".join(lines)
-
-
-def key_of(name: str) -> str:
-    """Prefect's keys hold small letters, digits and dashes."""
-    return "".join(one if one.isascii() and one.isalnum() else "-" for one in name.lower())

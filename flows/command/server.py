@@ -32,7 +32,7 @@ def serve(
         ),
     ] = "127.0.0.1",
 ) -> None:
-    """Prefect server, UI and a worker here, with the deployments of prefect.yaml. Ctrl-C ends both."""
-    from flows.server import serve as run_server
+    """Prefect server, UI and a worker here, with the deployments of prefect.yaml. Kept alive until Ctrl-C."""
+    from flows.service import serve as run_server
 
     run_server(host, port)

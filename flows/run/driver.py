@@ -61,7 +61,8 @@ class Rebuild:
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        self._open.enter_context(self.catalog.lock(self.run_id))
+        named = f", Prefect's {self.request.flow_run}" if self.request.flow_run else ""
+        self._open.enter_context(self.catalog.lock(self.run_id + named))
         return self
 
     def __exit__(
@@ -151,6 +152,11 @@ class Rebuild:
                 return True
         return False
 
+    @property
+    def _over(self) -> bool:
+        """Every stage came to its end. What the engine last told of them may be a moment old."""
+        return self._finished.is_set() and not self.stopped and self.error is None
+
     def stop(self) -> None:
         """Take nothing new, commit what is done. The same command goes on from there."""
         if self.engine is not None and not self._finished.is_set():
@@ -167,7 +173,7 @@ class Rebuild:
         counts = self.sinks[planned.name].counts if planned.name in self.sinks else {}
         done = counts.get("items", 0)
         known = live.done + live.failed + live.in_flight + live.queued if live else 0
-        ended = live is None or live.finished
+        ended = bool(live and live.finished) or self._over
         return StageProgress(
             planned.name,
             done=done,

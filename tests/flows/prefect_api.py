@@ -1,6 +1,7 @@
 """The calls that the Prefect UI makes, and what of a run's processes is still there."""
 
 import json
+import struct
 import time
 import urllib.error
 import urllib.request
@@ -46,9 +47,28 @@ class Api:
             lambda: s if (s := self.state(run))[0] in wanted else None, seconds, lambda: self.state(run)
         )
 
+    def run_of(self, artifact: str) -> str:
+        """The run that last sent what has this key; empty when none did."""
+        found = self("/artifacts/latest/filter", {"artifacts": {"key": {"any_": [artifact]}}})
+        return found[0]["flow_run_id"] if found else ""
+
     def artifacts(self, run: str) -> dict[str, Any]:
         found = self("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
         return {a["key"]: a for a in found}
+
+
+def many_from(corpus: Path, folder: Path, many: int) -> None:
+    """Many different files from two: a box that players skip, with a number in it, at the end.
+
+    But for the first they end at the verdict, since large models would only make a test longer.
+    """
+    folder.mkdir()
+    good, frozen = (next(corpus.glob(name)).read_bytes() for name in ("world*.mp4", "bad_frozen.mp4"))
+    for i in range(many):
+        (folder / f"{i:04d}.mp4").write_bytes((frozen if i else good) + struct.pack(">I4sQ", 16, b"free", i))
+    (folder / "manifest.csv").write_text(
+        "\n".join(["uri,licence,consent", *(f"{i:04d}.mp4,CC0,drawn" for i in range(many))])
+    )
 
 
 def ray_processes(tmp_path: Path) -> list[str]:

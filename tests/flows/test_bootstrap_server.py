@@ -7,6 +7,7 @@ import pytest
 
 from flows.bootstrapping.steps import STEPS
 from flows.demo.corpus import SEED, make_corpus
+from flows.reports import key_of
 from storage.ledger.catalog import Catalog
 from storage.trainings.promotion import promoted
 from storage.trainings.reading import checkpoints_of, metrics_of, training, trainings
@@ -35,7 +36,7 @@ def test_what_is_left_to_do_is_done_and_shown_and_gates_hold(api: Api, tmp_path:
     assert api.wait(run, "COMPLETED", "FAILED", "CRASHED", seconds=120)[0] == "COMPLETED", api.state(run)
     assert _tasks(api, run) == {"validate": "COMPLETED", "promote": "COMPLETED"}
     assert _tasks(api, refused)["promote"] == "FAILED"
-    page = api.artifacts(run)["bootstrap-b"]["data"]
+    page = api.artifacts(run)[key_of(where["catalog"], "bootstrap", "b")]["data"]
     assert "```mermaid" in page
     assert "| pairs | v2 |" in page
     found = promoted(Catalog(where["catalog"]))

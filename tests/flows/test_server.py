@@ -1,9 +1,14 @@
 """Against a real Prefect server and worker: deploy, trigger, watch, refuse a second one, cancel, resume."""
 
 import importlib
+import json
 import os
-import struct
+import subprocess
+import sys
+import threading
 import urllib.error
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +17,12 @@ import yaml
 
 from flows.demo.corpus import SHORT, make_corpus
 from flows.recipes import RECIPES
+from flows.reports import key_of
 from flows.run.graph import nodes_of, stages_of
 from flows.server import ROOT, prefect_command
 from storage.ledger.catalog import Catalog
 from storage.versions.version import load_version, tags
-from tests.flows.prefect_api import Api, ray_processes, until
+from tests.flows.prefect_api import Api, many_from, ray_processes, until
 
 pytestmark = pytest.mark.timeout(1200)
 MANY = 80
@@ -39,7 +45,7 @@ def test_deployments_have_a_schedule_and_a_typed_form(api: Api) -> None:
         "timezone": "Europe/Berlin",
         "day_or": True,
     }
-    assert nightly["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+    assert nightly["concurrency_limit"] is None, "the catalog is what two runs can't share"
     form = nightly["parameter_openapi_schema"]["properties"]
     assert {
         name: field["type"] for name, field in form.items() if name in ("recipe", "overrides", "anyway")
@@ -75,6 +81,52 @@ def test_a_bad_value_is_refused_with_the_name_of_the_field(api: Api, corpus: Pat
     run = api.trigger("on-demand", sources=str(corpus), overrides=["verdict.min_sharpness=very"])
     state, message = api.wait(run, "COMPLETED", "FAILED", "CRASHED")
     assert (state, "verdict.min_sharpness" in message) == ("FAILED", True), message
+    assert not [text for text in _logged(api, run) if "Traceback" in text]
+
+
+@pytest.mark.parametrize(
+    ("flow", "asked"),
+    [
+        ("rebuild", {"sources": "videos"}),
+        ("train-generator", {"catalog": "catalog"}),
+        ("bootstrap", {"source": "videos", "name": "b"}),
+    ],
+)
+def test_a_word_that_no_form_has_is_refused_before_anything_starts(
+    api: Api, flow: str, asked: dict[str, Any]
+) -> None:
+    for wrong in ({"overides": ["a.b=1"]}, {"overrides": 5}, {"profile": 5}):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            api.trigger("on-demand", flow=flow, **asked, **wrong)
+        assert refused.value.code == 409, wrong
+        assert next(iter(wrong)) in refused.value.read().decode()
+
+
+def test_a_run_that_fails_calls_the_alarm(api: Api) -> None:
+    heard: list[str] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing to the terminal."""
+
+    hook = HTTPServer(("127.0.0.1", 0), Hook)
+    threading.Thread(target=hook.serve_forever, daemon=True).start()
+    for _ in range(2):
+        subprocess.run(
+            [sys.executable, "docs/alarm.py", f"http://127.0.0.1:{hook.server_port}/"],
+            cwd=ROOT, env=api.env, check=True, timeout=120,
+        )  # fmt: skip
+    assert [one["name"] for one in api("/automations/filter", {})].count("redub: a run failed") == 1
+    run = api.trigger("on-demand", sources="nowhere", recipe="no-recipe")
+    assert api.wait(run, "COMPLETED", "FAILED", "CRASHED")[0] == "FAILED"
+    until(lambda: heard, 20, lambda: api.state(run))
+    assert "refused: there is no recipe 'no-recipe'" in json.loads(heard[0])["text"]
+    hook.shutdown()
 
 
 def test_a_triggered_run_publishes_and_leaves_its_artifacts(api: Api, corpus: Path) -> None:
@@ -83,37 +135,44 @@ def test_a_triggered_run_publishes_and_leaves_its_artifacts(api: Api, corpus: Pa
     assert api.wait(run, "COMPLETED", "FAILED", "CRASHED")[0] == "COMPLETED"
     assert tags(Catalog(str(catalog))) == ["v1"]
     made = api.artifacts(run)
-    assert {"funnel", "lineage", "manifest", "progress-probe", "progress-ingest", "progress-verdict"} <= set(
-        made
-    )
-    assert made["progress-verdict"]["data"] == 100.0
-    assert "```mermaid" in made["lineage"]["data"]
+    key = partial(key_of, str(catalog))
+    assert {key("v1", "funnel"), key("progress", "probe"), key("progress", "ingest")} <= set(made)
+    assert made[key("progress", "verdict")]["data"] == 100.0
+    lineage, manifest = made[key("v1", "lineage")]["data"], made[key("v1", "manifest")]["data"]
+    m = load_version(Catalog(str(catalog)), "v1")[0].manifest
+    assert "```mermaid" in lineage
+    came = {row["stage"]: row["in"] for row in m["funnel"]}
+    assert f"probe -->|{came['ingest']}| ingest" in lineage
+    assert f"ingest -->|{came['quality']}| quality" in lineage
+    assert all(f"| {name} | {said['licence']} |" in manifest for name, said in m["models"].items())
+    assert "min_sharpness=" in manifest
     flow_run = api(f"/flow_runs/{run}")["name"]
     assert load_version(Catalog(str(catalog)), "v1")[0].manifest["flow_run"] == flow_run
 
 
 def test_cancel_stops_ray_and_the_next_run_goes_on(api: Api, corpus: Path, tmp_path: Path) -> None:
-    _multiply(corpus, tmp_path / "videos")
+    many_from(corpus, tmp_path / "videos", MANY)
     where: dict[str, Any] = {"sources": str(tmp_path / "videos"), "catalog": str(tmp_path / "catalog")}
     where |= CLIPS
     catalog = Catalog(where["catalog"])
     first = api.trigger("on-demand", **where)
     until(lambda: _rows(catalog) > 5, 120, lambda: (api.state(first), _rows(catalog)))
 
-    second = api.trigger("on-demand", **where)
-    assert api.wait(second, "CANCELLED", "COMPLETED", seconds=60)[0] == "CANCELLED", (
-        "one at a time per deployment"
-    )
     nightly = api.trigger("nightly", **where)
     state, message = api.wait(nightly, "CANCELLED", "COMPLETED", "FAILED", seconds=90)
     assert state == "CANCELLED"
     assert "is being rebuilt by run" in message
+    assert f"Prefect's {api(f'/flow_runs/{first}')['name']}" in message, "who holds it"
+    assert not [text for text in _logged(api, nightly) if "Traceback" in text]
 
     api(f"/flow_runs/{first}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
     assert api.wait(first, "CANCELLED", "COMPLETED", "CRASHED", seconds=90)[0] == "CANCELLED"
     until(lambda: not ray_processes(tmp_path), 30, lambda: ray_processes(tmp_path))
     kept = _rows(catalog)
     assert 0 < kept < MANY
+    ended = until(lambda: t if (t := _tasks(api, first)).get("pairverdict", "RUNNING") != "RUNNING" else None, 30,
+                  lambda: _tasks(api, first))  # fmt: skip
+    assert "COMPLETED" not in (ended["ingest"], ended["verdict"], ended["speakers"]), ended
 
     third = api.trigger("on-demand", **where)
     assert api.wait(third, "COMPLETED", "FAILED", "CRASHED", seconds=240)[0] == "COMPLETED"
@@ -125,18 +184,14 @@ def test_cancel_stops_ray_and_the_next_run_goes_on(api: Api, corpus: Path, tmp_p
     assert len(set(rows["key"].to_pylist())) == rows.num_rows == MANY
 
 
-def _multiply(corpus: Path, folder: Path) -> None:
-    """Many different files from two: a box that players skip, with a number in it, at the end.
+def _tasks(api: Api, run: str) -> dict[str, str]:
+    found = api("/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
+    return {one["name"]: one["state"]["type"] for one in found}
 
-    But for the first they end at the verdict, since large models would only make the test longer.
-    """
-    folder.mkdir()
-    good, frozen = (next(corpus.glob(name)).read_bytes() for name in ("world*.mp4", "bad_frozen.mp4"))
-    for i in range(MANY):
-        (folder / f"{i:04d}.mp4").write_bytes((frozen if i else good) + struct.pack(">I4sQ", 16, b"free", i))
-    (folder / "manifest.csv").write_text(
-        "\n".join(["uri,licence,consent", *(f"{i:04d}.mp4,CC0,drawn" for i in range(MANY))])
-    )
+
+def _logged(api: Api, run: str) -> list[str]:
+    found = api("/logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}})
+    return [one["message"] for one in found]
 
 
 def _ingest() -> Any:

@@ -17,6 +17,7 @@ import pytest
 
 from flows.demo.corpus import SEED, make_corpus
 from flows.recipe_files import load_recipe
+from flows.reports import key_of
 from flows.run.graph import stages_of
 from flows.server import ROOT, prefect_process, wait_healthy
 from storage.ledger.catalog import Catalog
@@ -61,8 +62,8 @@ def test_a_triggered_training_ends_with_a_checkpoint_a_history_and_its_artifacts
         api.state(run)
     )
     made = api.artifacts(run)
-    assert made["training-seen"]["data"] == 100.0
-    assert "run:seen" in made["training-seen-page"]["data"]
+    assert made[key_of(catalog, "seen")]["data"] == 100.0
+    assert "run:seen" in made[key_of(catalog, "seen", "page")]["data"]
     here = Catalog(catalog)
     assert [one.step for one in checkpoints_of(here, "seen")] == [12]
     assert len(metrics_of(here, "seen")["loss"]) == 12
@@ -83,7 +84,9 @@ def test_cancelling_writes_a_checkpoint_and_frees_the_machine_and_the_same_name_
 ) -> None:
     here, home = Catalog(catalog), Path(api.env["PREFECT_HOME"])
     first = start(api, catalog, "cancelled", "steps=60")
-    until(lambda: _step(api, first) >= 10, 200, lambda: (api.state(first), _step(api, first)))
+    until(
+        lambda: _step(api, first, catalog) >= 10, 200, lambda: (api.state(first), _step(api, first, catalog))
+    )
     api(f"/flow_runs/{first}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
     assert api.wait(first, "CANCELLED", "COMPLETED", "CRASHED", seconds=90)[0] == "CANCELLED"
     until(lambda: not ray_processes(home), 30, lambda: ray_processes(home))
@@ -141,9 +144,9 @@ def test_a_training_outlives_the_prefect_server(catalog: str, tmp_path: Path) ->
     assert [step for step, _ in metrics_of(here, "outage")["loss"]] == list(range(1, STEPS + 1))
 
 
-def _step(api: Api, run: str) -> int:
+def _step(api: Api, run: str, catalog: str) -> int:
     """As the UI shows it: the share of sixty steps."""
-    found = api.artifacts(run).get("training-cancelled")
+    found = api.artifacts(run).get(key_of(catalog, "cancelled"))
     return round(found["data"] * 60 / 100) if found else 0
 
 

@@ -9,12 +9,12 @@ A cluster that was there before is left as it was found: the engine ends its own
 import logging
 import math
 import os
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from infra.join import join
 from infra.profiles import Profile, ProfileError
 from infra.quietray import ray
 from infra.resources import Resources, cpus_here, gpus_here
@@ -22,8 +22,6 @@ from infra.resources import Resources, cpus_here, gpus_here
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 SPARE_CPUS = 2
 """Ray's own count is larger than ours by this: actors that fill it to the brim wait for each other."""
-ANSWER_S = 5.0
-"""So long a named cluster may take to answer at all."""
 LONGEST_TEMP = 40
 """Ray puts sockets under its folder, and a socket's path may have 107 characters."""
 
@@ -33,7 +31,7 @@ def start(profile: Profile) -> Iterator[Resources]:
     """Resources for the engine, as long as the cluster is up."""
     ours = not ray.is_initialized()
     if ours:
-        _join(profile) if profile.ray_address else _start_here(profile)
+        join(profile) if profile.ray_address else _start_here(profile)
     try:
         yield _resources(profile)
     finally:
@@ -53,21 +51,6 @@ def expected_resources(profile: Profile) -> Resources:
             return resources
     except ProfileError as error:
         raise ProfileError(f"{error}; or set cpus and gpus in the profile, to plan without it") from error
-
-
-def _join(profile: Profile) -> None:
-    """Whoever is not there is told as such: where nobody answers, Ray ends this process without a word."""
-    address = str(profile.ray_address)
-    host, _, port = address.rpartition(":")
-    try:
-        if port.isdigit():
-            socket.create_connection((host.removeprefix("ray://").strip("[]"), int(port)), ANSWER_S).close()
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
-    except OSError as error:  # Ray's ConnectionError is one
-        raise ProfileError(
-            f"profile {profile.name!r} runs on the Ray cluster {address!r}, which does not answer ({error}): start it "
-            "(`redub doctor` says how), or take another profile"
-        ) from error
 
 
 def _start_here(profile: Profile) -> None:

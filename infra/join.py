@@ -22,7 +22,9 @@ ANSWER_S = 5.0
 """So long a named cluster may take to answer at all."""
 REFUSED = "InvalidAuthToken"
 """What a head says to who comes without its token; Ray passes on only that it could not connect."""
-TOKEN_REMEDY = "copy ~/.ray/auth_token of its head node to ~/.ray/auth_token here, or name it in RAY_AUTH_TOKEN_PATH"  # noqa: S105
+TOKEN_REMEDY = (
+    "copy ~/.ray/auth_token of its head node to ~/.ray/auth_token here, or name it in RAY_AUTH_TOKEN_PATH"  # noqa: S105
+)
 
 
 def join(profile: Profile) -> None:
@@ -71,8 +73,6 @@ def _why(profile: Profile, error: Exception, said: IO[bytes]) -> str:
     if isinstance(error, ray_errors.AuthenticationError):
         return f"{cluster} wants a token (RAY_AUTH_MODE is token), and none is here: {TOKEN_REMEDY}"
     if isinstance(error, OSError) and not isinstance(error.__cause__, RuntimeError):
-        return (
-            f"{cluster} does not answer ({error}): start it (`redub doctor` says how), or take another profile"
-        )
+        return f"{cluster} does not answer ({error}): start it (`redub doctor` says how), or take another profile"
     reason = " ".join(str(error.__cause__ or error).split())
     return f"{cluster} can't be joined: {reason}"

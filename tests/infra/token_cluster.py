@@ -74,7 +74,9 @@ class TokenCluster:
 def main(cpus: int) -> None:
     from ray.cluster_utils import Cluster
 
-    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True) as temp:  # a socket's path is short
+    with tempfile.TemporaryDirectory(
+        prefix="r", dir="/tmp", ignore_cleanup_errors=True
+    ) as temp:  # a socket's path is short
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": cpus, "temp_dir": temp})
         nodes = []
         print(cluster.address, flush=True)

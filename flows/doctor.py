@@ -4,33 +4,39 @@ import importlib.metadata
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import fsspec
 from rich.table import Table
 
+from flows.node_differences import differences
 from flows.recipe_files import load_recipe
-from flows.recipe_weights import references_in
+from flows.recipe_weights import references_in, references_of
+from flows.recipes import Recipe
 from flows.run.graph import stages_of
 from flows.run.request import check_needs
 from flows.terminal.console import console, size
 from flows.terminal.plain_text import escape
 from flows.trained_weights import pinned
-from infra.cluster import expected_resources
+from infra.cluster import expected_resources, start
 from infra.launch.assignment import check_room
 from infra.launch.outcome import LaunchError
-from infra.profiles import Profile, load_profile, needs_for
-from infra.resources import cpus_here, gpus_here
+from infra.profiles import Profile, ProfileError, load_profile, needs_for
+from infra.resources import Resources, cpus_here, gpus_here
 from models.weights.known import called, find
 from models.weights.references import ModelError, parse, resolve
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
+from storage.store import Store
 from tasks.stage import Stage
 
 LIBRARIES = ("av", "ray", "prefect", "pylance", "pyarrow", "pydantic", "fsspec")
 WANTED_DISK = 2 << 30
+STARTING = (
+    "A cluster starts with `ray start --head` on one machine, `ray start --address=HEAD:6379` on the others"
+)
 
 
 @dataclass(frozen=True)
@@ -61,17 +67,23 @@ def examine(recipe: str, profile: str, catalog: str) -> bool:
 
 def _findings(recipe: str, profile: Profile, catalog: str) -> Iterator[Finding]:
     yield from _libraries()
-    yield from _machine(profile)
-    yield from _training(profile)
-    yield from _place(Catalog(catalog))
+    tables = Catalog(catalog, Store(dict(profile.storage_options)))
+    if not profile.ray_address:
+        yield from _machine(profile)
+        yield from _training(profile, expected_resources(profile))
+    yield from _place(tables)
     what = load_recipe(recipe)
     try:
-        what = pinned(Catalog(catalog), what)
+        what = pinned(tables, what)
     except (ModelError, StorageError) as error:
         yield Finding(False, "weights of a training", str(error))
     for stage in stages_of(what).values():
         yield from _stage(stage, recipe)
         yield from _share(stage, profile)
+    if profile.ray_address:
+        yield from _cluster(profile, what, tables, recipe)
+    else:
+        yield from _memory(stages_of(what), profile, expected_resources(profile))
 
 
 def _stage(stage: Stage, recipe: str) -> Iterator[Finding]:
@@ -129,9 +141,6 @@ def _libraries() -> Iterator[Finding]:
 
 def _machine(profile: Profile) -> Iterator[Finding]:
     have = cpus_here()
-    if profile.ray_address:
-        yield _cluster(profile.ray_address)
-        return
     enough = profile.cpus is None or profile.cpus <= have
     yield Finding(
         enough,
@@ -147,30 +156,40 @@ def _machine(profile: Profile) -> Iterator[Finding]:
         yield Finding(good, f"{gpus} GPUs here, the profile wants {profile.gpus}", remedy)
 
 
-def _training(profile: Profile) -> Iterator[Finding]:
-    """Not of a cluster whose size the profile doesn't say: to ask would be to join it."""
-    if profile.ray_address and None in (profile.cpus, profile.gpus):
-        return
+def _training(profile: Profile, there: Resources) -> Iterator[Finding]:
     wants = profile.training
     what = f"training: {wants.fewest} x ({wants.cpus:g} CPU, {wants.gpus} GPU)"
     try:
-        check_room(profile, expected_resources(profile))
+        check_room(profile, there)
     except LaunchError as error:
         yield Finding(False, what, str(error))
     else:
         yield Finding(True, f"{what}, {wants.dtype}")
 
 
-def _cluster(address: str) -> Finding:
-    """Only whether somebody listens there: joining would take seconds and a matching Ray version."""
-    running = address != "auto" or Path("/tmp/ray/ray_current_cluster").exists()  # noqa: S108 - Ray's own file
-    return Finding(
-        running,
-        f"Ray cluster {address!r}",
-        ""
-        if running
-        else "start one: `ray start --head` here, `ray start --address=HEAD:6379` on the other nodes",
-    )
+def _memory(stages: Mapping[str, Stage], profile: Profile, there: Resources) -> Iterator[Finding]:
+    """A stage that wants more than there is runs all the same; that it does so alone is said."""
+    for name, stage in stages.items():
+        wants = needs_for(profile, name, stage.needs)
+        if (gets := there.scaled(wants)) != wants:
+            said = f"wants {wants.memory_gb:g} GB of memory a worker, no machine has more than {gets.memory_gb:.1f} GB"
+            yield Finding(
+                True, f"stage {name}: {said}; it gets those, beside no other stage that wants memory"
+            )
+
+
+def _cluster(profile: Profile, what: Recipe, catalog: Catalog, recipe: str) -> Iterator[Finding]:
+    """Joined as a rebuild joins it, and every node asked what it would compute with."""
+    name = f"Ray cluster {profile.ray_address!r}"
+    try:
+        with start(profile) as there:
+            yield Finding(True, f"{name}: {len(there.nodes)} nodes, {there.cpus:g} CPUs, {there.gpus} GPUs")
+            yield from _training(profile, there)
+            yield from _memory(stages_of(what), profile, there)
+            for one in differences(profile, references_of(what), catalog, recipe):
+                yield Finding(not one.remedy, one.what, one.remedy)
+    except ProfileError as error:
+        yield Finding(False, name, f"{error}. {STARTING}")
 
 
 def _place(catalog: Catalog) -> Iterator[Finding]:

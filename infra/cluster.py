@@ -9,21 +9,21 @@ A cluster that was there before is left as it was found: the engine ends its own
 import logging
 import math
 import os
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from infra.join import join
 from infra.profiles import Profile, ProfileError
 from infra.quietray import ray
-from infra.resources import Resources, cpus_here, gpus_here
+from infra.resources import GB, Node, Resources, cpus_here, gpus_here, memory_here_gb
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 SPARE_CPUS = 2
 """Ray's own count is larger than ours by this: actors that fill it to the brim wait for each other."""
-ANSWER_S = 5.0
-"""So long a named cluster may take to answer at all."""
+LEAST_MEMORY_GB = 0.5
+"""A machine with less will do what it can."""
 LONGEST_TEMP = 40
 """Ray puts sockets under its folder, and a socket's path may have 107 characters."""
 
@@ -33,12 +33,25 @@ def start(profile: Profile) -> Iterator[Resources]:
     """Resources for the engine, as long as the cluster is up."""
     ours = not ray.is_initialized()
     if ours:
-        _join(profile) if profile.ray_address else _start_here(profile)
+        join(profile) if profile.ray_address else _start_here(profile)
     try:
-        yield _resources(profile)
+        yield look(profile)
     finally:
         if ours:
             ray.shutdown()
+
+
+def look(profile: Profile) -> Resources:
+    """What the profile allows, and never more than the cluster has now."""
+    there = tuple(_node(one) for one in ray.nodes() if one["Alive"])
+    limit = _cpus(profile) if profile.cpus is not None or not profile.ray_address else math.inf
+    gpus = sum(node.gpus for node in there)
+    return Resources(
+        cpus=min(limit, sum(node.cpus for node in there)),
+        gpus=gpus if profile.gpus is None else min(profile.gpus, gpus),
+        memory_gb=profile.memory_gb,
+        nodes=there,
+    )
 
 
 def expected_resources(profile: Profile) -> Resources:
@@ -47,27 +60,13 @@ def expected_resources(profile: Profile) -> Resources:
         return Resources(profile.cpus, profile.gpus, profile.memory_gb)
     if not profile.ray_address:
         gpus = gpus_here() if profile.gpus is None else profile.gpus
-        return Resources(_cpus(profile), gpus, profile.memory_gb)
+        here = Node("", _cpus(profile) + SPARE_CPUS, gpus, _memory_for_workers_gb(profile))
+        return Resources(_cpus(profile), gpus, profile.memory_gb, (here,))
     try:
         with start(profile) as resources:
             return resources
     except ProfileError as error:
         raise ProfileError(f"{error}; or set cpus and gpus in the profile, to plan without it") from error
-
-
-def _join(profile: Profile) -> None:
-    """Whoever is not there is told as such: where nobody answers, Ray ends this process without a word."""
-    address = str(profile.ray_address)
-    host, _, port = address.rpartition(":")
-    try:
-        if port.isdigit():
-            socket.create_connection((host.removeprefix("ray://").strip("[]"), int(port)), ANSWER_S).close()
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
-    except OSError as error:  # Ray's ConnectionError is one
-        raise ProfileError(
-            f"profile {profile.name!r} runs on the Ray cluster {address!r}, which does not answer ({error}): start it "
-            "(`redub doctor` says how), or take another profile"
-        ) from error
 
 
 def _start_here(profile: Profile) -> None:
@@ -85,6 +84,7 @@ def _start_here(profile: Profile) -> None:
         address="local",
         num_cpus=math.ceil(_cpus(profile)) + SPARE_CPUS,
         object_store_memory=profile.object_store_mb << 20,
+        _memory=int(_memory_for_workers_gb(profile) * GB),
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.ERROR,
@@ -96,13 +96,15 @@ def _cpus(profile: Profile) -> float:
     return profile.cpus if profile.cpus is not None else float(cpus_here())
 
 
-def _resources(profile: Profile) -> Resources:
-    """What the profile allows, and never more than the cluster has."""
-    there = ray.cluster_resources()
-    limit = _cpus(profile) if profile.cpus is not None or not profile.ray_address else math.inf
-    gpus = int(there.get("GPU", 0))
-    return Resources(
-        cpus=min(limit, there.get("CPU", 0.0)),
-        gpus=gpus if profile.gpus is None else min(profile.gpus, gpus),
-        memory_gb=profile.memory_gb,
+def _node(told: dict[str, Any]) -> Node:
+    """As Ray tells it; a machine that has nothing to give has no `CPU` at all."""
+    has = told["Resources"]
+    memory_gb = has.get("memory", 0.0) / GB
+    return Node(
+        told["NodeID"], has.get("CPU", 0.0), int(has.get("GPU", 0)), memory_gb, told["NodeManagerAddress"]
     )
+
+
+def _memory_for_workers_gb(profile: Profile) -> float:
+    """All but a tenth, and what lies in the object store."""
+    return max(0.9 * memory_here_gb() - profile.object_store_mb * (1 << 20) / GB, LEAST_MEMORY_GB)

@@ -10,9 +10,17 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from infra.number_ranges import OUT_OF_RANGE, named, range_of
 from infra.resources import Needs
@@ -93,13 +101,23 @@ class Profile(BaseModel):
     """A running Ray cluster to join (`auto` for the one of this node). Default: start one here, and only
     for this run."""
     object_store_mb: int = Field(default=256, ge=80, le=10_000_000)
-    """Shared memory for results on their way to a table. Default: enough for seconds of them."""
+    """Shared memory for results on their way to a table, where Ray is started here; a cluster has its own, and
+    none may be named for it. Default: enough for seconds of them."""
     storage_options: dict[str, str] = {}
     """Passed to the object store (aws_region, aws_endpoint). Keep secrets in the environment. Default: none."""
     needs: dict[str, dict[str, Any]] = {}
     """Per stage, fields of `Needs` that differ here from the stage's own. Default: none differ."""
     training: Training = Training()
     """What a training takes. Default: one worker on one CPU."""
+
+    @model_validator(mode="after")
+    def _of_a_cluster_of_its_own(self) -> Self:
+        if self.ray_address and "object_store_mb" in self.model_fields_set:
+            raise ValueError(
+                "object_store_mb has no effect on a cluster that is joined (ray_address): leave it out, and give each "
+                f"node its own, with `ray start --object-store-memory={self.object_store_mb << 20}`"
+            )
+        return self
 
     @field_validator("needs")
     @classmethod

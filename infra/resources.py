@@ -1,9 +1,13 @@
 """What one worker of a stage takes from the machine, and what there is to take."""
 
+import dataclasses
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+GB = 1e9
+CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 DEVICES = Path("/dev")
 """Where the driver makes a file for each GPU."""
 
@@ -23,6 +27,18 @@ class Needs:
 
 
 @dataclass(frozen=True)
+class Node:
+    """One machine: a worker is on one of them, and takes nothing of another."""
+
+    id: str
+    """As Ray calls it."""
+    cpus: float
+    gpus: int = 0
+    memory_gb: float = math.inf
+    address: str = ""
+
+
+@dataclass(frozen=True)
 class Resources:
     """What all workers together may take."""
 
@@ -31,6 +47,17 @@ class Resources:
     """Whole devices: a worker's share of a GPU always lies on one of them."""
     memory_gb: float | None = None
     """None: memory doesn't limit the number of workers."""
+    nodes: tuple[Node, ...] = ()
+    """The machines that this is on; none: one that has it all."""
+
+    @property
+    def machines(self) -> tuple[Node, ...]:
+        return self.nodes or (Node("", self.cpus, self.gpus),)
+
+    def scaled(self, needs: Needs) -> Needs:
+        """With the memory of the largest machine, where a worker wants more: it then has that one's memory to itself."""
+        most = min(max(node.memory_gb for node in self.machines), self.memory_gb or math.inf)
+        return dataclasses.replace(needs, memory_gb=min(needs.memory_gb, most))
 
 
 def cpus_here() -> int:
@@ -47,31 +74,10 @@ def gpus_here() -> int:
     return min(devices, len(named))
 
 
-class Room:
-    """What is left of the resources while workers are put in, one after the other."""
-
-    def __init__(self, resources: Resources) -> None:
-        self._cpus = resources.cpus
-        self._memory_gb = float("inf") if resources.memory_gb is None else resources.memory_gb
-        self._gpus = [1.0] * resources.gpus
-
-    def take(self, needs: Needs) -> bool:
-        """Put one worker in, if it fits."""
-        tiny = 1e-6
-        if needs.cpus > self._cpus + tiny or needs.memory_gb > self._memory_gb + tiny:
-            return False
-        devices = self._devices(needs.gpus, tiny)
-        if devices is None:
-            return False
-        for device in devices:
-            self._gpus[device] -= min(needs.gpus, 1.0)
-        self._cpus -= needs.cpus
-        self._memory_gb -= needs.memory_gb
-        return True
-
-    def _devices(self, share: float, tiny: float) -> list[int] | None:
-        """The fullest device that still holds the share, so that whole ones stay free; None: no room."""
-        count = int(share) if share > 1 else int(share > 0)
-        fitting = [i for i, free in enumerate(self._gpus) if free + tiny >= min(share, 1.0)]
-        fitting.sort(key=self._gpus.__getitem__)
-        return fitting[:count] if len(fitting) >= count else None
+def memory_here_gb() -> float:
+    """Main memory that programs of this machine, or of this container, may have."""
+    found = [float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))]
+    for limit in CGROUP_LIMITS:
+        text = limit.read_text().strip() if limit.is_file() else ""
+        found += [float(text)] if text.isdigit() else []
+    return min(found) / GB

@@ -11,6 +11,7 @@ import time
 import uuid
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,6 +25,7 @@ from flows.run.progress import StageProgress
 from flows.run.request import Request, check_profile
 from flows.run.splits import check_splits
 from flows.trained_weights import pinned
+from infra.cluster import look
 from infra.engine.jobs import Stats
 from infra.engine.loop import Engine
 from infra.launch.signals import started as start_cluster
@@ -124,7 +126,8 @@ class Rebuild:
             speeds,
             units,
         )
-        self.engine = Engine(jobs, resources)
+        follows = partial(look, self.request.profile) if self.request.profile.ray_address else None
+        self.engine = Engine(jobs, resources, follows)
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
 

@@ -13,6 +13,8 @@ from infra.engine.jobs import Failed, Work
 from infra.quietray import ray, ray_errors
 
 READ_S = 10.0
+NODES = 3
+"""An item that was on so many machines that went away is suspect of having ended them."""
 NOISE = ("/ray/", "infra/engine/worker.py", "Extension modules:")
 
 
@@ -50,6 +52,7 @@ class Suspects:
         self._limit = deaths
         self._queue: deque[Work] = deque()
         self._deaths: Counter[str] = Counter()
+        self._nodes: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -57,6 +60,11 @@ class Suspects:
     def next(self) -> Work:
         """To be run on a worker that has nothing else."""
         return self._queue.popleft()
+
+    def went_with_nodes(self, works: Sequence[Work]) -> bool:
+        """Their machine is gone: not their doing, unless it happens again and again."""
+        self._nodes.update(work.id for work in works)
+        return any(self._nodes[work.id] >= NODES for work in works)
 
     def accused(self, works: Sequence[Work], words: LastWords | None) -> list[Work]:
         """What the worker was at, of what it had; all of that, if nobody can tell."""
@@ -70,6 +78,11 @@ class Suspects:
                 self._queue.append(work)
             else:
                 yield Failed(work.id, f"{death.how_on_item}, {times(deaths)}", death.detail, deaths)
+
+
+def node_is_gone(node: str) -> bool:
+    """Whether a machine has left the cluster; of one whose name isn't known nobody says so."""
+    return bool(node) and all(one["NodeID"] != node or not one["Alive"] for one in ray.nodes())
 
 
 def last_words(box_path: str, node: str | None) -> LastWords | None:

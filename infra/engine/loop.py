@@ -8,8 +8,11 @@ threads of their own, workers guard themselves against hangs and bad rows (infra
 worker is the pool's affair (infra/engine/pool.py).
 """
 
+import logging
 import threading
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from infra.engine.jobs import ClusterLost, Job, SetupError, SinkError, Stats
@@ -17,13 +20,21 @@ from infra.engine.pool import Limits
 from infra.engine.running import Running
 from infra.engine.worker_split import split
 from infra.quietray import ray, ray_errors
-from infra.resources import Resources, Room
+from infra.resources import Needs, Resources
+from infra.room import Room
 
 TICK_S = 0.05
 """The longest the loop sleeps: feeds are looked at this often."""
 RESPLIT_S = 1.0
+LOOK_S = 5.0
+"""So often a cluster is asked for machines that joined or left."""
+ROOM_S = 900.0
+"""So long a stage that fits on no machine any more waits for another one, as a training does."""
 HOLD_S = 5.0
 """So long after the first answer the split waits for those of later stages."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class Engine:
@@ -31,20 +42,19 @@ class Engine:
         self,
         jobs: list[Job],
         resources: Resources,
+        look: Callable[[], Resources] | None = None,
         *,
         deaths: int = 2,
         attempts: int = 2,
         setup_timeout_s: float = 1800.0,
         turn_s: float = 30.0,
     ) -> None:
-        for job in jobs:
-            if not Room(resources).take(job.needs):
-                raise SetupError(
-                    f"{job.name} needs {job.needs} for one worker, but there is only {resources}"
-                )
+        jobs = [replace(job, needs=_scaled(job, resources)) for job in jobs]
+        check_room(jobs, resources)
         limits = Limits(deaths, attempts, setup_timeout_s)
         self._stages = [Running(job, limits) for job in jobs]
         self._resources, self._turn_s = resources, turn_s
+        self._look, self._look_at, self._roomless_at = look, time.monotonic() + LOOK_S, float("inf")
         self._stop = threading.Event()
         self._resplit_at = self._snapshot_at = 0.0
         self._crew_was: list[int] = []
@@ -76,6 +86,9 @@ class Engine:
 
     def _step(self) -> None:
         now = time.monotonic()
+        if self._look and now >= self._look_at:
+            self._look_at = now + LOOK_S
+            self._follow(self._look(), now)
         if now >= self._resplit_at:
             self._resplit(now)
         for stage in self._stages:
@@ -90,6 +103,19 @@ class Engine:
         self._commit()
         self._publish(now)
 
+    def _follow(self, there: Resources, now: float) -> None:
+        """Machines that joined or left: the next split goes by those that are there."""
+        if there != self._resources:
+            logger.info("%d machines with %g CPUs and %d GPUs", len(there.nodes), there.cpus, there.gpus)
+            self._resources, self._resplit_at = there, 0.0
+        try:
+            check_room([stage.job for stage in self._stages if not stage.closing], there)
+            self._roomless_at = float("inf")
+        except SetupError:
+            self._roomless_at = min(self._roomless_at, now)
+            if now > self._roomless_at + ROOM_S:
+                raise
+
     def _crew(self) -> list[int]:
         return [len(stage.pool.members) for stage in self._stages]
 
@@ -102,8 +128,7 @@ class Engine:
             stage.pool.fit(counts[stage.job.name])
         room = Room(self._resources)
         for stage in self._stages:
-            for _ in stage.pool.members:
-                room.take(stage.job.needs)
+            stage.pool.occupy(room)
         for stage in self._stages:
             stage.pool.grow(counts[stage.job.name], room)
         self._crew_was = self._crew()
@@ -147,6 +172,27 @@ class Engine:
             stage.committer.close()
         self._publish(float("inf"))
         return errors
+
+
+def check_room(jobs: Sequence[Job], resources: Resources) -> None:
+    """A worker of each job fits on some machine by itself."""
+    for job in jobs:
+        if not Room(resources).take(job.needs):
+            raise SetupError(
+                f"{job.name} needs {job.needs} for one worker, but no machine has that: there is only {resources}; "
+                f"lower needs.{job.name} in a profile of your own, or take a larger machine"
+            )
+
+
+def _scaled(job: Job, resources: Resources) -> Needs:
+    """A worker that wants more memory than any machine has runs all the same, beside none that wants any."""
+    needs = resources.scaled(job.needs)
+    if needs != job.needs:
+        logger.warning(
+            "%s wants %g GB of memory for a worker, and no machine has more than %.1f GB: it gets those, and no other "
+            "stage that wants memory runs beside it there", job.name, job.needs.memory_gb, needs.memory_gb,
+        )  # fmt: skip
+    return needs
 
 
 def _ready(refs: list[Any], timeout: float) -> list[tuple[Any, Any]]:

@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.engine.deaths import Death, Suspects, last_words, times
+from infra.engine.deaths import Death, Suspects, last_words, node_is_gone, times
 from infra.engine.jobs import Failed, Job, SetupError, WholeFailed, Work
 from infra.engine.meter import Meter
 from infra.engine.worker import Actor, Answer, Packed
 from infra.quietray import ray, ray_errors
-from infra.resources import Room
+from infra.resources import GB, Needs
+from infra.room import Room
 
 CALL_S = 0.3
 """Calls of quick items are filled up to this many seconds: Ray takes some milliseconds for each."""
@@ -50,6 +51,8 @@ class Member:
     clock: float
     """When it began what it does now: its setup, or the first of its calls."""
     calls: deque[tuple[Any, list[Work]]] = field(default_factory=deque)
+    place: str = ""
+    """The machine that it was meant for."""
     alone: bool = False
     leaving: bool = False
     warm: bool = False
@@ -93,10 +96,10 @@ class Pool:
             self._end(member)
 
     def grow(self, target: int, room: Room) -> None:
-        while len(self.staying) < target and room.take(self.job.needs):
-            self._start()
+        while len(self.staying) < target and (place := room.place(self.job.needs)) is not None:
+            self._start(place)
 
-    def _start(self) -> None:
+    def _start(self, place: str) -> None:
         if self._make is None:
             self._make = ray.put(self.job.make_worker)
         context = ray.get_runtime_context()
@@ -104,10 +107,14 @@ class Pool:
         path = f"{context.get_temp_dir()}/{context.get_session_name()}/redub/{name}"
         needs = self.job.needs
         remote: Any = ray.remote(Actor)
-        actor = remote.options(num_cpus=needs.cpus, num_gpus=needs.gpus, max_restarts=0, max_task_retries=0)
+        actor = remote.options(max_restarts=0, max_task_retries=0, **_reserved(needs, place))
         handle = actor.remote(path, needs, self.limits.attempts, self.job.whole)
         setup = handle.setup.remote(self._make)
-        self.members.append(Member(handle, path, None, setup, time.monotonic()))
+        self.members.append(Member(handle, path, None, setup, time.monotonic(), place=place))
+
+    def occupy(self, room: Room) -> None:
+        for member in self.members:
+            room.occupied(self.job.needs, member.node or member.place)
 
     def _end(self, member: Member) -> None:
         ray.kill(member.handle)
@@ -226,9 +233,13 @@ class Pool:
 
     def lost(self, member: Member, error: str, hung: bool = False) -> list[Packed | Failed]:
         """A worker is gone. What it was at is suspect; what else it had goes back into the queue."""
-        words = last_words(member.box_path, member.node)
+        gone = node_is_gone(member.node or member.place)
+        words = None if gone else last_words(member.box_path, member.node)
         self._end(member)
         works = [work for _, works in member.calls for work in works]
+        if gone and not self._suspects.went_with_nodes(works):
+            self._again.extendleft(reversed(works))
+            return []
         death = Death(words, error, hung, self.job.needs.timeout_s)
         if self.job.whole:
             self._again.extendleft(reversed(works))
@@ -255,6 +266,9 @@ class Pool:
             )
 
     def _setup_lost(self, member: Member, error: str) -> None:
+        if node_is_gone(member.place):
+            self._end(member)
+            return
         death = Death(last_words(member.box_path, member.node), error, False, self.limits.setup_timeout_s)
         self._end(member)
         self._blame_stage(f"died while it was set up\n{death.detail}")
@@ -263,3 +277,16 @@ class Pool:
         self._unexplained += 1
         if self._unexplained >= UNEXPLAINED:
             raise SetupError(f"{self._unexplained} workers of {self.job.name} in a row: each {how}")
+
+
+def _reserved(needs: Needs, place: str) -> dict[str, Any]:
+    """What Ray keeps for a worker, where the engine found room for it; elsewhere if that machine has gone meanwhile."""
+    kept: dict[str, Any] = {
+        "num_cpus": needs.cpus,
+        "num_gpus": needs.gpus,
+        "memory": int(needs.memory_gb * GB),
+    }
+    if place:
+        there = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(place, soft=True)
+        kept["scheduling_strategy"] = there
+    return kept

@@ -15,7 +15,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from infra.resources import Needs, Resources, Room
+from infra.resources import Needs, Resources
+from infra.room import Room
 
 SLACK = 1.25
 GAIN = 1.1

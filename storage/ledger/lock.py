@@ -2,7 +2,7 @@
 
 Rows stay right without it (see table.py): the lock keeps two runs from doing the same work twice.
 On a local catalog it is the kernel's file lock, which a kill -9 releases. On an object store, where
-nobody notices a death, it is a lease that the holder renews and that others may take once it is old.
+nobody notices a death, it is a lease (lease.py) that the holder renews and that others may take once it is old.
 Whoever only wants to know asks `holder`, which writes nothing and takes nothing.
 """
 
@@ -12,19 +12,15 @@ import json
 import os
 import socket
 import struct
-import threading
 import time
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from storage.addresses import told_plainly
 from storage.errors import StorageError
+from storage.ledger.lease import Held, held_by, lease
 from storage.store import Store
-
-LEASE_S = 60.0
 
 
 class CatalogBusy(RuntimeError):
@@ -42,9 +38,8 @@ class CatalogBusy(RuntimeError):
 def holder(root: str, store: Store | None = None) -> CatalogBusy | None:
     """Who has the catalog now, in words; None when nobody has. Needs no right to write."""
     if "://" in root:
-        fs, path = (store or Store()).filesystem(f"{root}/.lease")
-        held = _read_lease(fs, path)
-        return _busy(root, json.dumps(held)) if held and _is_alive(held) else None
+        held = held_by(f"{root}/.lease", store or Store())
+        return None if held is None else _busy(root, held)
     try:
         with open(Path(root) / ".lock") as file:
             return _busy(root, file.read()) if _is_locked(file.fileno()) else None
@@ -93,26 +88,12 @@ def _opened(path: Path) -> IO[str]:
 
 @contextmanager
 def _lease(root: str, holder: dict[str, Any], store: Store) -> Iterator[None]:
-    """Write, wait, look: of two that write at once, the later one's text stays and the other gives way."""
-    fs, path = store.filesystem(f"{root}/.lease")
-    mine = holder | {"token": uuid.uuid4().hex}
-    held = _read_lease(fs, path)
-    if held and _is_alive(held):
-        raise _busy(root, json.dumps(held))
-    fs.pipe_file(path, json.dumps(mine | {"renewed": time.time()}).encode())
-    time.sleep(1.0)
-    held = _read_lease(fs, path)
-    if not held or held["token"] != mine["token"]:
-        raise _busy(root, json.dumps(held))
-    stop = threading.Event()
-    renewer = threading.Thread(target=_renew, args=(fs, path, mine, stop), daemon=True)
-    renewer.start()
-    try:
+    with ExitStack() as open_:
+        try:
+            open_.enter_context(lease(f"{root}/.lease", holder, store))
+        except Held as error:
+            raise _busy(root, str(error)) from None
         yield
-    finally:
-        stop.set()
-        renewer.join()
-        fs.rm_file(path)
 
 
 def _whole_file(kind: int) -> bytes:
@@ -123,23 +104,6 @@ def _whole_file(kind: int) -> bytes:
 def _is_locked(descriptor: int) -> bool:
     found = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _whole_file(fcntl.F_WRLCK))
     return struct.unpack("hhqqi4x", found)[0] != fcntl.F_UNLCK
-
-
-def _is_alive(lease: dict[str, Any]) -> bool:
-    return lease["renewed"] > time.time() - LEASE_S
-
-
-def _renew(fs: Any, path: str, mine: dict[str, Any], stop: threading.Event) -> None:
-    while not stop.wait(LEASE_S / 4):
-        fs.pipe_file(path, json.dumps(mine | {"renewed": time.time()}).encode())
-
-
-def _read_lease(fs: Any, path: str) -> dict[str, Any] | None:
-    try:
-        with told_plainly(fs.unstrip_protocol(path)):
-            return json.loads(fs.cat_file(path))
-    except FileNotFoundError:
-        return None
 
 
 def _busy(root: str, text: str) -> CatalogBusy:

@@ -184,6 +184,22 @@ def test_a_stage_that_fits_nowhere_is_named():
         Engine([job], Resources(cpus=4))
 
 
+def test_memory_of_workers_is_kept_from_others_by_ray_and_more_than_there_is_is_scaled_down(
+    resources, caplog
+):
+    (node,) = resources.nodes
+    half = Needs(cpus=0.1, memory_gb=node.memory_gb * 0.6)
+
+    def left(_):
+        return ray.available_resources().get("memory", 0.0) / 1e9
+
+    sink = run(resources, range(4), left, half)
+    assert max(sink.done.values()) == pytest.approx(node.memory_gb * 0.4, rel=1e-3), "one at a time"
+    sink = run(resources, range(2), left, Needs(cpus=0.1, memory_gb=1e6))
+    assert max(sink.done.values()) < 1e-3
+    assert "stage wants 1e+06 GB of memory for a worker, and no machine has more than" in caplog.text
+
+
 def test_a_full_disk_stops_the_engine_and_is_raised(resources):
     def full(outcomes):
         raise OSError("no space left on device")

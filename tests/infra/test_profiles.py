@@ -65,6 +65,10 @@ def test_one_of_several_profiles_of_a_file(write):
             r"profile mine, field training.zero: Input should be 0, 1, 2 or 3",
         ),
         ("[mine]\ntraining = { gpu = 1 }", r"field training.gpu: there is no such field"),
+        (
+            "[mine]\nray_address = 'auto'\nobject_store_mb = 100",
+            r"object_store_mb has no effect on a cluster that is joined .*--object-store-memory=104857600",
+        ),
         ("[mine\ncpus = 4", r"mine.toml can't be read"),
         ("cpus = 4", r"'cpus' stands outside any profile"),
         ("[other]", r"there is no profile 'mine'.*there are other"),

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from infra.engine.worker_split import StageLoad, split
-from infra.resources import Needs, Resources, Room
+from infra.resources import Needs, Node, Resources
+from infra.room import Room
 
 CPU = Needs(cpus=1)
 
@@ -62,6 +63,28 @@ def test_a_worker_of_two_gpus_takes_two_devices():
 def test_memory_limits_workers():
     stages = [load("a", 1.0, needs=Needs(memory_gb=10))]
     assert split(stages, Resources(cpus=64, memory_gb=32), {}) == {"a": 3}
+
+
+def test_a_worker_is_on_one_machine_and_its_memory_and_cpus_are_that_machines():
+    """Two machines hold one of 6 GB each, although three would fit their sum; and so with CPUs and GPUs."""
+    two = (Node("a", 8, 1, 10), Node("b", 8, 1, 10))
+    for needs, most in ((Needs(memory_gb=6), 2), (Needs(cpus=5), 2), (Needs(gpus=2), 0), (Needs(gpus=1), 2)):
+        room = Room(Resources(cpus=16, gpus=2, memory_gb=None, nodes=two))
+        assert sum(room.take(needs) for _ in range(8)) == most, needs
+
+
+def test_workers_are_spread_over_machines_and_those_that_are_there_keep_their_place():
+    room = Room(Resources(cpus=8, nodes=(Node("a", 4), Node("b", 4))))
+    room.occupied(CPU, "a")
+    room.occupied(CPU, "gone")
+    assert [room.place(CPU) for _ in range(8)] == ["b", "a", "b", "a", "b", "a", "b", None]
+
+
+def test_who_wants_more_memory_than_any_machine_has_gets_all_of_one():
+    there = Resources(cpus=8, nodes=(Node("a", 4, 0, 4.0), Node("b", 4, 0, 7.5)))
+    assert there.scaled(Needs(memory_gb=24)) == Needs(memory_gb=7.5)
+    assert there.scaled(Needs(memory_gb=6)) == Needs(memory_gb=6)
+    assert Resources(cpus=8).scaled(Needs(memory_gb=24)) == Needs(memory_gb=24)
 
 
 def test_a_finished_stage_frees_its_room_at_once():

@@ -43,11 +43,12 @@ from storage.ledger.lock import CatalogBusy
 from storage.ledger.mask_verdicts import ReviewError
 from storage.ledger.node import Node
 from storage.sources import SourceError
+from storage.versions.gates import GateRefused
 from storage.versions.version import Version
 
 PROGRESS_EVERY_S = 2.0
 POLL_S = 3
-REFUSED = (RecipeError, ProfileError, ModelError, SourceError, FootageRefused, SpeakersUnknown)
+REFUSED = (RecipeError, ProfileError, ModelError, SourceError, FootageRefused, SpeakersUnknown, GateRefused)
 """What a person got wrong, and can mend."""
 PATIENCE_S = 7 * 24 * 3600
 """So long a paused run waits for verdicts; then it ends, and the next one goes on."""

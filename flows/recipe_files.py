@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from flows.environment import RECIPE
 from flows.errors import RecipeError
-from flows.recipes import RECIPES, STAGES, R, Recipe, WorldRecipe
+from flows.recipes import RECIPES, SETTINGS, R, Recipe, WorldRecipe
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
@@ -73,7 +73,7 @@ def _override(tree: dict[str, Any], text: str) -> None:
     if not dot:
         tree[stage] = given
         return
-    known = STAGES[stage].Config.model_fields
+    known = SETTINGS[stage].model_fields
     if field not in known:
         raise RecipeError(
             f"{stage} has no setting {field!r}{_close(field, known)}; it has: {', '.join(known)}"

@@ -21,6 +21,7 @@ from flows.command import (
     tidying,
     train,
     trying,
+    versions,
     world,
 )  # fmt: skip
 
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for group in (trying, rebuild, world, pairs, looking, export, tidying, promote, bootstrap, dub, server):
+for group in (trying, rebuild, world, pairs, looking, versions, export, tidying, promote, bootstrap, dub, server):
     app.add_typer(group.app)
 app.add_typer(tidying.quarantine, name="quarantine")
 app.add_typer(models.app, name="models")

@@ -5,9 +5,10 @@ import json
 
 from rich.markup import escape
 
+from flows.terminal.aliases import show_version_lines
 from flows.terminal.console import console, number, table_of_columns, when
 from storage.ledger.catalog import existing_catalog
-from storage.overview import Overview, RunLine, StageRows, VersionLine, overview
+from storage.overview import Overview, RunLine, StageRows, overview
 
 
 def print_status(catalog: str, as_json: bool) -> None:
@@ -22,7 +23,7 @@ def show_status(found: Overview) -> None:
     console.print(f"Catalog [bold]{escape(found.root)}[/]\n", soft_wrap=True)
     _show_runs(found.runs)
     _show_rows(found.stages)
-    _show_versions(found.versions)
+    show_version_lines(found.versions)
 
 
 def _show_runs(runs: tuple[RunLine, ...]) -> None:
@@ -41,23 +42,3 @@ def _show_rows(stages: tuple[StageRows, ...]) -> None:
         table.add_row(rows.stage, *(number(getattr(rows, c)) for c in columns))
     console.print(table)
     console.print()
-
-
-def _show_versions(versions: tuple[VersionLine, ...]) -> None:
-    if not versions:
-        console.print("No version published yet.")
-        return
-    table = table_of_columns(
-        ("version", "left"), ("rows", "right"), ("splits", "left"), ("made", "left"), ("commit", "left")
-    )
-    for one in versions:
-        splits = ", ".join(f"{k} {v}" for k, v in sorted(one.splits.items()))
-        table.add_row(
-            one.version, number(one.rows), splits, one.created[:19].replace("T", " "), one.git_commit
-        )
-    console.print(table)
-    for one in versions:
-        if one.anyway:
-            console.print(f"{one.version}: {escape(one.anyway)}", soft_wrap=True)
-        if one.forgotten:
-            console.print(f"{one.version} had {number(one.forgotten)} rows more, which were forgotten since.")

@@ -9,6 +9,7 @@ from rich.text import Text
 from flows.terminal.console import console, number, table_of_columns
 from storage.versions.anyway import sentence
 from storage.versions.diff import Diff
+from storage.versions.gates import ungated
 from storage.versions.version import Version
 
 
@@ -23,6 +24,8 @@ def show_version(version: Version, catalog: str) -> None:
     show_funnel(m["funnel"])
     if told := sentence(m):
         console.print(f"\n[yellow]Not to be relied on:[/] {escape(told)}", soft_wrap=True)
+    if told := ungated(m):
+        console.print(f"\n[yellow]Not as its gates ask:[/] {escape(told)}", soft_wrap=True)
     held = sum(row["quarantined"] for row in m["funnel"])
     if held:
         console.print(

@@ -144,9 +144,9 @@ class Catalog:
         return rows.drop_columns("_rowid").to_pylist()
 
 
-def existing_catalog(root: str) -> Catalog:
+def existing_catalog(root: str, store: Store | None = None) -> Catalog:
     """The catalog at a place, for those who look: an error where none is, since a typo must not make one."""
-    catalog = Catalog(root)
+    catalog = Catalog(root, store)
     if not catalog.exists():
         raise StorageError(
             f"there is no catalog at {catalog.root}; `redub rebuild --catalog {root} --source ...` makes one"

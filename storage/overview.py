@@ -1,5 +1,6 @@
 """The state of a catalog at one look: its newest runs, the rows of each stage, and its versions. Only reads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from storage.ledger.catalog import Catalog
 from storage.ledger.lance_files import open_table
 from storage.ledger.newest import newest_fingerprints, stage_order
+from storage.ledger.standing import read_standing
 from storage.ledger.table import Status
 from storage.versions.aliases import aliases, names_of
 from storage.versions.anyway import sentence
@@ -61,6 +63,8 @@ class Overview:
     stages: tuple[StageRows, ...]
     versions: tuple[VersionLine, ...]
     """Newest first, as the runs are."""
+    progress: Mapping[str, Any] | None = None
+    """How far the running rebuild is (flows/run/telling.py); None when none is running."""
 
 
 def overview(catalog: Catalog, runs: int = 5, versions: int = 8) -> Overview:
@@ -74,7 +78,12 @@ def overview(catalog: Catalog, runs: int = 5, versions: int = 8) -> Overview:
             rows for stage in stage_order(catalog) if (rows := _stage_rows(catalog, stage, newest.get(stage)))
         ),
         version_lines(catalog, versions),
+        _progress(catalog) if busy else None,
     )
+
+
+def _progress(catalog: Catalog) -> Mapping[str, Any] | None:
+    return next((read_standing(catalog, run["run"]) for run in catalog.runs() if not run["ended"]), None)
 
 
 def _run_line(run: dict[str, Any], may_run: bool) -> RunLine:
@@ -103,10 +112,14 @@ def _stage_rows(catalog: Catalog, stage: str, current: str | None) -> StageRows 
 def version_lines(catalog: Catalog, most: int = 0) -> tuple[VersionLine, ...]:
     """Newest first; all of them, or the newest `most`."""
     standing = aliases(catalog)
-    return tuple(_version_line(catalog, tag, names_of(standing, tag)) for tag in reversed(tags(catalog)[-most:]))
+    return tuple(
+        _version_line(catalog, tag, names_of(standing, tag)) for tag in reversed(tags(catalog)[-most:])
+    )
 
 
 def _version_line(catalog: Catalog, tag: str, names: tuple[str, ...]) -> VersionLine:
     m = load_version(catalog, tag)[0].manifest
     forgotten = sum(gone["rows"] for gone in m.get("forgotten", ()))
-    return VersionLine(tag, m["rows"], m["splits"], m["created"], m["git_commit"], forgotten, sentence(m), names, ungated(m))
+    return VersionLine(
+        tag, m["rows"], m["splits"], m["created"], m["git_commit"], forgotten, sentence(m), names, ungated(m)
+    )

@@ -56,7 +56,9 @@ def rows(
     ] = "",
     by: Annotated[
         str,
-        typer.Option(help="Count them by reason (of those left out), stage, speaker, licence, or any column."),
+        typer.Option(
+            help="Count them by reason (of those left out), stage, speaker, licence, or any column."
+        ),
     ] = "",
     column: Annotated[
         list[str] | None, typer.Option(help="What to say of each row, instead of its facts. Repeatable.")

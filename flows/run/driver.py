@@ -24,6 +24,7 @@ from flows.run.planning import Plan, listed_ids, make_plan
 from flows.run.progress import StageProgress
 from flows.run.request import Request, check_profile
 from flows.run.splits import check_splits
+from flows.run.telling import told
 from flows.trained_weights import pinned
 from infra.engine.jobs import Stats
 from infra.engine.loop import Engine
@@ -126,6 +127,8 @@ class Rebuild:
             units,
         )
         self.engine = Engine(jobs, resources)
+        seconds = {s.name: s.measured.seconds for s in plan.stages if s.measured}
+        self._open.enter_context(told(self.catalog, self.run_id, self.progress, seconds))
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
 

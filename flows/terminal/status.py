@@ -1,12 +1,12 @@
 """`redub status`: prints the state of a catalog, for people or as JSON."""
 
-import dataclasses
-import json
+from collections.abc import Mapping
+from typing import Any
 
 from rich.markup import escape
 
 from flows.terminal.aliases import show_version_lines
-from flows.terminal.console import console, number, table_of_columns, when
+from flows.terminal.console import console, duration, number, print_json, table_of_columns, when
 from storage.ledger.catalog import existing_catalog
 from storage.overview import Overview, RunLine, StageRows, overview
 
@@ -14,7 +14,7 @@ from storage.overview import Overview, RunLine, StageRows, overview
 def print_status(catalog: str, as_json: bool) -> None:
     found = overview(existing_catalog(catalog))
     if as_json:
-        print(json.dumps(dataclasses.asdict(found), default=str, ensure_ascii=False, indent=1))
+        print_json(found)
     else:
         show_status(found)
 
@@ -22,6 +22,7 @@ def print_status(catalog: str, as_json: bool) -> None:
 def show_status(found: Overview) -> None:
     console.print(f"Catalog [bold]{escape(found.root)}[/]\n", soft_wrap=True)
     _show_runs(found.runs)
+    _show_progress(found.progress)
     _show_rows(found.stages)
     show_version_lines(found.versions)
 
@@ -31,6 +32,25 @@ def _show_runs(runs: tuple[RunLine, ...]) -> None:
     for run in runs:
         ended = f"{run.state} {run.message}" if run.message else run.state
         table.add_row(run.run, when(run.started), run.recipe, run.profile, escape(ended))
+    console.print(table)
+    console.print()
+
+
+def _show_progress(progress: Mapping[str, Any] | None) -> None:
+    """Of the stages that have anything to do in this run."""
+    if not progress:
+        return
+    left = duration(progress["eta_s"]) if progress["eta_s"] is not None else "not known yet"
+    console.print(
+        f"{progress['share']:.0%} of run {progress['run']} is done after {duration(progress['elapsed_s'])}; left: {left}\n"
+    )
+    columns = ("done", "of", "share", "a second", "workers", "left")
+    table = table_of_columns(("stage", "left"), *((name, "right") for name in columns))
+    for one in progress["stages"]:
+        if one["expected"]:
+            eta = "" if one["finished"] else duration(one["eta_s"]) if one["eta_s"] else "..."
+            numbers = number(one["done"]), number(one["expected"]), f"{one['done'] / one['expected']:.0%}"
+            table.add_row(one["stage"], *numbers, f"{one['rate']:.1f}", str(one["workers"] or ""), eta)
     console.print(table)
     console.print()
 

@@ -54,6 +54,25 @@ def show_funnel(funnel: list[Mapping[str, Any]]) -> None:
             )
 
 
+def plain_diff(diff: Diff) -> dict[str, Any]:
+    """As `redub diff --json` gives it."""
+    a, b = diff.before, diff.after
+    changed = {
+        stage: {"before": a["fingerprints"].get(stage), "after": fingerprint}
+        for stage, fingerprint in b["fingerprints"].items()
+        if a["fingerprints"].get(stage) != fingerprint
+    }
+    return {
+        "before": {"version": a["version"], "rows": a["rows"]},
+        "after": {"version": b["version"], "rows": b["rows"]},
+        "settings": {name: {"before": old, "after": new} for name, (old, new) in diff.settings.items()},
+        "stages": changed,
+        "added": diff.added,
+        "removed": diff.removed,
+        "recomputed": diff.recomputed,
+    }
+
+
 def show_diff(diff: Diff, limit: int = 8) -> None:
     a, b = diff.before, diff.after
     console.print(f"{a['version']} ({number(a['rows'])} rows) -> {b['version']} ({number(b['rows'])} rows)\n")

@@ -56,7 +56,9 @@ class Exported:
 
 def export(catalog: Catalog, wanted: Wanted, out: str, say: Say = lambda _: None) -> Exported:
     """Goes on with what an earlier run of the same export left in the folder."""
-    wanted = replace(wanted, version=tag_named(catalog, wanted.version))  # an alias may move before it goes on
+    wanted = replace(
+        wanted, version=tag_named(catalog, wanted.version)
+    )  # an alias may move before it goes on
     chosen = choose(catalog, wanted.version, wanted.to, wanted.split, wanted.relit)
     folder = local_folder(out, catalog.root)
     layout = _layout(folder, chosen, wanted)

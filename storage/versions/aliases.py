@@ -56,7 +56,9 @@ def move(catalog: Catalog, name: str, tag: str, by: str = "", note: str = "") ->
     check_alias(name)
     standing = aliases(catalog).get(name, "")
     if not tag and not standing:
-        raise StorageError(f"there is no alias {name!r} in {catalog.root}; `redub alias` lists those there are")
+        raise StorageError(
+            f"there is no alias {name!r} in {catalog.root}; `redub alias` lists those there are"
+        )
     if tag != standing:
         row = AliasRow(uuid.uuid4().hex, name, tag, datetime.now(UTC), by, note)
         catalog.insert(TABLE, AliasRow, [row])

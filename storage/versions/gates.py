@@ -78,4 +78,8 @@ NO_GATES = Gates()
 def ungated(manifest: Mapping[str, Any]) -> str:
     """What a person is told of a version that was published in spite of a gate; empty where it passed."""
     said = manifest.get(GATES)
-    return f"published in spite of its gates ({'; '.join(said['failed'])}), since {said['anyway']}" if said else ""
+    return (
+        f"published in spite of its gates ({'; '.join(said['failed'])}), since {said['anyway']}"
+        if said
+        else ""
+    )

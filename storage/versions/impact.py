@@ -72,7 +72,9 @@ def _touched(computed: Mapping[str, Computation], references: Collection[str]) -
     found = {key for key, made in computed.items() if any(name in references for name in made.weights)}
     while True:
         below = {
-            key for key, made in computed.items() if any(up.partition(" by ")[0] in found for up in made.upstream)
+            key
+            for key, made in computed.items()
+            if any(up.partition(" by ")[0] in found for up in made.upstream)
         }
         if below <= found:
             return found

@@ -21,7 +21,9 @@ AT_ONCE = 64
 """Blobs that are read in one request."""
 
 
-def open_version(catalog: str, version: str = "", storage_options: Mapping[str, str] | None = None) -> "OpenedVersion":
+def open_version(
+    catalog: str, version: str = "", storage_options: Mapping[str, str] | None = None
+) -> "OpenedVersion":
     """`version`: v3, an alias, or a day as 2026-11-20; empty is the newest. `storage_options` are those of Lance."""
     tables = existing_catalog(catalog, Store(dict(storage_options or {})))
     known = tags(tables)
@@ -45,7 +47,9 @@ class OpenedVersion:
         where = existing_catalog(self.catalog, self.store)
         if stage and stage not in self.manifest["fingerprints"]:
             known = ", ".join(self.manifest["fingerprints"])
-            raise StorageError(f"{self.tag} of {self.catalog} was made without {stage!r}; its stages are {known}")
+            raise StorageError(
+                f"{self.tag} of {self.catalog} was made without {stage!r}; its stages are {known}"
+            )
         return open_table(where, stage or "dataset", version=self.tag)
 
     @property

@@ -17,7 +17,18 @@ from storage.versions.version import Version, load_version
 LEFT_OUT = "status != 'ok'"
 OF_STAGES = ("reason", "stage")
 """What rows of stages are counted by; anything else is a fact or a column of the members."""
-LEDGER_COLUMNS = ["item_id", "parent_id", "status", "code", "reason", "attempts", "seconds", "bytes", "run", "written_at"]
+LEDGER_COLUMNS = [
+    "item_id",
+    "parent_id",
+    "status",
+    "code",
+    "reason",
+    "attempts",
+    "seconds",
+    "bytes",
+    "run",
+    "written_at",
+]
 
 
 @dataclass(frozen=True)
@@ -53,10 +64,15 @@ def filtered(dataset: Any, name: str, where: str | None, columns: Sequence[str] 
 def _cause(error: BaseException) -> str:
     """The first sentence, without where in Lance's own code it was said."""
     first = re.split(r", (?:rust|/)|\. |\n", str(error).strip())[0]
-    return re.sub(r"^(?:LanceError\(\w+\)|Invalid user input|Schema error): ", "", first).strip() or type(error).__name__
+    return (
+        re.sub(r"^(?:LanceError\(\w+\)|Invalid user input|Schema error): ", "", first).strip()
+        or type(error).__name__
+    )
 
 
-def member_rows_where(catalog: Catalog, name: str, where: str | None, columns: Sequence[str] | None) -> pa.Table:
+def member_rows_where(
+    catalog: Catalog, name: str, where: str | None, columns: Sequence[str] | None
+) -> pa.Table:
     """Members of a version. Without `columns`: what says which item it is, and its facts."""
     version, dataset = load_version(catalog, name)
     chosen = list(columns) if columns else ["item_id", *_facts(version).values()]
@@ -76,7 +92,9 @@ def counts_by(catalog: Catalog, name: str, by: str, where: str | None) -> list[C
         return _by_reason(catalog, version, where)
     column = _facts(version).get(by, by)
     rows = filtered(dataset, f"{version.tag} of {catalog.root}", where, [column])
-    found = [Count(_word(each["values"]), each["counts"]) for each in pc.value_counts(rows[column]).to_pylist()]
+    found = [
+        Count(_word(each["values"]), each["counts"]) for each in pc.value_counts(rows[column]).to_pylist()
+    ]
     return sorted(found, key=lambda one: (-one.rows, one.value))
 
 

@@ -5,7 +5,6 @@ is more than the disk holds.
 """
 
 from collections import Counter
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,9 @@ from storage.ledger.newest import newest_fingerprints, stage_order
 from storage.versions.garbage import reached_by, unreached
 from storage.versions.version import load_version, tags
 
-DATA = "/data/"
+DATA, MANIFESTS = "/data/", "/_versions/"
+NEWEST_FIRST = 2**64 - 1
+"""Lance names the manifest of a table's state by how far it is from this."""
 
 
 @dataclass(frozen=True)
@@ -91,15 +92,21 @@ def _table(catalog: Catalog, name: str, size: int, stage: bool, gone: str) -> Ta
 
 
 def _replaced(catalog: Catalog, name: str, newest: Any) -> int:
-    """Files of data that neither the newest state nor a version names. A blob lies in a folder called as its file."""
-    kept = _files(newest)
-    for tag in newest.tags.list():
+    """Files that neither the newest state nor a version names. A blob lies in a folder called as its file."""
+    kept, states = _files(newest), {newest.version}
+    for tag, about in newest.tags.list().items():
         kept |= _files(open_table(catalog, name, version=tag))
-    fs, path = catalog.store.filesystem(catalog.uri(name) + DATA)
+        states.add(about["version"])
+    manifests = {f"{NEWEST_FIRST - state}" for state in states}
+    return _others(catalog, name, DATA, kept) + _others(catalog, name, MANIFESTS, manifests)
+
+
+def _others(catalog: Catalog, name: str, folder: str, kept: set[str]) -> int:
+    fs, path = catalog.store.filesystem(catalog.uri(name) + folder)
     if not fs.exists(path):
         return 0
     found = fs.find(path, detail=True)
-    return sum(int(info["size"] or 0) for file, info in found.items() if _stem(file) not in kept)
+    return sum(int(info["size"] or 0) for file, info in found.items() if _stem(file, folder) not in kept)
 
 
 def _files(dataset: Any) -> set[str]:
@@ -107,8 +114,9 @@ def _files(dataset: Any) -> set[str]:
     return {file.path.removesuffix(".lance") for file in parts}
 
 
-def _stem(file: str) -> str:
-    return file.rpartition(DATA)[2].partition("/")[0].removesuffix(".lance")
+def _stem(file: str, folder: str) -> str:
+    """A file's name without its kind, or the name of the folder that it lies in."""
+    return file.rpartition(folder)[2].partition("/")[0].partition(".")[0]
 
 
 # -- versions -----------------------------------------------------------------------------------------

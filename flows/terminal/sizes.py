@@ -27,7 +27,7 @@ def show_sizes(found: Sizes) -> None:
         for each in found.versions:
             table.add_row(each.version, number(each.rows), size(each.bytes), _some(each.alone))
         console.print(table)
-    console.print(f"\n`redub gc --yes` would free about {size(found.freed)}.")
+    console.print(f"\n`redub gc --yes` would free at least {size(found.freed)}.")
 
 
 def _some(count: int) -> str:

@@ -52,7 +52,7 @@ class Sizes:
     root: str
     bytes: int
     freed: int
-    """What `redub gc --yes` would free, about."""
+    """What `redub gc --yes` would free at least: Lance's notes of old commits come on top."""
     tables: tuple[TableSize, ...]
     """Largest first."""
     versions: tuple[VersionSize, ...]

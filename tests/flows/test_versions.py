@@ -2,7 +2,9 @@
 
 import json
 import pickle
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import redub
 from flows.run.graph import nodes_of
 from flows.run.planning import listed_ids
 from storage.errors import StorageError
+from storage.ledger.catalog import Catalog
 from storage.ledger.selection import select
 from storage.sources import list_sources
 from storage.versions.gates import GateRefused, Gates
@@ -30,15 +33,28 @@ class Heavy(Length):
         return {"mini:face": "abc", "run:gen-a@3": "def"}
 
 
-@pytest.fixture
-def ran(tmp_path: Path) -> Ran:
-    """Three versions: of all the lines of four speakers, of the longer ones, and of all again, measured anew."""
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Three versions: of the lines of four letters, of the longer ones, and of all, measured anew."""
+    folder = tmp_path_factory.mktemp("versions")
     words = write_words(
-        tmp_path / "words", a="one\nthree\nfive\nseven", b="eleven\ntwelve", c="thirteen", d="two\nfourteen"
+        folder / "words", a="one\nthree\nfive\nseven", b="eleven\ntwelve", c="thirteen", d="two\nfourteen"
     )
-    run_inline(words, tmp_path / "catalog", toy_stages())
-    run_inline(words, tmp_path / "catalog", toy_stages(at_least=6))
-    return run_inline(words, tmp_path / "catalog", toy_stages(scale=2))
+    run_inline(words, folder / "catalog", toy_stages())
+    run_inline(words, folder / "catalog", toy_stages(at_least=6))
+    return run_inline(words, folder / "catalog", toy_stages(scale=2))
+
+
+@pytest.fixture
+def words(built: Ran) -> Path:
+    return Path(built.catalog.root).parent / "words"
+
+
+@pytest.fixture
+def ran(built: Ran, tmp_path: Path) -> Ran:
+    """A catalog for one test."""
+    shutil.copytree(built.catalog.root, tmp_path / "catalog")
+    return replace(built, catalog=Catalog(str(tmp_path / "catalog")))
 
 
 @pytest.fixture
@@ -123,12 +139,11 @@ def test_a_version_that_an_alias_names_is_not_given_up(command: Callable[..., st
 # -- gates --------------------------------------------------------------------------------------------
 
 
-def publish_long(ran: Ran, gates: Gates) -> Any:
+def publish_long(ran: Ran, words: Path, gates: Gates) -> Any:
     """Publishes the longer lines alone, four of nine."""
     stages = toy_stages(scale=2, at_least=12)
     nodes = nodes_of(stages)
     ran.catalog.record(nodes)
-    words = Path(ran.catalog.root).parent / "words"
     listed = listed_ids(list_sources(str(words), ran.catalog.store, "CC0", "signed"))
     run_jobs(ran.catalog, stages, nodes, select(ran.catalog, nodes, listed), "gated")
     return publish(ran.catalog, nodes, select(ran.catalog, nodes, listed), {"git_commit": ""}, gates=gates)
@@ -149,12 +164,12 @@ def publish_long(ran: Ran, gates: Gates) -> Any:
     ],
 )
 def test_a_version_that_does_not_pass_its_gates_is_refused_with_the_numbers_unless_it_is_said_why(
-    ran: Ran, command: Callable[..., str], gates: Gates, told: str
+    ran: Ran, words: Path, command: Callable[..., str], gates: Gates, told: str
 ) -> None:
     with pytest.raises(GateRefused, match=f"v4 is not published: {told}.*--set 'publish.anyway=the reason'"):
-        publish_long(ran, gates)
+        publish_long(ran, words, gates)
     assert tags(ran.catalog) == ["v1", "v2", "v3"]
-    version = publish_long(ran, gates.model_copy(update={"anyway": "the rest is being filmed anew"}))
+    version = publish_long(ran, words, gates.model_copy(update={"anyway": "the rest is being filmed anew"}))
     assert version.tag == "v4"
     assert version.manifest["gates"]["anyway"] == "the rest is being filmed anew"
     shown = " ".join(command("versions").split())
@@ -162,8 +177,8 @@ def test_a_version_that_does_not_pass_its_gates_is_refused_with_the_numbers_unle
     assert "since the rest is being filmed anew" in shown
 
 
-def test_a_version_that_passes_says_nothing_of_gates(ran: Ran) -> None:
-    version = publish_long(ran, Gates(min_share=0.4, splits=("train",), licences=("CC0",)))
+def test_a_version_that_passes_says_nothing_of_gates(ran: Ran, words: Path) -> None:
+    version = publish_long(ran, words, Gates(min_share=0.4, splits=("train",), licences=("CC0",)))
     assert version.tag == "v4"
     assert "gates" not in version.manifest
 
@@ -244,14 +259,14 @@ def test_a_versions_bytes_are_those_that_its_rows_point_at(ran: Ran, command: Ca
 
 
 def test_impact_names_stages_versions_and_trainings(
-    ran: Ran, command: Callable[..., str], tmp_path: Path
+    ran: Ran, words: Path, command: Callable[..., str]
 ) -> None:
     stages = {
         "lines": Lines(),
         "length": Heavy(Length.Config(scale=5.0)),
         "long": Long(Long.Config(at_least=20.0)),
     }
-    run_inline(tmp_path / "words", Path(ran.catalog.root), stages)
+    run_inline(words, Path(ran.catalog.root), stages)
     trained(ran.catalog, "gen-b", data="v4")
     command("alias", "prod", "v4")
     for name in ("mini:face", "run:gen-a", "run:gen-a@3"):

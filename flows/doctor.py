@@ -17,7 +17,7 @@ from flows.recipe_weights import references_in, references_of
 from flows.recipes import Recipe
 from flows.run.graph import stages_of
 from flows.run.request import check_needs
-from flows.terminal.console import console, size
+from flows.terminal.console import console, print_json, size
 from flows.terminal.plain_text import escape
 from flows.trained_weights import pinned
 from infra.cluster import expected_resources, start
@@ -46,10 +46,15 @@ class Finding:
     remedy: str = ""
 
 
-def examine(recipe: str, profile: str, catalog: str) -> bool:
+def examine(recipe: str, profile: str, catalog: str, as_json: bool = False) -> bool:
     """Print what was looked at, good or not; True when nothing is missing."""
     where = load_profile(profile)
     check_needs(where)
+    if as_json:
+        found = list(_findings(recipe, where, catalog))
+        good = all(one.good for one in found)
+        print_json({"recipe": recipe, "profile": where.name, "ready": good, "findings": found})
+        return good
     console.print(f"Recipe [bold]{recipe}[/] on profile [bold]{where.name}[/]\n")
     good = True
     table = Table.grid(padding=(0, 2))

@@ -38,11 +38,12 @@ from storage.ledger.catalog import Catalog
 from storage.ledger.lock import CatalogBusy
 from storage.ledger.mask_verdicts import ReviewError
 from storage.sources import SourceError
+from storage.versions.gates import GateRefused
 from storage.versions.version import Version
 
 POLL_S = 3
 REFUSED = (
-    RecipeError, ProfileError, ModelError, SourceError, FootageRefused, SpeakersUnknown, StorageError,
+    RecipeError, ProfileError, ModelError, SourceError, FootageRefused, SpeakersUnknown, GateRefused, StorageError,
 )  # fmt: skip
 """What a person got wrong, and can mend."""
 PEOPLE_S = 7 * 24 * 3600

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from flows.environment import RECIPE
 from flows.errors import RecipeError
-from flows.recipes import RECIPES, STAGES, R, Recipe, Stages, WorldRecipe
+from flows.recipes import RECIPES, SETTINGS, R, Recipe, Stages, WorldRecipe
 from flows.settings_given import base_of, close, read_toml, sentences, value_of
 
 
@@ -71,7 +71,7 @@ def _override(tree: dict[str, Any], text: str, kind: type[Stages]) -> None:
     if not dot:
         tree[stage] = given
         return
-    known = STAGES[stage].Config.model_fields
+    known = SETTINGS[stage].model_fields
     if field not in known:
         raise RecipeError(
             f"{stage} has no setting {field!r}{close(field, known)}; it has: {', '.join(known)}"

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from models.weights.known import reference
 from storage.versions.facts import RIGHTS
+from storage.versions.gates import Gates
 from storage.versions.publish import COUNTED
 from tasks.captions import Captions, CaptionsConfig
 from tasks.companion import Companion, CompanionConfig
@@ -62,15 +63,18 @@ WITH_MESH = ("mesh", "mediapipe")
 
 
 class Stages(BaseModel):
-    """One config per stage, named as in STAGES. Every value here is part of the fingerprints.
+    """One config per stage, named as in STAGES. Every value of a stage is part of the fingerprints.
 
-    A stage whose config may be None can be left out: it is then not in the graph, and nothing else changes.
+    A stage whose config may be None can be left out: it is then not in the graph, and nothing else changes. `publish`
+    is no stage: it changes no row.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     required: ClassVar[tuple[str, ...]] = tuple(COUNTED)
     """What a version must say of every row."""
+
+    publish: Gates = Field(default=Gates(), description="What a version must be like to be published")
 
     @field_validator("*", mode="before")
     @classmethod
@@ -83,7 +87,7 @@ class Stages(BaseModel):
 
     def configs(self) -> dict[str, StageConfig]:
         """Of the stages that it has, in running order."""
-        configs = {name: getattr(self, name) for name in type(self).model_fields}
+        configs = {name: getattr(self, name) for name in type(self).model_fields if name in STAGES}
         return {name: config for name, config in configs.items() if config is not None}
 
 
@@ -170,6 +174,12 @@ class Recipe(Stages):
             return (*captions, *PAIRS)
         return (*captions, *OF_RELIT) if self.relight is None else captions
 
+
+SETTINGS: dict[str, type[BaseModel]] = {
+    **{name: stage.Config for name, stage in STAGES.items()},
+    "publish": Gates,
+}
+"""Whatever `--set` may name -> what it holds."""
 
 LANDMARKS = reference("face-landmarker")
 FULL = Recipe(

@@ -1,5 +1,6 @@
 """The state of a catalog at one look: its newest runs, the rows of each stage, and its versions. Only reads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,8 +8,11 @@ from typing import Any
 from storage.ledger.catalog import Catalog
 from storage.ledger.lance_files import open_table
 from storage.ledger.newest import newest_fingerprints, stage_order
+from storage.ledger.standing import read_standing
 from storage.ledger.table import Status
+from storage.versions.aliases import aliases, names_of
 from storage.versions.anyway import sentence
+from storage.versions.gates import ungated
 from storage.versions.version import load_version, tags
 
 
@@ -45,6 +49,9 @@ class VersionLine:
     """Rows that were deleted for good since."""
     anyway: str
     """What is to be known of rows of which their models know nothing, in a sentence; empty without such rows."""
+    aliases: tuple[str, ...] = ()
+    ungated: str = ""
+    """Which gates it was published in spite of, and why, in a sentence; empty where it passed."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,8 @@ class Overview:
     stages: tuple[StageRows, ...]
     versions: tuple[VersionLine, ...]
     """Newest first, as the runs are."""
+    progress: Mapping[str, Any] | None = None
+    """How far the running rebuild is (flows/run/telling.py); None when none is running."""
 
 
 def overview(catalog: Catalog, runs: int = 5, versions: int = 8) -> Overview:
@@ -68,8 +77,13 @@ def overview(catalog: Catalog, runs: int = 5, versions: int = 8) -> Overview:
         tuple(
             rows for stage in stage_order(catalog) if (rows := _stage_rows(catalog, stage, newest.get(stage)))
         ),
-        tuple(_version_line(catalog, tag) for tag in reversed(tags(catalog)[-versions:])),
+        version_lines(catalog, versions),
+        _progress(catalog) if busy else None,
     )
+
+
+def _progress(catalog: Catalog) -> Mapping[str, Any] | None:
+    return next((read_standing(catalog, run["run"]) for run in catalog.runs() if not run["ended"]), None)
 
 
 def _run_line(run: dict[str, Any], may_run: bool) -> RunLine:
@@ -95,7 +109,17 @@ def _stage_rows(catalog: Catalog, stage: str, current: str | None) -> StageRows 
     return StageRows(stage, ok, rejected, quarantined, older)
 
 
-def _version_line(catalog: Catalog, tag: str) -> VersionLine:
+def version_lines(catalog: Catalog, most: int = 0) -> tuple[VersionLine, ...]:
+    """Newest first; all of them, or the newest `most`."""
+    standing = aliases(catalog)
+    return tuple(
+        _version_line(catalog, tag, names_of(standing, tag)) for tag in reversed(tags(catalog)[-most:])
+    )
+
+
+def _version_line(catalog: Catalog, tag: str, names: tuple[str, ...]) -> VersionLine:
     m = load_version(catalog, tag)[0].manifest
     forgotten = sum(gone["rows"] for gone in m.get("forgotten", ()))
-    return VersionLine(tag, m["rows"], m["splits"], m["created"], m["git_commit"], forgotten, sentence(m))
+    return VersionLine(
+        tag, m["rows"], m["splits"], m["created"], m["git_commit"], forgotten, sentence(m), names, ungated(m)
+    )

@@ -71,14 +71,15 @@ def trace(
 
 @app.command()
 def diff(
-    before: Annotated[str, typer.Argument(help="A version, for example v1.")],
+    before: Annotated[str, typer.Argument(help="A version, for example v1; an alias; or a day.")],
     after: Annotated[str, typer.Argument(help="A later one, for example v2.")],
     catalog: CatalogOption = CATALOG,
+    json: JsonOption = False,
 ) -> None:
     """What changed between two versions: settings, stages, and items with the reasons they left."""
     from flows.terminal.looking import print_diff
 
-    print_diff(catalog, before, after)
+    print_diff(catalog, before, after, json)
 
 
 @app.command()

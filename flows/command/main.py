@@ -1,6 +1,7 @@
 """Entry of the `redub` command: its groups, and how a known problem is told."""
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -21,6 +22,7 @@ from flows.command import (
     tidying,
     train,
     trying,
+    versions,
     world,
 )  # fmt: skip
 
@@ -30,11 +32,25 @@ app = typer.Typer(
     "says what a rebuild would cost, and `redub rebuild --source FOLDER` does it. Whatever is interrupted, the same "
     "command goes on.",
     no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for group in (trying, rebuild, world, pairs, looking, export, tidying, promote, bootstrap, dub, server):
+for group in (
+    trying,
+    rebuild,
+    world,
+    pairs,
+    looking,
+    versions,
+    export,
+    tidying,
+    promote,
+    bootstrap,
+    dub,
+    server,
+):
     app.add_typer(group.app)
 app.add_typer(tidying.quarantine, name="quarantine")
 app.add_typer(models.app, name="models")
@@ -42,6 +58,18 @@ app.add_typer(review.app, name="review")
 app.add_typer(train.app, name="train")
 app.add_typer(runs.app, name="runs")
 app.add_typer(reproduce.app, name="reproduce")
+
+
+@app.callback()
+def common(
+    version: Annotated[bool, typer.Option("--version", help="Say which redub this is, and end.")] = False,
+) -> None:
+    if version:
+        from flows.terminal.console import console
+        from flows.version import version_words
+
+        console.print(version_words(), markup=False)
+        raise typer.Exit
 
 
 def main() -> None:

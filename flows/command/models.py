@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command.options import SetOption
+from flows.command.options import JsonOption, SetOption
 
 app = typer.Typer(
     help="Weights: which there are, getting those that are not here, measuring the mini ones.",
@@ -17,11 +17,11 @@ AnyRecipe = Annotated[
 
 
 @app.command("list")
-def list_models(recipe: AnyRecipe = "", set_: SetOption = None) -> None:
+def list_models(recipe: AnyRecipe = "", set_: SetOption = None, json: JsonOption = False) -> None:
     """Known models: what for, under which licence, how large, here or not, and the command to get each."""
     from flows.terminal.models import print_models
 
-    print_models(recipe, set_ or [])
+    print_models(recipe, set_ or [], json)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from flows.command.options import (
     AnywayOption,
     CatalogOption,
     ConsentOption,
+    JsonOption,
     LicenceOption,
     ProfileOption,
     RecipeOption,
@@ -28,6 +29,7 @@ def plan(
     profile: ProfileOption = "laptop",
     licence: LicenceOption = "",
     consent: ConsentOption = "",
+    json: JsonOption = False,
 ) -> None:
     """What a rebuild would compute, reuse and cost. Reads the tables, writes nothing.
 
@@ -36,7 +38,7 @@ def plan(
     """
     from flows.terminal.plan import print_plan
 
-    print_plan(source, catalog, recipe, set_ or [], profile, licence, consent)
+    print_plan(source, catalog, recipe, set_ or [], profile, licence, consent, json)
 
 
 @app.command()

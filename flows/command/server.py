@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command.options import CATALOG, RECIPE, CatalogOption, ProfileOption, RecipeOption
+from flows.command.options import CATALOG, RECIPE, CatalogOption, JsonOption, ProfileOption, RecipeOption
 
 app = typer.Typer()
 
@@ -14,11 +14,12 @@ def doctor(
     recipe: RecipeOption = RECIPE,
     profile: ProfileOption = "laptop",
     catalog: CatalogOption = CATALOG,
+    json: JsonOption = False,
 ) -> None:
     """Check that this machine can run a recipe on a profile, and say how to get what is missing."""
     from flows.doctor import examine
 
-    if not examine(recipe, profile, catalog):
+    if not examine(recipe, profile, catalog, json):
         raise typer.Exit(1)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command.options import CATALOG, CatalogOption
+from flows.command.options import CATALOG, CatalogOption, JsonOption
 
 app = typer.Typer()
 quarantine = typer.Typer(
@@ -47,22 +47,23 @@ def forget(
 
 
 @quarantine.command("list")
-def quarantine_list(catalog: CatalogOption = CATALOG) -> None:
+def quarantine_list(catalog: CatalogOption = CATALOG, json: JsonOption = False) -> None:
     """What the newest rebuild has held, at which stage, and why."""
     from flows.terminal.quarantine import print_held
 
-    print_held(catalog)
+    print_held(catalog, json)
 
 
 @quarantine.command("show")
 def quarantine_show(
     item: Annotated[str, typer.Argument(help="The start of the item's id.")],
     catalog: CatalogOption = CATALOG,
+    json: JsonOption = False,
 ) -> None:
     """One held item: its source, what happened, the traceback, and the command that tries it again."""
     from flows.terminal.quarantine import print_one_held
 
-    print_one_held(catalog, item)
+    print_one_held(catalog, item, json)
 
 
 @quarantine.command("retry")

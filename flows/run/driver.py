@@ -15,6 +15,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
+from flows.recipes import Stages
 from flows.run.footage import Unsuited, check_not_the_world, refuse, unsuited
 from flows.run.git import git_commit
 from flows.run.graph import nodes_of, stages_of
@@ -24,6 +25,7 @@ from flows.run.planning import Plan, listed_ids, make_plan
 from flows.run.progress import StageProgress
 from flows.run.request import Request, check_profile
 from flows.run.splits import check_splits
+from flows.run.telling import told
 from flows.trained_weights import pinned
 from infra.cluster import look
 from infra.engine.jobs import Stats
@@ -36,6 +38,7 @@ from storage.ledger.selection import select
 from storage.sources import Listing, check_rights, list_sources
 from storage.store import Store
 from storage.versions.anyway import Anyway
+from storage.versions.gates import NO_GATES
 from storage.versions.publish import declared_facts, publish
 from storage.versions.version import Version
 
@@ -128,6 +131,8 @@ class Rebuild:
         )
         follows = partial(look, self.request.profile) if self.request.profile.ray_address else None
         self.engine = Engine(jobs, resources, follows)
+        seconds = {s.name: s.measured.seconds for s in plan.stages if s.measured}
+        self._open.enter_context(told(self.catalog, self.run_id, self.progress, seconds))
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
 
@@ -202,8 +207,9 @@ class Rebuild:
         # Without an engine nothing was written since the plan looked.
         chosen = select(self.catalog, self.nodes, self._listed) if self.engine else self.plan.chosen
         self._version = publish(
-            self.catalog, self.nodes, chosen, self._facts(), self.request.recipe.required, self._anyway()
-        )
+            self.catalog, self.nodes, chosen, self._facts(), self.request.recipe.required, self._anyway(),
+            self.request.recipe.publish,
+        )  # fmt: skip
         return self._version
 
     def _facts(self) -> dict[str, Any]:
@@ -212,7 +218,7 @@ class Rebuild:
         trainings = inherited(self.catalog, models)
         return {
             "recipe_name": r.recipe_name,
-            "recipe": r.recipe.model_dump(mode="json"),
+            "recipe": r.recipe.model_dump(mode="json", exclude=_unsaid(r.recipe)),
             "sources": r.sources,
             "run": self.run_id,
             "flow_run": r.flow_run,
@@ -251,3 +257,8 @@ class Rebuild:
             fingerprints=[n.fingerprint for n in self.nodes],
             message=message,
         )
+
+
+def _unsaid(recipe: Stages) -> set[str]:
+    """Gates that ask for nothing are no news."""
+    return {"publish"} if recipe.publish == NO_GATES else set()

@@ -44,8 +44,12 @@ def told_on_stderr() -> Iterator[None]:
 
 
 def print_json(answer: Any) -> None:
-    """For programs: what `--json` gives of an answer made of dataclasses, mappings and lists."""
-    print(json.dumps(answer, default=_plain, ensure_ascii=False, indent=1))
+    """For programs: what `--json` gives of an answer made of dataclasses, mappings and lists.
+
+    JSON knows neither NaN nor infinity, and strict readers refuse what Python writes for them: they are null.
+    """
+    text = json.dumps(answer, default=_plain, ensure_ascii=False)
+    print(json.dumps(json.loads(text, parse_constant=lambda _: None), ensure_ascii=False, indent=1))
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ from storage.errors import StorageError
 from storage.ledger.catalog import Catalog, existing_catalog
 from storage.versions.find_person import Found, find_source, find_speaker
 from storage.versions.forget import forget
-from storage.versions.trained import who_saw
+from storage.versions.trained import showing, who_saw
 
 
 def forget_one(root: str, speaker: str, source: str, yes: bool) -> None:
@@ -24,7 +24,8 @@ def forget_one(root: str, speaker: str, source: str, yes: bool) -> None:
         _show(catalog, found)
         forget(catalog, found)
     console.print("\nDeleted. What lies outside the catalog redub doesn't know: the listed files,")
-    console.print("sheets, renderings, review pages (some in Prefect's database), backups.")
+    console.print("sheets, renderings, review pages (some in Prefect's database), pages of `redub")
+    console.print("try`, exports, what MLflow or W&B were told, backups.")
 
 
 def _found(catalog: Catalog, speaker: str, source: str) -> Found:
@@ -45,5 +46,8 @@ def _show(catalog: Catalog, found: Found) -> None:
         console.print(f"  {stage}: {number(rows)} rows")
     for tag, rows in found.versions.items():
         console.print(f"  version {tag}: {number(rows)} rows; whatever was trained on it has seen them")
-    for one in who_saw(catalog, set().union(*found.rows.values())):
+    items = set().union(*found.rows.values())
+    for shown in showing(catalog, items):
+        console.print(f"  training {shown.run}: its pictures, which may show some of it", markup=False)
+    for one in who_saw(catalog, items):
         console.print(f"  {seen_line(one)}; it can't unlearn that", markup=False, soft_wrap=True)

@@ -8,7 +8,7 @@ from flows.looking.stage_sheet import stage_sheet
 from flows.terminal.console import console, print_json
 from flows.terminal.lineage import show_seen, show_trace
 from flows.terminal.run_lineage import show_run_trace
-from flows.terminal.versions import show_diff
+from flows.terminal.versions import plain_diff, show_diff
 from models.weights.runs import RUN, split_run
 from storage.ledger.catalog import Catalog, existing_catalog
 from storage.trainings.reading import trainings
@@ -65,5 +65,6 @@ def trainings_behind(catalog: Catalog, found: Trace) -> dict[str, RunTrace | Non
     return {one: trace_run(catalog, *which) if which[0] in known else None for one, which in named.items()}
 
 
-def print_diff(catalog: str, before: str, after: str) -> None:
-    show_diff(diff(existing_catalog(catalog), before, after))
+def print_diff(catalog: str, before: str, after: str, as_json: bool = False) -> None:
+    found = diff(existing_catalog(catalog), before, after)
+    print_json(plain_diff(found)) if as_json else show_diff(found)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from flows.recipe_files import load_recipe
 from flows.recipe_weights import references_of
-from flows.terminal.console import can_move, console, size
+from flows.terminal.console import can_move, console, print_json, size
 from flows.terminal.plain_text import escape
 from models.weights.digests import digest
 from models.weights.download import pinned, pull
@@ -24,10 +24,13 @@ from models.weights.references import ModelError, parse, resolve, without_digest
 SHOW_AFTER_S = 2.0
 
 
-def print_models(recipe: str, overrides: Sequence[str]) -> None:
+def print_models(recipe: str, overrides: Sequence[str], as_json: bool = False) -> None:
     """Known models: what for, under which licence, how large, here or not, and the command to get each."""
     shown = [_described(one) for one in references_of(load_recipe(recipe, overrides))] if recipe else known()
     missing = {one.name: why for one in shown if (why := _missing(one))}
+    if as_json:
+        print_json([_plain(one, missing.get(one.name, "")) for one in shown])
+        return
     console.print(_table(shown, missing))
     pulled = [one.name for one in shown if one.name in missing and parse(one.reference)]
     for one in shown:
@@ -36,6 +39,16 @@ def print_models(recipe: str, overrides: Sequence[str]) -> None:
             console.print(f"{one.name}: {said}", markup=False, soft_wrap=True)
     if pulled:
         console.print(f"\nredub models pull {shlex.join(pulled)}", markup=False, soft_wrap=True)
+
+
+def _plain(one: Known, missing: str) -> dict[str, Any]:
+    """As `--json` gives it. `pull`: what gets it; empty where it is here, or where nothing can."""
+    pull = f"redub models pull {shlex.quote(one.name)}" if missing and parse(one.reference) else ""
+    return {
+        "name": one.name, "reference": one.reference, "purpose": one.purpose, "licence": one.licence,
+        "commercial": one.commercial, "bytes": one.size, "here": not missing, "missing": missing, "pull": pull,
+        "note": one.note,
+    }  # fmt: skip
 
 
 def pull_models(names: Sequence[str], recipe: str, overrides: Sequence[str]) -> None:

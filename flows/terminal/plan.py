@@ -11,7 +11,8 @@ from flows.run.graph import nodes_of, stages_of
 from flows.run.planning import Plan, StagePlan, make_plan
 from flows.run.request import check_needs
 from flows.run.splits import check_splits
-from flows.terminal.console import console, duration, number, size, table_of_columns
+from flows.terminal.console import console, duration, number, print_json, size, table_of_columns
+from flows.terminal.plain_plan import plain_plan
 from flows.terminal.plain_text import escape, paragraph
 from flows.trained_weights import pinned
 from infra.profiles import load_profile
@@ -30,6 +31,7 @@ def print_plan(
     profile: str,
     licence: str,
     consent: str,
+    as_json: bool = False,
 ) -> None:
     where = load_profile(profile)
     check_needs(where)  # not whether it fits here: a plan for another machine is a good question
@@ -39,14 +41,18 @@ def print_plan(
     listing = list_sources(source, tables.store, licence, consent)
     refuse_forgotten(tables, listing)
     check_rights(listing)
-    show_plan(make_plan(tables, stages, nodes_of(stages), where, listing), where.name)
+    plan = make_plan(tables, stages, nodes_of(stages), where, listing)
+    refusal = _refusal(what, recipe, stages, listing, tables.store)
+    if as_json:
+        print_json(plain_plan(plan, where.name, refusal))
+        return
+    show_plan(plan, where.name)
     show_refused(listing)
-    _show_refusal(what, recipe, stages, listing, tables.store)
+    if refusal:
+        console.print(f"\n[yellow]`redub rebuild` would refuse this:[/] {paragraph(refusal)}", soft_wrap=True)
 
 
-def _show_refusal(
-    what: Recipe, name: str, stages: Mapping[str, Stage], listing: Listing, store: Store
-) -> None:
+def _refusal(what: Recipe, name: str, stages: Mapping[str, Stage], listing: Listing, store: Store) -> str:
     """Why `redub rebuild` would not begin: no reason not to look at what it would cost."""
     try:
         check_splits(what, listing)
@@ -54,9 +60,8 @@ def _show_refusal(
             refuse(found, name)
         check_not_the_world(stages, listing, store)
     except (FootageRefused, SpeakersUnknown) as refusal:
-        console.print(
-            f"\n[yellow]`redub rebuild` would refuse this:[/] {paragraph(str(refusal))}", soft_wrap=True
-        )
+        return str(refusal)
+    return ""
 
 
 def show_plan(plan: Plan, profile: str) -> None:

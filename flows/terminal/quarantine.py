@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flows.recipes import STAGES
-from flows.terminal.console import console, when
+from flows.terminal.console import console, print_json, when
 from flows.terminal.plain_text import escape, paragraph
 from storage.ledger.catalog import Catalog, existing_catalog
 from storage.ledger.newest import newest_fingerprints
@@ -12,15 +12,27 @@ from storage.ledger.node import Node
 from storage.ledger.quarantine import held, one, retry
 from storage.versions.lineage import trace
 
+TOLD = ("item_id", "parent_id", "stage", "fingerprint", "reason", "detail", "attempts", "run", "written_at")
 
-def print_held(catalog: str) -> None:
+
+def print_held(catalog: str, as_json: bool = False) -> None:
     tables = existing_catalog(catalog)
-    show_quarantine(held(tables, _nodes(tables)), tables.root)
+    rows = held(tables, _nodes(tables))
+    print_json([_plain(row) for row in rows]) if as_json else show_quarantine(rows, tables.root)
 
 
-def print_one_held(catalog: str, item: str) -> None:
+def print_one_held(catalog: str, item: str, as_json: bool = False) -> None:
     tables = existing_catalog(catalog)
-    show_held(tables, one(held(tables, _nodes(tables), item), item))
+    row = one(held(tables, _nodes(tables), item), item)
+    if as_json:
+        print_json(_plain(row) | {"sources": trace(tables, row["item_id"]).uris})
+    else:
+        show_held(tables, row)
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """As `--json` gives it."""
+    return {name: row[name] for name in TOLD}
 
 
 def ask_to_try_again(catalog: str, item: str) -> None:

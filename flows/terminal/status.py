@@ -1,18 +1,19 @@
 """`redub status`: prints the state of a catalog, for people or as JSON."""
 
-import dataclasses
-import json
+from collections.abc import Mapping
+from typing import Any
 
-from flows.terminal.console import console, number, table_of_columns, when
+from flows.terminal.aliases import show_version_lines
+from flows.terminal.console import console, duration, number, print_json, table_of_columns, when
 from flows.terminal.plain_text import escape
 from storage.ledger.catalog import existing_catalog
-from storage.overview import Overview, RunLine, StageRows, VersionLine, overview
+from storage.overview import Overview, RunLine, StageRows, overview
 
 
 def print_status(catalog: str, as_json: bool) -> None:
     found = overview(existing_catalog(catalog))
     if as_json:
-        print(json.dumps(dataclasses.asdict(found), default=str, ensure_ascii=False, indent=1))
+        print_json(found)
     else:
         show_status(found)
 
@@ -20,8 +21,9 @@ def print_status(catalog: str, as_json: bool) -> None:
 def show_status(found: Overview) -> None:
     console.print(f"Catalog [bold]{escape(found.root)}[/]\n", soft_wrap=True)
     _show_runs(found.runs)
+    _show_progress(found.progress)
     _show_rows(found.stages)
-    _show_versions(found.versions)
+    show_version_lines(found.versions)
 
 
 def _show_runs(runs: tuple[RunLine, ...]) -> None:
@@ -33,6 +35,25 @@ def _show_runs(runs: tuple[RunLine, ...]) -> None:
     console.print()
 
 
+def _show_progress(progress: Mapping[str, Any] | None) -> None:
+    """Of the stages that have anything to do in this run."""
+    if not progress:
+        return
+    left = duration(progress["eta_s"]) if progress["eta_s"] is not None else "not known yet"
+    console.print(
+        f"{progress['share']:.0%} of run {progress['run']} is done after {duration(progress['elapsed_s'])}; left: {left}\n"
+    )
+    columns = ("done", "of", "share", "a second", "workers", "left")
+    table = table_of_columns(("stage", "left"), *((name, "right") for name in columns))
+    for one in progress["stages"]:
+        if one["expected"]:
+            eta = "" if one["finished"] else duration(one["eta_s"]) if one["eta_s"] else "..."
+            numbers = number(one["done"]), number(one["expected"]), f"{one['done'] / one['expected']:.0%}"
+            table.add_row(one["stage"], *numbers, f"{one['rate']:.1f}", str(one["workers"] or ""), eta)
+    console.print(table)
+    console.print()
+
+
 def _show_rows(stages: tuple[StageRows, ...]) -> None:
     columns = ("ok", "rejected", "quarantined", "older")
     table = table_of_columns(("stage", "left"), *((c, "right") for c in columns))
@@ -40,23 +61,3 @@ def _show_rows(stages: tuple[StageRows, ...]) -> None:
         table.add_row(rows.stage, *(number(getattr(rows, c)) for c in columns))
     console.print(table)
     console.print()
-
-
-def _show_versions(versions: tuple[VersionLine, ...]) -> None:
-    if not versions:
-        console.print("No version published yet.")
-        return
-    table = table_of_columns(
-        ("version", "left"), ("rows", "right"), ("splits", "left"), ("made", "left"), ("commit", "left")
-    )
-    for one in versions:
-        splits = ", ".join(f"{k} {v}" for k, v in sorted(one.splits.items()))
-        table.add_row(
-            one.version, number(one.rows), splits, one.created[:19].replace("T", " "), one.git_commit
-        )
-    console.print(table)
-    for one in versions:
-        if one.anyway:
-            console.print(f"{one.version}: {escape(one.anyway)}", soft_wrap=True)
-        if one.forgotten:
-            console.print(f"{one.version} had {number(one.forgotten)} rows more, which were forgotten since.")

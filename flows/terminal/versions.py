@@ -9,6 +9,7 @@ from flows.terminal.console import console, number, table_of_columns
 from flows.terminal.plain_text import escape
 from storage.versions.anyway import sentence
 from storage.versions.diff import Diff
+from storage.versions.gates import ungated
 from storage.versions.version import Version
 
 
@@ -23,6 +24,8 @@ def show_version(version: Version, catalog: str) -> None:
     show_funnel(m["funnel"])
     if told := sentence(m):
         console.print(f"\n[yellow]Not to be relied on:[/] {escape(told)}", soft_wrap=True)
+    if told := ungated(m):
+        console.print(f"\n[yellow]Not as its gates ask:[/] {escape(told)}", soft_wrap=True)
     held = sum(row["quarantined"] for row in m["funnel"])
     if held:
         console.print(
@@ -49,6 +52,25 @@ def show_funnel(funnel: list[Mapping[str, Any]]) -> None:
                 f"{number(row['unmet'])} items did not come to {row['stage']}, because another item that they name was not "
                 "accepted: `redub trace ID` shows both"
             )
+
+
+def plain_diff(diff: Diff) -> dict[str, Any]:
+    """As `redub diff --json` gives it."""
+    a, b = diff.before, diff.after
+    changed = {
+        stage: {"before": a["fingerprints"].get(stage), "after": fingerprint}
+        for stage, fingerprint in b["fingerprints"].items()
+        if a["fingerprints"].get(stage) != fingerprint
+    }
+    return {
+        "before": {"version": a["version"], "rows": a["rows"]},
+        "after": {"version": b["version"], "rows": b["rows"]},
+        "settings": {name: {"before": old, "after": new} for name, (old, new) in diff.settings.items()},
+        "stages": changed,
+        "added": diff.added,
+        "removed": diff.removed,
+        "recomputed": diff.recomputed,
+    }
 
 
 def show_diff(diff: Diff, limit: int = 8) -> None:

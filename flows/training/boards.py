@@ -19,6 +19,7 @@ from flows.errors import RecipeError
 from flows.training.recorder import numbers_of
 from storage.media.images import decode_image
 from storage.store import Store
+from storage.trainings.names import TENSORBOARD
 
 PROJECT = "redub"
 """The experiment of MLflow and the project of W&B that all trainings are put into."""
@@ -53,7 +54,9 @@ class TensorBoard:
     def __init__(self, shown: Shown):
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(f"{shown.folder}/tensorboard", purge_step=shown.done + 1, flush_secs=20)
+        self._writer = SummaryWriter(
+            f"{shown.folder}/{TENSORBOARD}", purge_step=shown.done + 1, flush_secs=20
+        )
         self._writer.add_text(
             "recipe", "\n".join(f"    {name} = {value}" for name, value in flat(shown.recipe))
         )

@@ -60,6 +60,7 @@ def open_windows(
 ) -> Windows:
     """`stages`: those whose blobs are needed, so that a version made without one is refused now."""
     version, dataset = load_version(catalog, tag)
+    tag = version.tag
     name = f"{tag} of {catalog.root}"
     for stage in stages:
         if f"{stage}_row" not in dataset.schema.names:

@@ -64,6 +64,7 @@ class Chosen:
 
 def choose(catalog: Catalog, tag: str, to: Format, split: str, relit: bool) -> Chosen:
     version, members = load_version(catalog, tag)
+    tag = version.tag
     name = f"{tag} of {catalog.root}"
     parts = parts_of(members.schema.names, to, relit, name)
     columns = list(dict.fromkeys(f"{part.stage}_row" for part in parts))

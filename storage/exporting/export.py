@@ -7,7 +7,7 @@ The folder is claimed first (`.export.json`), and `manifest.json` is written las
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from storage.ledger.catalog import Catalog
 from storage.ledger.lock import CatalogBusy, catalog_lock
 from storage.versions.facts import counted
 from storage.versions.publish import COUNTED
+from storage.versions.version import tag_named
 
 MANIFEST = "manifest.json"
 CAPTION = "A person talks."
@@ -55,6 +56,9 @@ class Exported:
 
 def export(catalog: Catalog, wanted: Wanted, out: str, say: Say = lambda _: None) -> Exported:
     """Goes on with what an earlier run of the same export left in the folder."""
+    wanted = replace(
+        wanted, version=tag_named(catalog, wanted.version)
+    )  # an alias may move before it goes on
     chosen = choose(catalog, wanted.version, wanted.to, wanted.split, wanted.relit)
     folder = local_folder(out, catalog.root)
     layout = _layout(folder, chosen, wanted)

@@ -162,9 +162,9 @@ def _place(root: str) -> str:
     return str(folder)
 
 
-def existing_catalog(root: str) -> Catalog:
+def existing_catalog(root: str, store: Store | None = None) -> Catalog:
     """The catalog at a place, for those who look: an error where none is, since a typo must not make one."""
-    catalog = Catalog(root)
+    catalog = Catalog(root, store)
     if not catalog.exists():
         raise StorageError(
             f"there is no catalog at {catalog.root}; `redub rebuild --catalog {root} --source ...` makes one"

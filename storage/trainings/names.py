@@ -2,6 +2,7 @@
 
 <catalog>/trainings/NAME/step-00001200/weights.safetensors     what others load: run:NAME@1200
 <catalog>/trainings/NAME/best                                  a text file with the step of the best checkpoint
+<catalog>/trainings/NAME/samples/, .../tensorboard/            what people look at: pictures of what it was validated on
 """
 
 import re
@@ -17,6 +18,8 @@ FOLDER = "trainings"
 WEIGHTS = "weights.safetensors"
 BEST = "best"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
+
+SAMPLES, TENSORBOARD = "samples", "tensorboard"
 
 
 def check_name(run: str) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
-from storage.trainings.names import BEST, check_name, checkpoint_place, run_uri
+from storage.trainings.names import BEST, SAMPLES, TENSORBOARD, check_name, checkpoint_place, run_uri
 from storage.trainings.reading import best_of, checkpoints_of, training, users_of
 from storage.trainings.records import (
     CHECKPOINTS,
@@ -155,6 +155,12 @@ def drop_training(catalog: Catalog, run: str, why: str = "") -> None:
         drop_checkpoint(catalog, attempt, one.step, why)
     _remove_all(catalog, run)
     _end(catalog, attempt, DROPPED, why)
+
+
+def drop_pictures(catalog: Catalog, run: str) -> None:
+    """Deletes what shows people of a training's data: the pictures of its validations, and TensorBoard's copies."""
+    for folder in (SAMPLES, TENSORBOARD):
+        _remove(catalog, f"{run_uri(catalog, run)}/{folder}")
 
 
 # -- files --------------------------------------------------------------------------------------------

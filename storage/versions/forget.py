@@ -5,23 +5,28 @@
 
 What goes: the rows of these items and of all that was made from them, also of what another item's row was made
 from by way of a column that names one of these; the members of published versions, which keep their names and say
-when they lost how many rows; people's verdicts on them; the page of masks that lies in the catalog. What stays is a
-list of ids and hashes (`forgotten.lance`), by which the same file or the same content is refused when it is listed
-again. Killed half-way, the same command goes on: the list is written first, and everything else follows from it.
+when they lost how many rows; people's verdicts on them; the page of masks that lies in the catalog; the pictures
+of trainings whose version had any of them, which show clips that they were validated on. What stays is a list of
+ids and hashes (`forgotten.lance`), by which the same file or the same content is refused when it is listed again.
+Killed half-way, the same command goes on: the list is written first, and everything else follows from it.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.ledger.forgotten import hashed, remember
 from storage.ledger.lance_files import open_table
+from storage.trainings.reading import Training
+from storage.trainings.writing import drop_pictures
 from storage.versions.anyway import recounted
 from storage.versions.descent import any_of
 from storage.versions.find_person import Found, members_of, rows_of
 from storage.versions.garbage import clean, drop_rows
 from storage.versions.publish import COUNTED, counted
+from storage.versions.trained import showing
 from storage.versions.version import load_version, tags, write_version
 
 REVIEW_PAGE = "review"
@@ -29,8 +34,12 @@ REVIEW_PAGE = "review"
 
 def forget(catalog: Catalog, found: Found) -> None:
     """Call it with the catalog's lock held."""
+    shown = showing(catalog, set().union(*found.rows.values()))
+    _refuse_running(shown)
     now = datetime.now(UTC)
     _remember_to_refuse(catalog, found, now)
+    for one in shown:  # as long as versions say which
+        drop_pictures(catalog, one.run)
     for tag in tags(catalog):
         _rewrite(catalog, tag, found, now)
     for stage, ids in reversed(
@@ -50,6 +59,16 @@ def forget(catalog: Catalog, found: Found) -> None:
     fs, path = catalog.store.filesystem(f"{catalog.root}/{REVIEW_PAGE}")
     if fs.exists(path):
         fs.rm(path, recursive=True)
+
+
+def _refuse_running(shown: Sequence[Training]) -> None:
+    """It has read these rows already, and would draw them again."""
+    running = [one.run for one in shown if one.state == "running"]
+    if running:
+        raise StorageError(
+            f"training {running[0]} is running on data that is to be forgotten, and would write pictures of it: stop it "
+            "first, then run the same command again"
+        )
 
 
 def _remember_to_refuse(catalog: Catalog, found: Found, now: datetime) -> None:

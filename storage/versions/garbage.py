@@ -2,7 +2,8 @@
 
 Kept: the rows of every fingerprint that a kept version names (its rejected rows too: they answer why),
 and those of the newest run, which may not have published yet. Everything else was computed with settings
-that nobody published; it can be computed again. A version that a training learnt from is not given up.
+that nobody published; it can be computed again. A version that a training learnt from, or that an alias names, is
+not given up.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from storage.ledger.catalog import Catalog
 from storage.ledger.lance_files import open_table
 from storage.ledger.newest import newest_fingerprints, stage_order
 from storage.trainings.reading import trained_on
+from storage.versions.aliases import aliases, names_of
 from storage.versions.version import load_version, tags
 
 
@@ -32,12 +34,13 @@ def find_garbage(catalog: Catalog, keep_versions: int | None = None) -> Garbage:
     known = tags(catalog)
     dropped = known[:-keep_versions] if keep_versions else []
     _refuse_trained_on(catalog, known, dropped)
-    reached = _reached(catalog, [t for t in known if t not in dropped])
+    _refuse_named(catalog, known, dropped)
+    reached = reached_by(catalog, [t for t in known if t not in dropped])
     counts = {}
     for stage in stage_order(catalog)[1:]:
         dataset = open_table(catalog, stage)
         if dataset is not None:
-            counts[stage] = dataset.count_rows(_unreached(reached))
+            counts[stage] = dataset.count_rows(unreached(reached))
     return Garbage({s: n for s, n in counts.items() if n}, tuple(dropped))
 
 
@@ -45,14 +48,15 @@ def collect(catalog: Catalog, garbage: Garbage) -> Garbage:
     """Call it with the catalog's lock held: it also removes files that a killed writer left behind."""
     before = _size(catalog)
     _refuse_trained_on(catalog, tags(catalog), garbage.versions)
+    _refuse_named(catalog, tags(catalog), garbage.versions)
     for tag in garbage.versions:
         _drop_tag(catalog, tag)
-    reached = _reached(catalog, tags(catalog))
+    reached = reached_by(catalog, tags(catalog))
     for stage in stage_order(catalog):
         dataset = open_table(catalog, stage)
         if dataset is not None:
             if stage in garbage.rows:
-                drop_rows(dataset, _unreached(reached))
+                drop_rows(dataset, unreached(reached))
             clean(dataset)
     dataset = open_table(catalog, "dataset")
     if dataset is not None:
@@ -75,12 +79,26 @@ def _refuse_trained_on(catalog: Catalog, known: Sequence[str], dropped: Sequence
         )
 
 
-def _reached(catalog: Catalog, kept: list[str]) -> set[str]:
+def _refuse_named(catalog: Catalog, known: Sequence[str], dropped: Sequence[str]) -> None:
+    """An alias is what others count on."""
+    standing = aliases(catalog)
+    named = [tag for tag in known if tag in dropped and names_of(standing, tag)]
+    if named:
+        alias = names_of(standing, named[0])[0]
+        raise StorageError(
+            f"{named[0]} can't be given up: the alias {alias} names it; keep more versions (--keep "
+            f"{len(known) - known.index(named[0])}), or move the alias first (`redub alias {alias} VERSION`)"
+        )
+
+
+def reached_by(catalog: Catalog, kept: Sequence[str]) -> set[str]:
+    """The fingerprints whose rows are kept with these versions."""
     reached = {f for t in kept for f in load_version(catalog, t)[0].manifest["fingerprints"].values()}
     return reached | set(newest_fingerprints(catalog).values())
 
 
-def _unreached(reached: set[str]) -> str:
+def unreached(reached: set[str]) -> str:
+    """As a filter."""
     listed = ", ".join(f"'{f}'" for f in sorted(reached)) or "''"
     return f"fingerprint NOT IN ({listed})"
 

@@ -34,6 +34,7 @@ from storage.versions.facts import (
     source_facts,
     source_rows,
 )
+from storage.versions.gates import NO_GATES, Gates
 from storage.versions.version import Version, latest_version, set_tag, write_version
 
 
@@ -44,11 +45,13 @@ def publish(
     facts: Mapping[str, Any],
     required: Sequence[str] = tuple(COUNTED),
     anyway: Anyway | None = None,
+    gates: Gates = NO_GATES,
 ) -> Version:
     """Tag what the last node accepted; when that is what the newest version holds, nothing is written.
 
     `required`: the facts without which there is no version; stages declare which of their columns says one.
     `anyway`: what was computed though the models know nothing of it; its rows are marked.
+    `gates`: what refuses a version that is there to be published, but is not what was hoped for.
     """
     declared = declared_facts(nodes, required)
     _refuse_pending(catalog, chosen)
@@ -79,6 +82,8 @@ def publish(
     counts = {fact: counted(members, column) for fact, column in declared.items()}
     tag = f"v{int(newest.tag[1:]) + 1 if newest else 1}"
     manifest = _manifest(tag, content, nodes, chosen, members, counts)
+    failing = gates.failing(tag, newest.manifest if newest else None, members.num_rows, counts)
+    manifest |= gates.passed(tag, failing)
     manifest |= {"facts": declared, **_rights_digests(nodes, chosen), **facts}
     for node in nodes:
         table = catalog.table(node)

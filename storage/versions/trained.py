@@ -125,6 +125,14 @@ def who_saw(catalog: Catalog, items: Iterable[str]) -> list[Saw]:
     return direct + _descendants(runs, [one.run for one in direct])
 
 
+def showing(catalog: Catalog, items: Iterable[str]) -> list[Training]:
+    """Trainings on a version that has any of these items, in whichever split: their pictures may show them."""
+    where, known = any_of("item_id", items), set(tags(catalog))
+    runs = [one for one in trainings(catalog) if one.data in known]
+    held = {tag: load_version(catalog, tag)[1].count_rows(where) for tag in {one.data for one in runs}}
+    return [one for one in runs if held[one.data]]
+
+
 def _counts(catalog: Catalog, versions: Iterable[str], items: set[str]) -> dict[str, int]:
     where = any_of("item_id", items)
     counts = {}

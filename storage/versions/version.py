@@ -1,8 +1,10 @@
 """A dataset version: an immutable tag over a table of members, with the manifest inside it."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import lance
@@ -11,9 +13,11 @@ import pyarrow as pa
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.ledger.lance_files import check_space, open_table, storage_error
+from storage.versions.aliases import aliases
 
 MANIFEST = b"redub.manifest"
 TABLE = "dataset"
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,37 @@ def latest_version(catalog: Catalog) -> Version | None:
 
 
 def load_version(catalog: Catalog, tag: str) -> tuple[Version, lance.LanceDataset]:
-    """A version's manifest and its rows, for ever the same."""
-    known = tags(catalog)
-    if tag not in known:
-        have = f"it has {', '.join(known)}" if known else "it has none; `redub rebuild` publishes one"
-        raise StorageError(f"{catalog.root} has no version {tag!r}; {have}")
+    """A version's manifest and its rows, for ever the same. `tag` may be an alias or a date: see tag_named."""
+    tag = tag_named(catalog, tag)
     dataset = open_table(catalog, TABLE, version=tag)
     return Version(tag, json.loads(dataset.schema.metadata[MANIFEST])), dataset
+
+
+def tag_named(catalog: Catalog, name: str) -> str:
+    """The version that is meant: v3 itself, an alias, or a day in UTC, at whose end it was the newest one."""
+    known = tags(catalog)
+    if name in known:
+        return name
+    named = aliases(catalog)
+    if named.get(name) in known:
+        return named[name]
+    if known and DATE.fullmatch(name):
+        return _newest_on(catalog, known, name)
+    told = [*known, *(f"{alias} ({tag})" for alias, tag in named.items())]
+    have = f"it has {', '.join(told)}" if known else "it has none; `redub rebuild` publishes one"
+    raise StorageError(f"{catalog.root} has no version {name!r}; {have}")
+
+
+def _newest_on(catalog: Catalog, known: Sequence[str], day: str) -> str:
+    try:
+        datetime.fromisoformat(day)
+    except ValueError:
+        raise StorageError(f"{day} is no day of the calendar; give year-month-day, as 2026-11-20") from None
+    for tag in reversed(known):
+        created = load_version(catalog, tag)[0].manifest["created"][: len(day)]
+        if created <= day:
+            return tag
+    raise StorageError(f"{catalog.root} had no version on {day}: {known[0]} was made on {created}")
 
 
 def member_rows(catalog: Catalog, tag: str, columns: Sequence[str] | None = None) -> pa.Table:

@@ -15,14 +15,12 @@ from torch import Tensor, nn
 
 from infra import sharding
 from infra.sharding import Sharded
+from storage.trainings.names import SAMPLES
 from tasks.training.aside import aside
 from tasks.training.average import Average
 from tasks.training.buffers import buffers
 from tasks.training.job import Channel, Job
 from tasks.training.objective import Objective, Validation
-
-SAMPLES = "samples"
-"""Folder of the pictures, beside the checkpoints."""
 
 
 class Validating:

@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 from flows.terminal.forgetting import forget_one
+from models.dit.presets import PRESETS
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.ledger.lance_files import open_table
@@ -14,11 +17,17 @@ from storage.ledger.node import SOURCES
 from storage.sources import list_sources
 from storage.sources.listing import Listing
 from storage.store import Store
+from storage.trainings.names import run_uri, training_lock
+from storage.trainings.writing import start_training
 from storage.versions.find_person import find_source, find_speaker
 from storage.versions.forget import forget
 from storage.versions.lineage import trace
 from storage.versions.version import load_version, tags
+from tasks.training.loop import train
+from tasks.training.objective import Validation
 from tests.flows.test_through import stages
+from tests.storage.trainings import setup, trained
+from tests.tasks.training.toy import TINY, Heard, job
 from tests.toy.inline import Ran, run_inline, write_words
 
 SAID_BY = {"lines": "speaker"}
@@ -213,3 +222,66 @@ def test_listing_twice_counts_the_forgotten_once(words: Path) -> None:
     assert [(s.uri.partition(":")[0], code) for s, code, _ in listing.rejected] == [
         ("forgotten", "forgotten")
     ]
+
+
+@dataclass
+class Looking:
+    """A validator that keeps a picture of a row of its version, as real ones do of a clip."""
+
+    catalog: Catalog
+    tag: str
+    higher_is_better: bool = True
+
+    def __call__(self, net: nn.Module, step: int) -> Validation:
+        (row,) = (
+            load_version(self.catalog, self.tag)[1]
+            .to_table(filter=f"contains(duet_both, '{SECRET}')", limit=1)
+            .to_pylist()
+        )
+        return Validation({"quality": 1.0}, {"clips.png": row["duet_both"].encode()})
+
+
+def trained_on(ran: Ran, run: str, data: str) -> Path:
+    """A real training of a tiny network, whose validation draws what the version holds. Its folder."""
+    folder = Path(run_uri(ran.catalog, run))
+    trained(ran.catalog, run, data=data)
+    train(replace(job(folder), validator=Looking(ran.catalog, data)), Heard())
+    (folder / "tensorboard").mkdir()
+    (folder / "tensorboard" / "events").write_text(SECRET)
+    return folder
+
+
+def test_of_three_versions_and_a_training_nothing_is_left_and_the_training_is_named(
+    words: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PRESETS, "tiny", TINY)
+    rebuild(words)
+    rebuild(words, between=" & ")
+    ran = rebuild(words, between=" / ")
+    assert tags(ran.catalog) == ["v1", "v2", "v3"]
+    seen, other = trained_on(ran, "gen-a", "v2"), Path(run_uri(ran.catalog, "gen-b"))
+    trained(ran.catalog, "gen-b", data="world:people=8")
+    (other / "samples").mkdir()
+    (other / "samples" / "1-clips.png").write_text("rendered people")
+    root = words.parent / "catalog"
+    kept = {f.name for f in seen.rglob("*") if "step-" in str(f)}
+    tables = {place.partition("/")[0] for place in holding(root, SECRET)}
+    assert tables >= {"lines.lance", "duet.lance", "dataset.lance", "trainings"}, "the test can tell"
+    forget_one(ran.catalog.root, "Kim", "", yes=True)
+    said = capsys.readouterr().out
+    assert "training gen-a: its pictures, which may show some of it" in said
+    assert "gen-b" not in said
+    assert [(place, text) for text in (SECRET, "Kim") for place in holding(root, text)] == []
+    assert {f.name for f in seen.rglob("*") if "step-" in str(f)} == kept, "weights stay: they can't unlearn"
+    assert (other / "samples" / "1-clips.png").exists()
+
+
+def test_while_a_training_runs_on_it_nothing_is_deleted(words: Path) -> None:
+    ran = rebuild(words)
+    with training_lock(ran.catalog, "gen-a"):
+        start_training(ran.catalog, setup("gen-a", data="v1"))
+        with pytest.raises(StorageError, match="training gen-a is running on data that is to be forgotten"):
+            forget(ran.catalog, by_speaker(ran.catalog))
+    assert texts(ran, "v1")
+    forget(ran.catalog, by_speaker(ran.catalog))
+    assert holding(words.parent / "catalog", SECRET) == []

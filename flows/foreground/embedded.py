@@ -4,6 +4,7 @@ Ctrl-C goes to all processes of the terminal's group. A rebuild that it stops co
 for which the server has to be there still. It ends with this process, by SIGTERM.
 """
 
+import os
 import signal
 
 from prefect.server.api.server import SubprocessASGIServer
@@ -14,6 +15,8 @@ def start_server() -> None:
     """Once a process. A Ctrl-C of meanwhile comes when it has started. Starts none where there is, or shall be, another."""
     if PREFECT_API_URL.value() or not PREFECT_SERVER_EPHEMERAL_ENABLED.value():
         return
+    # It shares this terminal: that its database was locked for a moment, and was asked again, is nobody's business here.
+    os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", os.environ.get("PREFECT_LOGGING_LEVEL", "CRITICAL"))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which a process inherits
     try:
         SubprocessASGIServer().start()

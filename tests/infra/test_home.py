@@ -31,7 +31,9 @@ def test_ray_starts_where_home_is_read_only(tmp_path: Path) -> None:
     assert not list((tmp_path / "home").iterdir())
 
 
-def test_no_token_is_given_where_ray_has_or_can_write_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_token_is_given_where_ray_has_or_can_write_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
         monkeypatch.delenv(name, raising=False)

@@ -22,6 +22,7 @@ DEFAULTS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "LANCE_LOG": "error",
+    "ORT_DISABLE_TELEMETRY": "1",
     "PYTHONWARNINGS": "ignore:lance is not fork-safe:UserWarning",
 }
 

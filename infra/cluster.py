@@ -17,6 +17,7 @@ from typing import Any
 from infra.join import join
 from infra.profiles import Profile, ProfileError
 from infra.quietray import ray
+from infra.ray_token import give_token
 from infra.resources import GB, Node, Resources, cpus_here, gpus_here, memory_here_gb
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -75,6 +76,7 @@ def _start_here(profile: Profile) -> None:
     for name in THREADS:
         os.environ.setdefault(name, "1")
     os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "10")
+    give_token()
     options: dict[str, Any] = {}
     if len(tempfile.gettempdir()) > LONGEST_TEMP:
         options["_temp_dir"] = f"/tmp/ray-{os.getuid()}"  # noqa: S108 - short is what matters; owned by us

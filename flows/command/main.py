@@ -1,5 +1,6 @@
 """Entry of the `redub` command: its groups, and how a known problem is told."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -74,6 +75,7 @@ def common(
 
 def main() -> None:
     """Known problems end in one sentence that says what to do; everything else keeps its traceback."""
+    _check_folder()
     environment.prepare()
     try:
         app()
@@ -85,6 +87,14 @@ def main() -> None:
 
         problems.print(f"[red]redub:[/] {paragraph(str(error))}", markup=True, soft_wrap=True)
         sys.exit(1)
+
+
+def _check_folder() -> None:
+    """Nothing can be written beside a folder that is gone, and no relative path means anything."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        sys.exit("redub: the folder that this was started in is gone: change to another (cd) and try again")
 
 
 def _known_problems() -> tuple[type[Exception], ...]:

@@ -4,6 +4,7 @@ Ctrl-C goes to all processes of the terminal's group. A rebuild that it stops co
 for which the server has to be there still. It ends with this process, by SIGTERM, even where this one is killed.
 """
 
+import os
 import signal
 import subprocess
 
@@ -15,6 +16,8 @@ def start_server() -> None:
     """Once a process. A Ctrl-C of meanwhile comes when it has started. Starts none where there is, or shall be, another."""
     if PREFECT_API_URL.value() or not PREFECT_SERVER_EPHEMERAL_ENABLED.value():
         return
+    # It shares this terminal: that its database was locked for a moment, and was asked again, is nobody's business here.
+    os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", os.environ.get("PREFECT_LOGGING_LEVEL", "CRITICAL"))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which a process inherits
     try:
         (server := SubprocessASGIServer()).start()

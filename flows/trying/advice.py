@@ -53,6 +53,8 @@ STEPS = {
     "mask_empty": "look at the clip: what is said to cover the face is nowhere to be seen",
     "mask_covers_all": "give a passage in which less is in front of the face",
     "link_loop": "give the folder that it leads to",
+    "link_outside": "give the file, or the folder, that it leads to",
+    "bad_address": "copy the video to this machine or into an object store, and name it there",
     "bad_name": "rename the file",
     "not_regular": "copy the video into a file",
     "broken_link": "mend the link, or give the file itself",

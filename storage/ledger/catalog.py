@@ -10,12 +10,14 @@
 """
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any
 
 import pyarrow as pa
@@ -154,11 +156,21 @@ def _place(root: str) -> str:
         )
     if "://" in root:
         return root
-    folder = Path(root).expanduser().resolve()
-    if folder.exists() and not folder.is_dir():
+    try:
+        folder = Path(root).expanduser().resolve()
+        mode = folder.stat().st_mode
+    except FileNotFoundError:
+        return str(Path(root).expanduser().resolve())
+    except (OSError, RuntimeError) as error:  # no right to look, a name that is too long, a link to itself
+        raise StorageError(
+            f"{root} can't be looked at ({error}): name another place with --catalog"
+        ) from error
+    if not S_ISDIR(mode):
         raise StorageError(
             f"{folder} is a file, and a catalog is a folder: name another place with --catalog"
         )
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise StorageError(f"{folder} can't be read (permission denied): get the right to read it")
     return str(folder)
 
 

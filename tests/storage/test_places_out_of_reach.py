@@ -1,6 +1,9 @@
 """A catalog's place that is no folder, or a store that can't be reached, is said in one sentence."""
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +61,44 @@ def test_sources_without_credentials_are_said_to_need_some() -> None:
         StorageError, match=r"s3://bucket/videos can't be reached \(Unable to locate credentials\)"
     ):
         list_sources("s3://bucket/videos", Store())
+
+
+def test_a_place_that_is_none_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for place in (tmp_path / "file" / "catalog", tmp_path / "loop", tmp_path / ("x" * 300)):
+        with pytest.raises(StorageError, match=r"can't be looked at .*: name another place with --catalog"):
+            Catalog(str(place))
+    with pytest.raises(StorageError, match="characters that no table's place can have"):
+        Catalog(str(tmp_path / "a\nb"))
+
+
+NO_RIGHTS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+"""Root itself may read what nobody may."""
+
+
+@pytest.mark.skipif(os.getuid() == 0 and not shutil.which(NO_RIGHTS[0]), reason="only root is here")
+def test_a_catalog_that_may_not_be_read_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0)
+    run = [*(NO_RIGHTS if os.getuid() == 0 else ()), sys.executable, "-m", "flows", "status", "-c"]
+    for place, said in (
+        ("locked", "can't be read (permission denied)"),
+        ("locked/new", "can't be looked at"),
+    ):
+        done = subprocess.run(
+            [*run, place], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
+    command = f"cd {tmp_path}/gone && rmdir ../gone && exec {sys.executable} -m flows status"
+    (tmp_path / "gone").mkdir()
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert (
+        done.stderr
+        == "redub: the folder that this was started in is gone: change to another (cd) and try again\n"
+    )

@@ -46,6 +46,13 @@ def test_deployments_have_a_schedule_and_a_typed_form(api: Api) -> None:
         "day_or": True,
     }
     assert nightly["concurrency_limit"] is None, "the catalog is what two runs can't share"
+    due = {
+        "flow_runs": {"deployment_id": {"any_": [nightly["id"]]}, "state": {"type": {"any_": ["SCHEDULED"]}}}
+    }
+    runs = until(
+        lambda: api("/flow_runs/filter", due), 30, lambda: "no run of the nightly deployment is scheduled"
+    )
+    assert {one["expected_start_time"][11:16] for one in runs} <= {"00:00", "01:00"}, "02:00 in Berlin"
     form = nightly["parameter_openapi_schema"]["properties"]
     assert {
         name: field["type"] for name, field in form.items() if name in ("recipe", "overrides", "anyway")

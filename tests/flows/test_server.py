@@ -91,22 +91,21 @@ def test_a_bad_value_is_refused_with_the_name_of_the_field(api: Api, corpus: Pat
     assert not [text for text in _logged(api, run) if "Traceback" in text]
 
 
-@pytest.mark.parametrize(
-    ("flow", "asked"),
-    [
-        ("rebuild", {"sources": "videos"}),
-        ("train-generator", {"catalog": "catalog"}),
-        ("bootstrap", {"source": "videos", "name": "b"}),
-    ],
-)
-def test_a_word_that_no_form_has_is_refused_before_anything_starts(
-    api: Api, flow: str, asked: dict[str, Any]
-) -> None:
-    for wrong in ({"overides": ["a.b=1"]}, {"overrides": 5}, {"profile": 5}):
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            api.trigger("on-demand", flow=flow, **asked, **wrong)
-        assert refused.value.code == 409, wrong
-        assert next(iter(wrong)) in refused.value.read().decode()
+def test_forms_refuse_what_does_not_fit_and_runs_what_no_form_has(api: Api) -> None:
+    forms = {
+        "rebuild": {"sources": "videos"}, "train-generator": {"catalog": "catalog"},
+        "bootstrap": {"source": "videos", "name": "b"},
+    }  # fmt: skip
+    for flow, asked in forms.items():
+        for wrong in ({"overrides": 5}, {"profile": 5}):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                api.trigger("on-demand", flow=flow, **asked, **wrong)
+            assert refused.value.code == 409, (flow, wrong)
+            assert next(iter(wrong)) in refused.value.read().decode()
+    runs = [api.trigger("on-demand", flow=flow, **asked, overides=["a.b=1"]) for flow, asked in forms.items()]
+    for run in runs:
+        state, message = api.wait(run, "COMPLETED", "FAILED", "CRASHED")
+        assert (state, "overides" in message) == ("FAILED", True), message
 
 
 def test_a_run_that_fails_calls_the_alarm(api: Api) -> None:

@@ -24,7 +24,7 @@ from storage.versions.version import tags
 from tests.flows.prefect_api import Api, many_from, ray_processes, until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
-MANY = 60
+MANY = 30
 
 
 class Served:

@@ -59,7 +59,7 @@ class Served:
         self.wait_told(b"READY=1")
 
     def wait_told(self, what: bytes) -> None:
-        self._manager.settimeout(240)
+        self._manager.settimeout(600)
         assert self._manager.recv(100) == what
 
     def children(self, words: str) -> list[int]:

@@ -8,7 +8,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -51,9 +51,8 @@ class LeftRuns:
             lost = [one for one in self._alive(client) if runs is None or one.id in runs]
             if runs is None and self._others(client):  # who may have those that have no process here
                 lost = [one for one in lost if one.id in found]
-            gone = {run: pid for run, pid in found.items() if runs is None or run in runs}
-            end(self._api, gone)
-            interrupted = {one.id for one in lost} | set(runs or ())
+            interrupted = {one.id for one in lost} | set(found if runs is None else runs)
+            end(self._api, interrupted)
             for run in interrupted:
                 if told := _again(client, client.read_flow_run(run)):
                     yield told
@@ -114,13 +113,14 @@ def _all(api: str) -> Iterator[tuple[UUID, int, bool]]:
                 yield UUID(run), pid, first
 
 
-def end(api: str, runs: dict[UUID, int]) -> None:
+def end(api: str, runs: Collection[UUID]) -> None:
     """SIGTERM lets a run commit what is done and free its Ray; what is left of it after a while is killed."""
-    for pid in runs.values():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
+    for run, pid in processes(api).items():
+        if run in runs:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
     until = time.monotonic() + END_S
-    while time.monotonic() < until and runs.keys() & processes(api).keys():
+    while time.monotonic() < until and set(runs) & processes(api).keys():
         time.sleep(0.3)
     for run, pid, _ in list(_all(api)):
         if run in runs:

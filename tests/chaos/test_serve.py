@@ -24,7 +24,7 @@ from storage.versions.version import tags
 from tests.flows.prefect_api import Api, many_from, ray_processes, until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
-MANY = 60
+MANY = 30
 
 
 class Served:
@@ -59,7 +59,7 @@ class Served:
         self.wait_told(b"READY=1")
 
     def wait_told(self, what: bytes) -> None:
-        self._manager.settimeout(240)
+        self._manager.settimeout(600)
         assert self._manager.recv(100) == what
 
     def children(self, words: str) -> list[int]:
@@ -131,7 +131,8 @@ def test_sigterm_ends_all_of_it_and_the_run_goes_on_when_it_is_started_again(
     served.wait_told(b"STOPPING=1")
     assert served.running.wait(timeout=120) == 0, served.said
     assert time.monotonic() - began < 90, "TimeoutStopSec of the unit in the docs"
-    assert not served.children(""), "server, worker, run and Ray"
+    left = [(pid, Path(f"/proc/{pid}/cmdline").read_text()) for pid in served.children("")]
+    assert not left, "server, worker, run and Ray"
     assert not ray_processes(served.folder / "x")
     assert catalog.holder() is None
     served.start()

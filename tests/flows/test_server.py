@@ -46,6 +46,13 @@ def test_deployments_have_a_schedule_and_a_typed_form(api: Api) -> None:
         "day_or": True,
     }
     assert nightly["concurrency_limit"] is None, "the catalog is what two runs can't share"
+    due = {
+        "flow_runs": {"deployment_id": {"any_": [nightly["id"]]}, "state": {"type": {"any_": ["SCHEDULED"]}}}
+    }
+    runs = until(
+        lambda: api("/flow_runs/filter", due), 30, lambda: "no run of the nightly deployment is scheduled"
+    )
+    assert {one["expected_start_time"][11:16] for one in runs} <= {"00:00", "01:00"}, "02:00 in Berlin"
     form = nightly["parameter_openapi_schema"]["properties"]
     assert {
         name: field["type"] for name, field in form.items() if name in ("recipe", "overrides", "anyway")
@@ -84,22 +91,21 @@ def test_a_bad_value_is_refused_with_the_name_of_the_field(api: Api, corpus: Pat
     assert not [text for text in _logged(api, run) if "Traceback" in text]
 
 
-@pytest.mark.parametrize(
-    ("flow", "asked"),
-    [
-        ("rebuild", {"sources": "videos"}),
-        ("train-generator", {"catalog": "catalog"}),
-        ("bootstrap", {"source": "videos", "name": "b"}),
-    ],
-)
-def test_a_word_that_no_form_has_is_refused_before_anything_starts(
-    api: Api, flow: str, asked: dict[str, Any]
-) -> None:
-    for wrong in ({"overides": ["a.b=1"]}, {"overrides": 5}, {"profile": 5}):
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            api.trigger("on-demand", flow=flow, **asked, **wrong)
-        assert refused.value.code == 409, wrong
-        assert next(iter(wrong)) in refused.value.read().decode()
+def test_forms_refuse_what_does_not_fit_and_a_run_ends_at_a_word_that_no_form_has(api: Api) -> None:
+    forms = {
+        "rebuild": {"sources": "videos"}, "train-generator": {"catalog": "catalog"},
+        "bootstrap": {"source": "videos", "name": "b"},
+    }  # fmt: skip
+    for flow, asked in forms.items():
+        for wrong in ({"overrides": 5}, {"profile": 5}):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                api.trigger("on-demand", flow=flow, **asked, **wrong)
+            assert refused.value.code == 409, (flow, wrong)
+            assert next(iter(wrong)) in refused.value.read().decode()
+    runs = [api.trigger("on-demand", flow=flow, **asked, overides=["a.b=1"]) for flow, asked in forms.items()]
+    for run in runs:
+        assert api.wait(run, "COMPLETED", "FAILED", "CRASHED")[0] == "CRASHED", "Prefect's own refusal"
+        assert any("was provided with" in text and "overides" in text for text in _logged(api, run))
 
 
 def test_a_run_that_fails_calls_the_alarm(api: Api) -> None:

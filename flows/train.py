@@ -34,6 +34,7 @@ from models.weights.references import ModelError
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.ledger.lock import CatalogBusy
+from storage.store import Store
 from storage.trainings.reading import trainings
 
 EVERY_STEPS = 10
@@ -110,7 +111,7 @@ def _request(
     """A name that is known is resumed, with the recipe and the data it began with."""
     where = load_profile(profile)
     flow_run = str(runtime.flow_run.name or "")
-    known = {one.run: one for one in trainings(Catalog(catalog))}.get(run)
+    known = {one.run: one for one in trainings(Catalog(catalog, Store.told(where.storage_options)))}.get(run)
     if known is None:
         what = load_training(kind, recipe, overrides)
         return TrainRequest(kind, catalog, what, recipe, where, data, run, flow_run=flow_run)

@@ -30,7 +30,7 @@ from tests.storage.seaweed import Seaweed
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 NOTICED_S = 60
 """So long a node that came may have no worker of a rebuild."""
-PEOPLE, TAKES = 3, 3
+PEOPLE, TAKES = 2, 3
 MARK = "REDUB_MARK"
 HERE = Path(__file__).parents[2]
 

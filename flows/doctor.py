@@ -72,7 +72,7 @@ def examine(recipe: str, profile: str, catalog: str, as_json: bool = False) -> b
 
 def _findings(recipe: str, profile: Profile, catalog: str) -> Iterator[Finding]:
     yield from _libraries()
-    tables = Catalog(catalog, Store(dict(profile.storage_options)))
+    tables = Catalog(catalog, Store.told(profile.storage_options))
     if not profile.ray_address:
         yield from _machine(profile)
         yield from _training(profile, expected_resources(profile))

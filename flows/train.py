@@ -28,6 +28,7 @@ from models.weights.references import ModelError
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.ledger.lock import CatalogBusy
+from storage.store import Store
 from storage.trainings.reading import trainings
 
 EVERY_STEPS = 10
@@ -108,7 +109,8 @@ def _request(
     where = load_profile(profile)
     flow_run = str(runtime.flow_run.name or "")
     run = run or own_name(kind)
-    known = {one.run: one for one in trainings(Catalog(catalog))}.get(run)
+    tables = Catalog(catalog, Store.told(where.storage_options))
+    known = {one.run: one for one in trainings(tables)}.get(run)
     if known is None:
         what = load_training(kind, recipe, overrides)
         return TrainRequest(kind, catalog, what, recipe, where, data, run, flow_run=flow_run)

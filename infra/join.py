@@ -13,10 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from ray._private.authentication import authentication_token_setup as tokens
-
 from infra.profiles import Profile, ProfileError
-from infra.quietray import ray, ray_errors
+from infra.quietray import ray, ray_errors, ray_tokens
 
 ANSWER_S = 5.0
 """So long a named cluster may take to answer at all."""
@@ -48,8 +46,8 @@ def join(profile: Profile) -> None:
 
 def _take_token() -> None:
     """Where a token lies and nobody says otherwise, it is shown: a cluster that wants none doesn't mind."""
-    logging.getLogger(tokens.__name__).setLevel(logging.ERROR)
-    tokens.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    logging.getLogger(ray_tokens.__name__).setLevel(logging.ERROR)
+    ray_tokens.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
 
 
 @contextmanager

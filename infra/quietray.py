@@ -17,5 +17,6 @@ os.environ.setdefault(
 import ray
 from ray import cloudpickle
 from ray import exceptions as ray_errors
+from ray._private.authentication import authentication_token_setup as ray_tokens
 
-__all__ = ["cloudpickle", "ray", "ray_errors"]
+__all__ = ["cloudpickle", "ray", "ray_errors", "ray_tokens"]

@@ -63,7 +63,7 @@ class Asked:
     @cached_property
     def tables(self) -> Catalog:
         """Its catalog, open."""
-        return Catalog(self.catalog, Store(dict(self.where.storage_options)))
+        return Catalog(self.catalog, Store.told(self.where.storage_options))
 
     @property
     def trainings_recipe(self) -> str:

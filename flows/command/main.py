@@ -26,6 +26,7 @@ from flows.command import (
     versions,
     world,
 )  # fmt: skip
+from flows.command.stored import with_storage
 
 app = typer.Typer(
     help="Build the training data for visual dubbing, from videos to a published dataset version.\n\n"
@@ -52,13 +53,13 @@ for group in (
     dub,
     server,
 ):
-    app.add_typer(group.app)
-app.add_typer(tidying.quarantine, name="quarantine")
-app.add_typer(models.app, name="models")
-app.add_typer(review.app, name="review")
-app.add_typer(train.app, name="train")
-app.add_typer(runs.app, name="runs")
-app.add_typer(reproduce.app, name="reproduce")
+    app.add_typer(with_storage(group.app))
+app.add_typer(with_storage(tidying.quarantine), name="quarantine")
+app.add_typer(with_storage(models.app), name="models")
+app.add_typer(with_storage(review.app), name="review")
+app.add_typer(with_storage(train.app), name="train")
+app.add_typer(with_storage(runs.app), name="runs")
+app.add_typer(with_storage(reproduce.app), name="reproduce")
 
 
 @app.callback()

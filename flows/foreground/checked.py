@@ -29,7 +29,7 @@ def rebuild_checked(
     check_spec(source)
     given_option("licence", licence)
     given_option("consent", consent)
-    busy = Catalog(catalog, Store(dict(where.storage_options))).holder()
+    busy = Catalog(catalog, Store.told(where.storage_options)).holder()
     if busy is not None:
         raise busy
     make_prefect_home()

@@ -46,7 +46,7 @@ from storage.versions.version import Version
 class Rebuild:
     def __init__(self, request: Request) -> None:
         check_profile(request.profile)
-        self.catalog = Catalog(request.catalog, Store(dict(request.profile.storage_options)))
+        self.catalog = Catalog(request.catalog, Store.told(request.profile.storage_options))
         recipe = pinned(self.catalog, request.recipe)
         self.request = request = replace(request, recipe=recipe, anyway=request.anyway.strip())
         self.run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"

@@ -35,7 +35,7 @@ def print_plan(
 ) -> None:
     where = load_profile(profile)
     check_needs(where)  # not whether it fits here: a plan for another machine is a good question
-    tables = Catalog(catalog, Store(dict(where.storage_options)))
+    tables = Catalog(catalog, Store.told(where.storage_options))
     what = pinned(tables, load_recipe(recipe, overrides))
     stages = stages_of(what)
     listing = list_sources(source, tables.store, licence, consent)

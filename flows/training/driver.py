@@ -48,7 +48,7 @@ class Training:
         self.request = request
         self.first = not rank_here()
         """Whether this process writes rows: under torchrun there is one of several."""
-        self.catalog = Catalog(request.catalog, Store(dict(request.profile.storage_options)))
+        self.catalog = Catalog(request.catalog, Store.told(request.profile.storage_options))
         self.name = check_name(request.run) if request.run else made_name(request.kind)
         self.recipe = pinned(self.catalog, request.recipe)
         self.data: Data = find_data(self.catalog, request.data, self.recipe)

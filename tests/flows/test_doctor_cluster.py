@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,16 @@ def test_every_node_is_asked_and_what_differs_is_said_with_its_remedy(
     assert any("weights mini:face are missing" in line for line in named), said
     assert "there: redub models pull --recipe world" in said
     assert "2 nodes, 4 CPUs" in said
+
+
+def test_a_stage_that_wants_more_memory_than_there_is_runs_alone_and_is_told(
+    tmp_path: Path, run_command: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    (tmp_path / "p.toml").write_text("[p]\ngpus = 0\nneeds.captions = { memory_gb = 1e5 }\n")
+    said = run_command(
+        "doctor", "-r", "world", "-p", str(tmp_path / "p.toml"), "-c", str(tmp_path / "catalog")
+    )
+    assert "stage captions: wants 100000 GB of memory a worker, no machine has more than" in " ".join(
+        said.split()
+    )

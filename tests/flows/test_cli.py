@@ -30,10 +30,13 @@ def test_a_threshold_makes_a_second_version_and_diff_says_why(
         *CLIPS,
         "--set",
         f"verdict.min_sharpness={middle}",
+        *("--set", "publish.splits=[train,holdout]", "--set", "publish.anyway=there is none yet"),
         cwd=place,
         env=prefect_env,
     )
     assert "Dataset v2 published" in said
+    assert "the split 'holdout' has no row" in said
+    assert "since there is none yet" in said
     diff = redub("diff", "v1", "v2", cwd=place)
     assert re.search(rf"setting +verdict.min_sharpness: [\d.]+ -> {middle}", diff)
     assert re.search(r"\d removed\n +\d +verdict: rejected, sharpness", diff)

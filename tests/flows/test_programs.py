@@ -13,10 +13,15 @@ from typing import Any
 
 import pytest
 
+from flows.run.progress import StageProgress, share_done, time_left
+from flows.run.telling import told
 from storage.ledger.catalog import Catalog
+from storage.ledger.standing import write_standing
+from storage.overview import overview
 from storage.versions.version import load_version, tags
 from tests.flows.corpus import CLIPS, redub
 from tests.storage.trainings import trained
+from tests.toy.inline import run_inline, toy_stages, write_words
 
 PAGE = Path(__file__).parents[2] / "docs" / "for-programs.md"
 SAID = {
@@ -72,6 +77,7 @@ def test_an_error_is_on_standard_error_alone(place: Path, words: tuple[str, ...]
     assert "v9" in done.stderr or "nowhere" in done.stderr or "--nosuch" in done.stderr
 
 
+@pytest.mark.chaos
 def test_a_version_that_does_not_pass_its_gates_is_refused_and_published_with_a_reason(
     place: Path, prefect_env: dict[str, str], tmp_path: Path
 ) -> None:
@@ -91,6 +97,41 @@ def test_a_version_that_does_not_pass_its_gates_is_refused_and_published_with_a_
     assert load_version(Catalog(str(root)), tag)[0].manifest["gates"]["anyway"] == "there is none yet"
 
 
+def test_how_far_a_run_is_is_said_as_long_as_it_runs(tmp_path: Path) -> None:
+    """Weighed by what an item costs: nine seconds of twenty-eight are done."""
+    catalog = Catalog(str(tmp_path / "c"))
+    ran = run_inline(write_words(tmp_path / "words", a="eleven\nthirteen"), tmp_path / "c", toy_stages())
+    log = dict.fromkeys(("recipe", "profile", "sources", "flow_run", "git_commit", "message"), "")
+    stages = [
+        StageProgress("lines", 1, 2, 1, 0, 0, 1, 0.0, False, None),
+        StageProgress("long", 0, 10, 0, 0, 0, 1, 0.5, False, None),
+    ]
+    assert overview(catalog).progress is None
+    with catalog.lock("run-2"):
+        catalog.log_run(run="run-2", event="started", fingerprints=[n.fingerprint for n in ran.nodes], **log)
+        with told(catalog, "run-2", lambda: stages, {"lines": 9.0, "long": 1.0}):
+            until = time.monotonic() + 20
+            while overview(catalog).progress is None and time.monotonic() < until:
+                time.sleep(0.05)
+            found = overview(catalog).progress
+        assert overview(catalog).progress is None, "it takes it away"
+        write_standing(catalog, {"run": "run-1"})
+        assert overview(catalog).progress is None, "what another run left is not taken for this one's"
+    assert found is not None
+    assert found["share"] == pytest.approx(9 / 28, abs=1e-3)
+    assert found["eta_s"] >= 20, "the slowest stage has ten items left, at one in two seconds"
+    assert [(one["done"], one["expected"]) for one in found["stages"]] == [(1, 2), (0, 10)]
+    shutil.rmtree(tmp_path / "c")
+    with told(catalog, "run-3", lambda: stages, {}):
+        pass  # it can't be written, which ends nothing
+
+
+def test_before_it_can_be_told_nothing_is_guessed() -> None:
+    stages = [StageProgress("long", 1, 1000, 1, 0, 0, 1, 0.0, False, None)]
+    assert time_left(stages, share_done(stages, {}), elapsed=5.0) is None
+
+
+@pytest.mark.chaos
 def test_a_running_rebuild_says_its_share_to_another_process_and_nothing_of_it_is_left(
     place: Path, tmp_path: Path, prefect_env: dict[str, str]
 ) -> None:

@@ -9,7 +9,7 @@ WAITING := tests/flows tests/infra tests/chaos
 BESIDE := tests/flows/reproduce tests/flows/dubbing tests/flows/training
 # And those that start neither Ray nor Prefect: the lane of tasks has time for them.
 STILL := $(addprefix tests/flows/test_,$(addsuffix .py,bootstrap democorpus footage forget given_pairs incremental \
-  moved_sources pairs runs try))
+  moved_sources pairs runs try versions))
 MINIS := face identity captioner sam2 headfit whisper syncnet clip vae
 SIZE := about 3.5 GB to download and 7 GB on disk, nearly all of it PyTorch and its CUDA libraries
 export UV_COMPILE_BYTECODE = 1

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("flows", "tasks", "models", "storage", "infra")
-FOLDERS = ("flows", "tasks", "models", "storage", "infra")
+PACKAGES = ("redub", "flows", "tasks", "models", "storage", "infra")
+FOLDERS = ("redub", "flows", "tasks", "models", "storage", "infra")
 """Held to the rules so far, with their tests."""
 LONGEST = 300
 """Lines of a file."""

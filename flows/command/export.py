@@ -11,7 +11,7 @@ app = typer.Typer()
 
 @app.command()
 def export(
-    version: Annotated[str, typer.Argument(help="A published version, for example v3.")],
+    version: Annotated[str, typer.Argument(help="A published version: v3, an alias, or a day.")],
     out: Annotated[str, typer.Argument(help="A new folder, or the one of an export that was interrupted.")],
     to: Annotated[str, typer.Option(help="webdataset (tar shards), folder (MP4s and Parquet), or ltx.")],
     catalog: CatalogOption = CATALOG,

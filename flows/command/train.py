@@ -13,7 +13,8 @@ app = typer.Typer(
 OnOption = Annotated[
     str,
     typer.Option(
-        "--on", help="What to learn from: a version (v3), or world:people=400. Default: the newest version."
+        "--on",
+        help="What to learn from: a version (v3, an alias, a day), or world:people=400. Default: the newest version.",
     ),
 ]
 RecipeOption = Annotated[

@@ -4,11 +4,13 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from flows.command.main import main
 from flows.server import POOL, deploy, prefect_process, wait_healthy
+from tests.flows.corpus import publish_corpus
 from tests.flows.prefect_api import Api
 
 
@@ -26,6 +28,19 @@ def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
         return captured.out + captured.err
 
     return run
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a corpus and a published version of it. Whoever adds to its catalog adds a version."""
+    return publish_corpus(tmp_path_factory.mktemp("cli"))
+
+
+@pytest.fixture
+def here(place: Path, run_command: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """The same without a new process, for the commands that don't start Prefect."""
+    monkeypatch.chdir(place)
+    return run_command
 
 
 @pytest.fixture(scope="session")

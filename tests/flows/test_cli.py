@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import statistics
 import subprocess
@@ -11,51 +10,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from flows.demo.corpus import SHORT, make_corpus
 from storage.ledger.catalog import Catalog
 from storage.versions.version import load_version, tags
-from tests.storage.trainings import trained
-
-ITEMS = 12
-CLIPS = ("--recipe", "clips.toml")
-
-
-def redub(*arguments: object, cwd: Path, check: bool = True, env: dict[str, str] | None = None) -> str:
-    """In a process of its own, with the embedded Prefect server if `env` names none."""
-    done = subprocess.run(
-        [sys.executable, "-m", "flows", *map(str, arguments)],
-        cwd=cwd, capture_output=True, text=True, timeout=600, env={**(env or os.environ), "COLUMNS": "80"},
-    )  # fmt: skip
-    said = done.stdout + done.stderr
-    assert "Traceback" not in said, said
-    assert (done.returncode == 0) == check, said
-    return said
-
-
-@pytest.fixture
-def here(place: Path, run_command: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """The same without a new process, for the commands that don't start Prefect."""
-    monkeypatch.chdir(place)
-    return run_command
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a corpus and two published versions of it."""
-    folder = tmp_path_factory.mktemp("cli")
-    make_corpus(folder / "videos", people=2, takes=3, broken=ITEMS - 6, **SHORT)
-    (folder / "clips.toml").write_text(
-        "base = 'world'\ncompanion = false\n"
-    )  # without pairs a rebuild takes half as long
-    first = redub("rebuild", "--source", "videos", *CLIPS, cwd=folder)
-    assert "Dataset v1 published" in first
-    assert "prefect.server" not in first  # its warnings are for whoever asks for them
-    assert re.search(r"sources .* 12 ", first)
-    return folder
+from tests.flows.corpus import CLIPS, redub
 
 
 def test_a_threshold_makes_a_second_version_and_diff_says_why(
@@ -70,10 +30,13 @@ def test_a_threshold_makes_a_second_version_and_diff_says_why(
         *CLIPS,
         "--set",
         f"verdict.min_sharpness={middle}",
+        *("--set", "publish.splits=[train,holdout]", "--set", "publish.anyway=there is none yet"),
         cwd=place,
         env=prefect_env,
     )
     assert "Dataset v2 published" in said
+    assert "the split 'holdout' has no row" in said
+    assert "since there is none yet" in said
     diff = redub("diff", "v1", "v2", cwd=place)
     assert re.search(rf"setting +verdict.min_sharpness: [\d.]+ -> {middle}", diff)
     assert re.search(r"\d removed\n +\d +verdict: rejected, sharpness", diff)
@@ -219,115 +182,6 @@ def test_status_says_the_same_to_programs(here: Callable[..., str]) -> None:
     assert {rows["stage"]: rows["ok"] for rows in found["stages"]}["sources"] > 0
     assert found["versions"][-1]["version"] == "v1"
     assert found["runs"][-1]["state"] == "finished"
-
-
-PAGE = Path(__file__).parents[2] / "docs" / "for-programs.md"
-SAID = {
-    "plan": ("--source", "videos", *CLIPS),
-    "status": (),
-    "versions": (),
-    "alias": (),
-    "rows": ("v1",),
-    "rows --by": ("speaker", "v1"),
-    "size": (),
-    "impact": ("mini:face",),
-    "trace": ("000_00.mp4",),
-    "diff": ("v1", "v1"),
-    "quarantine list": (),
-    "models list": (),
-    "doctor": ("--recipe", "world"),
-    "runs": (),
-}
-
-
-def documented() -> dict[str, list[str]]:
-    """Command -> the keys that the page promises."""
-    rows = re.findall(r"^\| `redub ([\w -]+)` \| (`.+`) \|$", PAGE.read_text(), re.M)
-    return {command: re.findall(r"`(\w+)`", keys) for command, keys in rows}
-
-
-@pytest.mark.parametrize("command", documented())
-def test_json_has_the_keys_that_are_documented_and_nothing_is_printed_beside_it(
-    here: Callable[..., str], place: Path, command: str
-) -> None:
-    catalog = () if command.startswith("models") else ("-c", place / "redub-data" / "catalog")
-    if command == "runs":
-        trained(Catalog(str(catalog[1])), "gen-a", data="v1")
-    answer = json.loads(here(*command.split(), *SAID[command], *catalog, "--json"))
-    listed = command in ("versions", "quarantine list", "models list", "runs")
-    assert isinstance(answer, list) == listed
-    for one in answer if listed else [answer]:
-        assert list(one) == documented()[command]
-
-
-def test_the_page_documents_every_command_that_was_asked_for() -> None:
-    assert documented().keys() == SAID.keys()
-
-
-@pytest.mark.parametrize(
-    ("words", "code"), [(("diff", "v1", "v9"), 1), (("size", "-c", "nowhere"), 1), (("rows", "--nosuch"), 2)]
-)
-def test_an_error_is_on_standard_error_alone(place: Path, words: tuple[str, ...], code: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "flows", *words, "--json"], cwd=place, capture_output=True, text=True
-    )
-    assert (done.returncode, done.stdout) == (code, "")
-    assert "v9" in done.stderr or "nowhere" in done.stderr or "--nosuch" in done.stderr
-
-
-def test_a_version_that_does_not_pass_its_gates_is_refused_and_published_with_a_reason(
-    place: Path, prefect_env: dict[str, str], tmp_path: Path
-) -> None:
-    """As `redub rebuild` does it; what was computed for the first try is not computed again."""
-    root = tmp_path / "catalog"
-    shutil.copytree(place / "redub-data" / "catalog", root)
-    before = tags(Catalog(str(root)))
-    command = ("rebuild", "--source", "videos", "-c", root, *CLIPS, "--set", "verdict.min_sharpness=0.001",
-               "--set", "publish.splits=[train,holdout]")  # fmt: skip
-    refused = " ".join(redub(*command, cwd=place, check=False, env=prefect_env).split())
-    assert "is not published: the split 'holdout' has no row" in refused
-    assert tags(Catalog(str(root))) == before
-    assert Catalog(str(root)).runs()[0]["ended"]["event"] == "failed"
-    said = redub(*command, "--set", "publish.anyway=there is none yet", cwd=place, env=prefect_env)
-    tag = tags(Catalog(str(root)))[-1]
-    assert f"Dataset {tag} published" in said
-    assert load_version(Catalog(str(root)), tag)[0].manifest["gates"]["anyway"] == "there is none yet"
-
-
-def test_a_running_rebuild_says_its_share_to_another_process_and_nothing_of_it_is_left(
-    place: Path, tmp_path: Path, prefect_env: dict[str, str]
-) -> None:
-    command = [sys.executable, "-m", "flows", "rebuild", "-s", str(place / "videos" / "world0-000_0*.mp4"),
-               "-c", str(tmp_path / "c"), "--licence", "CC0", "--consent", "drawn", *CLIPS]  # fmt: skip
-    running = subprocess.Popen(command, cwd=place, stdout=subprocess.DEVNULL, env=prefect_env)
-    seen: dict[str, Any] = {}
-    while running.poll() is None and not (seen.get("share") and seen["eta_s"]):
-        time.sleep(0.5)
-        if (tmp_path / "c" / ".progress.json").exists():
-            looked = redub("status", "-c", tmp_path / "c", "--json", cwd=place)
-            seen = json.loads(looked)["progress"] or seen
-    assert running.wait(timeout=300) == 0
-    assert 0 < seen["share"] <= 1
-    assert seen["eta_s"] >= 0
-    assert {"stage", "done", "expected", "rate", "workers", "eta_s", "finished"} == seen["stages"][0].keys()
-    assert not (tmp_path / "c" / ".progress.json").exists()
-    assert json.loads(redub("status", "-c", tmp_path / "c", "--json", cwd=place))["progress"] is None
-
-
-def test_the_version_of_the_command_and_its_completion_are_there(place: Path, tmp_path: Path) -> None:
-    assert re.search(r"^redub \d+\.\d+\.\d+ \(commit [0-9a-f]{12}\+?\)$", redub("--version", cwd=place), re.M)
-    program = tmp_path / "redub"
-    program.write_text(f"#!/bin/sh\nexec {sys.executable} -c \"import sys; sys.argv[0] = 'redub'; "
-                       "from flows.command.main import main; main()\" \"$@\"\n")  # fmt: skip
-    program.chmod(0o755)
-    script = (
-        'eval "$(_REDUB_COMPLETE=source_bash redub)"\n'
-        "COMP_WORDS=(redub quarantine r); COMP_CWORD=2\n_redub_completion redub\n"
-        'echo "${COMPREPLY[@]}"'
-    )
-    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(PAGE.parents[1])}
-    done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True)
-    assert done.stdout.split() == ["retry"], done.stderr
 
 
 LOOKING = (

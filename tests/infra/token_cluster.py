@@ -37,10 +37,12 @@ class TokenCluster:
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "tests.infra.token_cluster", str(self.folder), str(self._cpus)]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            env=self.env | {"RAY_AUTH_MODE": "token"},
-        )  # fmt: skip
+        self._log = self.folder / "log"
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+                env=self.env | {"RAY_AUTH_MODE": "token"},
+            )  # fmt: skip
         self.address = self._answer()
         self.profile.write_text(f"[cluster]\nray_address = '{self.address}'\n")
         return self
@@ -67,7 +69,7 @@ class TokenCluster:
     def _answer(self) -> str:
         assert self._process.stdout
         line = self._process.stdout.readline().strip()
-        assert line, "the cluster has ended"
+        assert line, f"the cluster has ended: {self._log.read_text()[-3000:]}"
         return line
 
 

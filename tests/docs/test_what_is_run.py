@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from models.dit.net import VideoDit
 from models.dit.presets import PRESETS
 from storage.ledger.rows import Blob, is_blob, row_fields
 from storage.media.encode import encode_video
+from storage.versions.aliases import move
 from tasks.stage import Annotate, Rejected
 from tests.docs.pages import PAGES, ROOT, Command, blocks, commands
 from tests.flows.conftest import run_command  # noqa: F401 - a fixture
@@ -35,6 +37,9 @@ NAMED = {"bad_frozen.mp4": "world14-000", "interview.mp4": "NAME", "bad_playlist
 RELIGHTING = ROOT / "docs" / "relighting.md"
 TRAINED = ("gen-a", "gen-b")
 """Trainings that commands on the pages name."""
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+"""A version on the pages may be named by one: that of the small catalog is of today."""
+ALIAS = "prod"
 LOOKING = ("plan", "status", "trace", "diff", "gc", "forget", "quarantine list", "runs")
 
 
@@ -193,9 +198,11 @@ def look(
 ) -> Callable[[Command], str]:
     """Runs such a command on the small catalog instead of its own; pictures that it writes are nobody's."""
     monkeypatch.chdir(tmp_path)
+    today = datetime.now(UTC).date().isoformat()
 
     def run(command: Command) -> str:
-        words = [*command.words[1:], "--catalog", ran.catalog.root]
+        words = [today if DAY.fullmatch(word) else word for word in command.words[1:]]
+        words += ["--catalog", ran.catalog.root]
         if words[0] == "plan":
             words += [
                 "--recipe",
@@ -205,7 +212,12 @@ def look(
                 "--profile",
                 "laptop",
             ]
-        return run_command(*words)
+        for name in set(words) & {ALIAS}:
+            move(ran.catalog, name, "v1")
+        said = run_command(*words)
+        for name in set(words) & {ALIAS}:  # a table of versions has a column more where there are any
+            move(ran.catalog, name, "")
+        return said
 
     return run
 

@@ -91,21 +91,17 @@ def test_a_bad_value_is_refused_with_the_name_of_the_field(api: Api, corpus: Pat
     assert not [text for text in _logged(api, run) if "Traceback" in text]
 
 
-def test_forms_refuse_what_does_not_fit_and_a_run_ends_at_a_word_that_no_form_has(api: Api) -> None:
+def test_forms_refuse_what_does_not_fit_and_words_that_they_do_not_have(api: Api) -> None:
     forms = {
         "rebuild": {"sources": "videos"}, "train-generator": {"catalog": "catalog"},
         "bootstrap": {"source": "videos", "name": "b"},
     }  # fmt: skip
     for flow, asked in forms.items():
-        for wrong in ({"overrides": 5}, {"profile": 5}):
+        for wrong in ({"overrides": 5}, {"profile": 5}, {"overides": ["a.b=1"]}):
             with pytest.raises(urllib.error.HTTPError) as refused:
                 api.trigger("on-demand", flow=flow, **asked, **wrong)
             assert refused.value.code == 409, (flow, wrong)
             assert next(iter(wrong)) in refused.value.read().decode()
-    runs = [api.trigger("on-demand", flow=flow, **asked, overides=["a.b=1"]) for flow, asked in forms.items()]
-    for run in runs:
-        assert api.wait(run, "COMPLETED", "FAILED", "CRASHED")[0] == "CRASHED", "Prefect's own refusal"
-        assert any("was provided with" in text and "overides" in text for text in _logged(api, run))
 
 
 def test_a_run_that_fails_calls_the_alarm(api: Api) -> None:

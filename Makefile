@@ -24,8 +24,10 @@ install: .venv/ready ## the command `redub`, in .venv
 demo: .venv/ready ## install, then one whole rebuild on little videos of its own
 	@$(RUN) redub demo
 
-# Four lanes share the cores: threads of their own would only get in each other's way.
+# Four lanes share the cores: threads of their own would only get in each other's way. Ray's workers are polite to
+# what else runs here; beside four lanes they would hardly get a turn.
 test: export OMP_NUM_THREADS = 1
+test: export RAY_worker_niceness = 0
 test: .venv/dev ## install, then all tests (minutes; `make chaos` is longer)
 	@$(RUN) pytest $(WAITING:%=--ignore=%) --ignore=tests/tasks >.venv/others.log 2>&1 & others=$$!; \
 	$(RUN) pytest tests/tasks $(STILL) >.venv/tasks.log 2>&1 & tasks=$$!; \

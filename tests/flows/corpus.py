@@ -16,7 +16,7 @@ def redub(*arguments: object, cwd: Path, check: bool = True, env: dict[str, str]
     """In a process of its own, with the embedded Prefect server if `env` names none."""
     done = subprocess.run(
         [sys.executable, "-m", "flows", *map(str, arguments)],
-        cwd=cwd, capture_output=True, text=True, timeout=600, env={**(env or os.environ), "COLUMNS": "80"},
+        cwd=cwd, capture_output=True, text=True, timeout=1200, env={**(env or os.environ), "COLUMNS": "80"},
     )  # fmt: skip
     said = done.stdout + done.stderr
     assert "Traceback" not in said, said

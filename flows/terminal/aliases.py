@@ -34,7 +34,7 @@ def show_version_lines(lines: tuple[VersionLine, ...]) -> None:
     for one in lines:
         for told in (one.anyway, one.ungated):
             if told:
-                console.print(f"{one.version}: {escape(told)}", soft_wrap=True)
+                console.print(f"{one.version}: {escape(told)}")
         if one.forgotten:
             console.print(f"{one.version} had {number(one.forgotten)} rows more, which were forgotten since.")
 

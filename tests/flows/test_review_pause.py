@@ -17,6 +17,7 @@ from prefect.testing.utilities import prefect_test_harness
 
 from flows.rebuild import RUNNER, ask_people, bring_up_to_date
 from flows.recipes import Stages
+from flows.reports import Reports
 from flows.run.graph import stages_of
 from flows.run.request import Request
 from infra.profiles import load_profile
@@ -116,5 +117,10 @@ def test_an_empty_form_goes_on_without(server: None, request_: Request) -> None:
         resume_flow_run(run, run_input={"who": "Ana"})
 
     catalog = Catalog(request_.catalog)
-    assert run_and(people, lambda: ask_people(catalog)).is_completed()
+
+    def asked() -> None:
+        with Reports() as reports:
+            ask_people(catalog, reports)
+
+    assert run_and(people, asked).is_completed()
     assert open_table(catalog, "reviews") is None

@@ -152,6 +152,7 @@ def test_a_triggered_run_publishes_and_leaves_its_artifacts(api: Api, corpus: Pa
     assert load_version(Catalog(str(catalog)), "v1")[0].manifest["flow_run"] == flow_run
 
 
+@pytest.mark.chaos
 def test_cancel_stops_ray_and_the_next_run_goes_on(api: Api, corpus: Path, tmp_path: Path) -> None:
     many_from(corpus, tmp_path / "videos", MANY)
     where: dict[str, Any] = {"sources": str(tmp_path / "videos"), "catalog": str(tmp_path / "catalog")}

@@ -166,6 +166,7 @@ def test_cancel_stops_ray_and_the_next_run_goes_on(api: Api, corpus: Path, tmp_p
     assert state == "CANCELLED"
     assert "is being rebuilt by run" in message
     assert f"Prefect's {api(f'/flow_runs/{first}')['name']}" in message, "who holds it"
+    assert not [text for text in _logged(api, nightly) if "Traceback" in text]
 
     api(f"/flow_runs/{first}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
     assert api.wait(first, "CANCELLED", "COMPLETED", "CRASHED", seconds=90)[0] == "CANCELLED"

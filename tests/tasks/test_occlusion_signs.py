@@ -9,6 +9,7 @@ from models.hands.finder import Hand
 from storage.media.encode import encode_video
 from storage.media.images import decode_image
 from storage.store import Store
+from tasks.ingest import IngestConfig
 from tasks.masks import unpack
 from tasks.occluders import Covered, Occluders, OccludersConfig, OccludersInput, OccludersRow
 from tasks.occluders.config import SignLimits
@@ -225,7 +226,9 @@ def test_a_doubt_is_kept_with_the_row_and_lowers_its_stability():
 
 def test_signs_need_no_captions_and_the_other_ways_keep_their_names():
     recipe = Recipe(
-        occluders=OccludersConfig(segmenter="signs", model=""), screen=ScreenConfig(policy="doubtful")
+        ingest=IngestConfig(face="mesh"),
+        occluders=OccludersConfig(segmenter="signs", model=""),
+        screen=ScreenConfig(policy="doubtful"),
     )
     nodes = {node.name: node for node in nodes_of(stages_of(recipe))}
     assert "captions" not in nodes

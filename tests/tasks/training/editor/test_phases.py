@@ -29,8 +29,9 @@ def test_killed_and_resumed_a_phase_takes_the_very_steps_of_the_undisturbed_one(
     phase, pairs, editor, tmp_path
 ):
     train(job_of(phase, editor, tmp_path / "whole", pairs), whole := Heard())
+    # In the third step: the first one's checkpoint is written for certain, the second's perhaps.
     killed = FORK.Process(
-        target=train, args=(job_of(phase, editor, tmp_path / "killed", pairs), Heard(kill_at=2))
+        target=train, args=(job_of(phase, editor, tmp_path / "killed", pairs), Heard(kill_at=3))
     )
     killed.start()
     killed.join(300)

@@ -30,6 +30,7 @@ from flows.recipe_files import load_recipe, name_of
 from flows.reports import IN_TERMINAL_S, PATIENCE_S, Reports, await_server, key_of, link
 from flows.run.driver import Rebuild
 from flows.run.request import Request
+from flows.told_once import once
 from flows.watched import counts, stage_task
 from infra.profiles import ProfileError, load_profile
 from models.weights.references import ModelError
@@ -46,6 +47,7 @@ REFUSED = (
     RecipeError, ProfileError, ModelError, SourceError, FootageRefused, SpeakersUnknown, GateRefused, StorageError,
 )  # fmt: skip
 """What a person got wrong, and can mend."""
+once(*REFUSED)
 PEOPLE_S = 7 * 24 * 3600
 """So long a paused run waits for verdicts; then it ends, and the next one goes on."""
 

@@ -16,6 +16,7 @@ from prefect.states import Cancelled, Failed, State
 from flows.errors import RecipeError, TrainingRefused
 from flows.reports import Reports, key_of, link, plain
 from flows.terminal.live_training import TrainingView
+from flows.told_once import once
 from flows.training.checked import check, check_data, refuse_if_wrong, to_be_rendered
 from flows.training.driver import Training
 from flows.training.recipes import TRAININGS, called, load_training, recipe_of
@@ -37,7 +38,7 @@ KINDS = {".png": "png", ".jpg": "jpeg"}
 LARGEST = 400_000
 """Bytes of a picture that a page holds."""
 REFUSALS = (RecipeError, TrainingRefused, ProfileError, ModelError, StorageError, LaunchError)
-
+once()
 
 FORM = """{what}
 

@@ -33,6 +33,10 @@ def editor(
     profile: ProfileOption = "laptop",
     people: Annotated[int, typer.Option(help="Strangers that are measured on.")] = 40,
     noises: Annotated[int, typer.Option(help="From how many noises each is made.")] = 3,
+    trainings: Annotated[
+        int,
+        typer.Option(help="How often each net is trained, with other seeds; an interval then covers that."),
+    ] = 1,
     json: JsonOption = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Also write both tables as Markdown.")
@@ -45,5 +49,5 @@ def editor(
     """
     from flows.foreground.reproducing import reproduce_in_foreground
 
-    if not reproduce_in_foreground(budget, catalog, profile, people, noises, json, out):
+    if not reproduce_in_foreground(budget, catalog, profile, people, noises, trainings, json, out):
         raise typer.Exit(exit_code())

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from flows.errors import RecipeError, TrainingFailed
 from flows.foreground.training import heed, prepare, starting
-from flows.reproduce.comparison import People, Reproduction, compared
+from flows.reproduce.comparison import Reproduction, Trainings, compared
 from flows.reproduce.measuring import Bench
 from flows.reproduce.plan import BUDGETS, Planned, Variant, trainings_of, variants_of
 from flows.reproduce.training import left, request_of
@@ -39,7 +40,8 @@ LEAST_PEOPLE = 3
 class Asked:
     """What is to be reproduced, and how surely."""
 
-    variants: tuple[Variant, ...]
+    trained: tuple[tuple[Variant, ...], ...]
+    """The variants, once for each training of all of them."""
     catalog: str
     profile: Profile
     people: int = 40
@@ -52,9 +54,10 @@ class Asked:
             raise RecipeError(
                 f"{self.catalog} is an object store; what is measured is kept in a folder, give one"
             )
-        if self.people < LEAST_PEOPLE or self.noises < 1:
+        if self.people < LEAST_PEOPLE or self.noises < 1 or not self.trained:
             raise RecipeError(
-                f"an interval takes {LEAST_PEOPLE} people and 1 noise or more, not {self.people} and {self.noises}"
+                f"an interval takes {LEAST_PEOPLE} people, 1 noise and 1 training or more, "
+                f"not {self.people}, {self.noises} and {len(self.trained)}"
             )
 
     @property
@@ -68,7 +71,14 @@ class Asked:
 
 
 def reproduce_in_foreground(
-    budget: str, catalog: str, profile: str, people: int, noises: int, as_json: bool, out: Path | None
+    budget: str,
+    catalog: str,
+    profile: str,
+    people: int,
+    noises: int,
+    trainings: int,
+    as_json: bool,
+    out: Path | None,
 ) -> bool:
     """False when a person stopped it."""
     if budget not in BUDGETS:
@@ -77,7 +87,8 @@ def reproduce_in_foreground(
         raise RecipeError(
             f"{out} can't be written: there is no folder {out.parent}; make it, or give another"
         )
-    asked = Asked(variants_of(BUDGETS[budget]), catalog, load_profile(profile), people, noises, as_json)
+    variants = tuple(variants_of(BUDGETS[budget], again) for again in range(trainings))
+    asked = Asked(variants, catalog, load_profile(profile), people, noises, as_json)
     os.nice(NICE)
     torch.set_num_threads(1)
     try:
@@ -104,7 +115,7 @@ def reproduce(asked: Asked) -> Reproduction | None:
 
 
 def _trained(asked: Asked, catalog: Catalog) -> bool:
-    planned = trainings_of(asked.variants)
+    planned = trainings_of(chain(*asked.trained))
     todo = left(catalog, planned)
     asked.say(f"{len(planned)} trainings, of which {len(planned) - len(todo)} are done; in {catalog.root}")
     for number, one in enumerate(todo, 1):
@@ -130,16 +141,25 @@ def _train(planned: Planned, asked: Asked, catalog: Catalog) -> bool:
     return ended.state == "finished"
 
 
-def _measured(asked: Asked, catalog: Catalog) -> dict[str, People]:
+def _measured(asked: Asked, catalog: Catalog) -> dict[str, Trainings]:
+    """The generator as it is shipped is the same one in all trainings, and so is what was measured of it."""
     bench, noises = Bench(Path(catalog.root) / "measured", asked.people), range(asked.noises)
-    todo = [(one, noise) for one in asked.variants for noise in noises if not bench.known(one, noise)]
+    each = [
+        (one, noise, number)
+        for number, some in enumerate(asked.trained, 1)
+        for one in some
+        for noise in noises
+    ]
+    todo = [one for one in each if not bench.known(*one[:2])]
     with _moving(asked.on, len(todo)) as moved:
-        for variant, noise in todo:
-            moved(f"measuring {variant.name}, noise {noise + 1} of {asked.noises}")
+        for variant, noise, number in todo:
+            moved(f"measuring {variant.name} of training {number}, noise {noise + 1} of {asked.noises}")
             bench.seen(variant, noise)
     return {
-        one.name: list(zip(*(bench.seen(one, noise) for noise in noises), strict=True))
-        for one in asked.variants
+        again[0].name: [
+            list(zip(*(bench.seen(one, noise) for noise in noises), strict=True)) for one in again
+        ]
+        for again in zip(*asked.trained, strict=True)
     }
 
 

@@ -32,9 +32,11 @@ CODE = 1
 """Raise it when the code's trainings change: all are then done anew, under other names."""
 KEPT = ("save_every=50", "keep=1")
 """What comes of a training besides its last weights is seldom looked at."""
-FIRST_PART = ("crop=10", "seed=1", "optimizer.warmup=30", "optimizer.decay=0.4")
+FIRST_PART = ("crop=10", "optimizer.warmup=30", "optimizer.decay=0.4")
 """Of a net that learns as a whole: squares round the mouth, which are cheaper, before whole pictures."""
-SECOND_PART = ("seed=2", "optimizer.warmup=30", "optimizer.decay=0.5")
+SECOND_PART = ("optimizer.warmup=30", "optimizer.decay=0.5")
+SEEDS_APART = 10
+"""So far the seeds of a second training of all are from those of the first."""
 LOW = ("alpha=2",)
 """Of an editor's second part: low noise as well, where what pictures look like is learnt."""
 EDITED = MINI_SAMPLING
@@ -136,15 +138,13 @@ NAMES = (
 )  # fmt: skip
 
 
-def variants_of(budget: Budget) -> tuple[Variant, ...]:
-    """All that are compared, in the order of `NAMES`."""
-    control, structure = (
-        in_two_parts("control", "generator", budget),
-        in_two_parts("structure", "structure", budget),
-    )
-    uniform = in_two_parts("uniform", "structure", budget, "times=uniform")
-    over = in_two_parts("over", "structure", budget, "companion=over")
-    lip, texture = (expert_over(structure, kind, budget) for kind in ("lip", "texture"))
+def variants_of(budget: Budget, again: int = 0) -> tuple[Variant, ...]:
+    """All that are compared, in the order of `NAMES`; trained once, or `again` with other seeds."""
+    control = in_two_parts("control", "generator", budget, again)
+    structure = in_two_parts("structure", "structure", budget, again)
+    uniform = in_two_parts("uniform", "structure", budget, again, "times=uniform")
+    over = in_two_parts("over", "structure", budget, again, "companion=over")
+    lip, texture = (expert_over(structure, kind, budget, again) for kind in ("lip", "texture"))
     found = (
         Variant("generator", PAINTED),
         Variant("control", PAINTED, control),
@@ -162,12 +162,13 @@ def variants_of(budget: Budget) -> tuple[Variant, ...]:
     return found
 
 
-def in_two_parts(label: str, kind: str, budget: Budget, *settings: str) -> Planned:
+def in_two_parts(label: str, kind: str, budget: Budget, again: int = 0, *settings: str) -> Planned:
     """A net that learns as a whole: the second training, whose parent is the first."""
     given = (*given_by(budget), *settings)
-    first = Planned(f"{label}-crop", kind, (*given, *FIRST_PART), budget.crop, budget.people)
-    later = SECOND_PART if kind == "generator" else (*SECOND_PART, *LOW)
-    return Planned(f"{label}-whole", kind, (*given, *later), budget.whole, budget.people, first)
+    earlier, later = (*FIRST_PART, seed(1, again)), (*SECOND_PART, seed(2, again))
+    first = Planned(f"{label}-crop", kind, (*given, *earlier), budget.crop, budget.people)
+    low = () if kind == "generator" else LOW
+    return Planned(f"{label}-whole", kind, (*given, *later, *low), budget.whole, budget.people, first)
 
 
 def given_by(budget: Budget) -> tuple[str, ...]:
@@ -175,9 +176,14 @@ def given_by(budget: Budget) -> tuple[str, ...]:
     return f"batch={budget.batch}", f"validate_on={budget.looked_at}"
 
 
-def expert_over(editor: Planned, kind: str, budget: Budget) -> Planned:
+def seed(part: int, again: int) -> str:
+    """Of a part of a variant's training."""
+    return f"seed={part + SEEDS_APART * again}"
+
+
+def expert_over(editor: Planned, kind: str, budget: Budget, again: int = 0) -> Planned:
     """A LoRA expert's training."""
-    settings = (*given_by(budget), "seed=3")
+    settings = (*given_by(budget), seed(3, again))
     return Planned(kind, kind, settings, budget.expert, budget.people, editor)
 
 

@@ -24,9 +24,7 @@ SOURCE = "psnr_lips_of_the_source"
 
 def show_reproduction(found: Reproduction) -> None:
     """Two tables: all numbers, some at a time, and all claims."""
-    console.print(
-        f"{found.people} strangers, {found.noises} noises each; +- is half of a 95 % interval over people\n"
-    )
+    console.print(f"{_of_what(found, '+-')}\n")
     for names in BLOCKS:
         console.print(_numbers(found, names))
         console.print()
@@ -40,6 +38,7 @@ def as_plain(found: Reproduction) -> dict[str, Any]:
     return {
         "people": found.people,
         "noises": found.noises,
+        "trainings": found.trainings,
         "variants": {
             name: {metric: _plain(sure) for metric, sure in numbers.items()}
             for name, numbers in found.numbers.items()
@@ -56,9 +55,7 @@ def as_plain(found: Reproduction) -> dict[str, Any]:
 
 def as_markdown(found: Reproduction) -> str:
     """Both tables for a page."""
-    parts = [
-        f"{found.people} strangers, {found.noises} noises each; ± is half of a 95 % interval over people."
-    ]
+    parts = [f"{_of_what(found, '±')}."]
     metrics = [name for name in METRICS if any(name in one for one in found.numbers.values())]
     rows = [
         [
@@ -70,6 +67,11 @@ def as_markdown(found: Reproduction) -> str:
     parts.append(_markdown(["", *found.numbers], rows))
     parts.append(_markdown(["claim", "number", "difference", "", "the paper"], map(_claim, found.judged)))
     return "\n\n".join(parts) + "\n"
+
+
+def _of_what(found: Reproduction, sign: str) -> str:
+    again = f" and trainings, of which there are {found.trainings}" if found.trainings > 1 else ""
+    return f"{found.people} strangers, {found.noises} noises each; {sign} is half of a 95 % interval over people{again}"
 
 
 def _claim(one: Judged) -> list[str]:

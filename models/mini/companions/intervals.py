@@ -24,6 +24,16 @@ class Sure:
     value: float
     plus_minus: float
 
+    def and_over(self, values: Sequence[float]) -> "Sure":
+        """As sure as it is over what it was repeated for, too: two doubts that have nothing to do with each other.
+
+        One value says nothing of that.
+        """
+        if len(values) < 2:
+            return self
+        apart = _student(len(values) - 1) * float(np.std(values, ddof=1)) / len(values) ** 0.5
+        return Sure(self.value, float(np.hypot(self.plus_minus, apart)))
+
     def __str__(self) -> str:
         return f"{self.value:.3f} +- {self.plus_minus:.3f}" if np.isfinite(self.value) else "-"
 

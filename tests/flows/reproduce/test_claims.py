@@ -72,14 +72,15 @@ def people(follows: float, off: float, identity: float) -> list[Person]:
 
 def test_planted_people_give_the_verdicts_they_must() -> None:
     found = compared(
-        {"generator": people(0.6, 9, 0), "control": people(0.6, 9, 0), "editor": people(0.9, 6, 0.01)}, 2
+        {"generator": [people(0.6, 9, 0)], "control": [people(0.6, 9, 0)], "editor": [people(0.9, 6, 0.01)]},
+        2,
     )
     verdicts = {(one.claim.metric, one.claim.theirs): one.verdict for one in found.judged}
     for metric in ("opening_r", "psnr_full", "psnr_lips", "ssim_full", "silent_motion", "identity"):
         assert verdicts[metric, "generator"] == verdicts[metric, "control"] == "holds", metric
     assert ("opening_r", "generator*") not in verdicts, "nobody has measured it"
     again = compared(
-        {"generator": people(0.9, 6, 0), "control": people(0.9, 6, 0), "editor": people(0.6, 9, 0)}, 2
+        {"generator": [people(0.9, 6, 0)], "control": [people(0.9, 6, 0)], "editor": [people(0.6, 9, 0)]}, 2
     )
     verdicts = {(one.claim.metric, one.claim.theirs): one.verdict for one in again.judged}
     assert verdicts["opening_r", "control"] == verdicts["psnr_full", "control"] == "does not hold"
@@ -89,7 +90,7 @@ def test_planted_people_give_the_verdicts_they_must() -> None:
 def test_a_bound_is_held_by_the_whole_interval() -> None:
     def verdict(follows: float) -> str:
         (one,) = (
-            j for j in compared({"editor": people(follows, 6, 0)}, 2).judged if j.claim.metric == "leak"
+            j for j in compared({"editor": [people(follows, 6, 0)]}, 2).judged if j.claim.metric == "leak"
         )
         assert one.apart.value == pytest.approx(numbers_of(flat(people(follows, 6, 0)))["leak"] - 0.1)
         return one.verdict
@@ -103,11 +104,24 @@ def flat(some: list[Person]) -> list[Seen]:
 
 def test_a_difference_is_of_the_same_people_so_what_they_have_in_common_is_no_doubt() -> None:
     better, worse = people(0.9, 6, 0.01), people(0.9, 6, 0)
-    apart = differences(better, worse)["identity"]
+    apart = differences([better], [worse])["identity"]
     assert apart.value == pytest.approx(0.01)
     assert apart.plus_minus < 1e-9
-    one = compared({"editor": better}, 2).numbers["editor"]["identity"]
+    one = compared({"editor": [better]}, 2).numbers["editor"]["identity"]
     assert one.plus_minus > 0.05, "people differ"
+
+
+def test_trainings_that_lie_apart_make_what_follows_from_them_less_sure() -> None:
+    worse = [people(0.6, 9, 0)] * 3
+    alike = differences([people(0.9, 6, 0)] * 3, worse)["psnr_full"]
+    once = differences([people(0.9, 6, 0)], worse[:1])["psnr_full"]
+    assert (alike.value, alike.plus_minus) == pytest.approx((once.value, once.plus_minus))
+    nets = [people(0.9, off, 0) for off in (4, 6, 8)]
+    apart = differences(nets, worse)["psnr_full"]
+    alone = [differences([one], worse[:1])["psnr_full"].value for one in nets]
+    over_trainings = 4.303 * float(np.std(alone, ddof=1)) / 3**0.5
+    assert apart.plus_minus == pytest.approx(np.hypot(once.plus_minus, over_trainings), rel=0.05)
+    assert compared({"generator": worse, "structure": nets}, 2).trainings == 3
 
 
 def test_numbers_over_no_one_with_something_before_the_face_are_none() -> None:
@@ -120,7 +134,7 @@ def test_numbers_over_no_one_with_something_before_the_face_are_none() -> None:
 def test_what_is_printed_fits_a_terminal_and_what_is_written_names_each_verdict(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = compared({name: people(0.9, 6, 0) for name in NAMES}, 2)
+    found = compared({name: [people(0.9, 6, 0)] for name in NAMES}, 2)
     monkeypatch.setenv("COLUMNS", "80")
     show_reproduction(found)
     said = capsys.readouterr().out

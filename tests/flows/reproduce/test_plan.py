@@ -50,6 +50,14 @@ def test_the_same_plan_has_the_same_names() -> None:
     assert not changed(replace(TOY, looked_at=1))
 
 
+def test_trained_again_every_net_is_another_and_differs_in_nothing_but_its_seed() -> None:
+    first, second = (trainings_of(variants_of(TOY, again)) for again in (0, 1))
+    assert not {one.name for one in first} & {one.name for one in second}
+    for one, other in zip(first, second, strict=True):
+        mine, its = ({k: v for k, v in x.recipe.model_dump().items() if k != "init"} for x in (one, other))
+        assert {key for key in mine if mine[key] != its[key]} == {"seed"}
+
+
 @pytest.mark.parametrize(
     ("change", "labels"),
     [
@@ -80,7 +88,7 @@ def test_a_setting_counts_unless_no_weight_follows_from_it() -> None:
 
 
 def test_another_parent_gives_another_child() -> None:
-    one, other = (in_two_parts("e", "structure", TOY, *more) for more in ((), ("alpha=3",)))
+    one, other = (in_two_parts("e", "structure", TOY, 0, *more) for more in ((), ("alpha=3",)))
     assert one.name != other.name
     assert expert_over(one, "lip", TOY).name != expert_over(other, "lip", TOY).name
 

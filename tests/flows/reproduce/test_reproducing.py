@@ -67,7 +67,7 @@ def attempts(catalog: Catalog) -> dict[str, tuple[str, int]]:
 
 @pytest.mark.chaos
 def test_it_goes_on_where_it_was_and_then_only_prints(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = Asked(chosen(variants_of(TOY), SOME), "c", load_profile("laptop"), people=3, noises=1)
+    asked = Asked((chosen(variants_of(TOY), SOME),), "c", load_profile("laptop"), people=3, noises=1)
     catalog = Catalog("c")
     with monkeypatch.context() as pressed:
         pressed.setattr(TrainingView, "hear", stopping(at=1))
@@ -100,7 +100,8 @@ def test_it_goes_on_where_it_was_and_then_only_prints(here: Path, monkeypatch: p
     ("words", "said"),
     [
         (("--budget", "huge"), "there is no budget 'huge'; there are: small, full"),
-        (("--people", "2"), "an interval takes 3 people and 1 noise or more, not 2 and 3"),
+        (("--people", "2"), "an interval takes 3 people, 1 noise and 1 training or more, not 2, 3 and 1"),
+        (("--trainings", "0"), "and 1 training or more, not 40, 3 and 0"),
         (("-c", "s3://bucket/x"), "s3://bucket/x is an object store"),
         (("--out", "no/such/folder.md"), "there is no folder no/such"),
     ],

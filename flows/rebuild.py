@@ -10,9 +10,11 @@ rebuild: while people look, neither the catalog's lock nor the cluster is held.
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from itertools import count
 from typing import Any, Literal
+from uuid import uuid4
 
-from prefect import flow, get_run_logger, pause_flow_run, runtime, task
+from prefect import flow, get_run_logger, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
@@ -26,6 +28,7 @@ from flows.errors import FootageRefused, RecipeError, SpeakersUnknown
 from flows.looking.mask_answers import read_text, take, write_page
 from flows.looking.mask_cards import awaiting, cards_of
 from flows.looking.mask_page import PLAIN, summary
+from flows.pausing import answer
 from flows.recipe_files import load_recipe, name_of
 from flows.reports import IN_TERMINAL_S, PATIENCE_S, Reports, await_server, key_of, link
 from flows.run.driver import Rebuild
@@ -194,11 +197,10 @@ def ask_people(catalog: Catalog, reports: Reports) -> None:
     told = summary(cards, write_page(catalog, cards, f"{catalog.root}/review"), catalog.root)
     reports.page(key_of(catalog.root, "review"), told, f"{len(cards)} clips wait for a look")
     await_server()
-    wrong = ""
-    while True:
-        form = pause_flow_run(
-            Verdicts.with_initial_data(description=wrong + told), timeout=PEOPLE_S, poll_interval=POLL_S
-        )
+    wrong, asked = "", uuid4().hex[:8]
+    for times in count(1):
+        question = Verdicts.with_initial_data(description=wrong + told)
+        form = answer(question, f"{asked}-{times}", timeout_s=PEOPLE_S, poll_s=POLL_S)
         text = form.verdicts.strip()
         try:
             if text:

@@ -129,7 +129,7 @@ class Reports:
         try:
             send()
         except Exception as error:  # noqa: BLE001 - whatever keeps a report from a server is no fault of the run's
-            if _refused(error):
+            if refused(error):
                 self._log.warning("the Prefect server does not take %s: %s", key, error)
                 return True
             self._told_of(error)
@@ -196,7 +196,7 @@ def _once(send: Callable[[], Any]) -> Any:
         return send()
 
 
-def _refused(error: Exception) -> bool:
+def refused(error: Exception) -> bool:
     """Whether the server answered, and will give the same answer again."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status is None:

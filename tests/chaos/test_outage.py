@@ -1,6 +1,7 @@
 """A real Prefect server is stopped in the middle of a rebuild or a training, stays away longer than its clients try, and
 comes back: nothing is lost or done twice, and the UI shows what happened meanwhile."""
 
+import csv
 import os
 import socket
 import time
@@ -17,6 +18,7 @@ from flows.reports import key_of
 from flows.run.graph import nodes_of, stages_of
 from flows.server import POOL, deploy, prefect_process, wait_healthy
 from storage.ledger.catalog import Catalog
+from storage.ledger.lance_files import open_table
 from storage.trainings.reading import metrics_of, training
 from storage.versions.version import tags
 from tests.flows.prefect_api import Api, many_from, until
@@ -90,6 +92,33 @@ def test_a_rebuild_outlives_an_outage_and_the_server_learns_what_it_missed(
     assert api.wait(again, "COMPLETED", "FAILED", "CRASHED", seconds=120)[0] == "COMPLETED", (
         "the worker outlived it, too"
     )
+
+
+def test_a_run_that_waits_for_people_outlives_an_outage_and_takes_what_they_say(
+    servers: Servers, tmp_path: Path
+) -> None:
+    make_corpus(tmp_path / "videos", people=2, takes=2, seed=SEED, broken=0, **TAKES)
+    api, catalog = Api(servers.base, servers.env), Catalog(str(tmp_path / "catalog"))
+    run = api.trigger(
+        "on-demand", sources=str(tmp_path / "videos"), catalog=catalog.root, recipe="world", review="wait",
+        overrides=["companion=off", "screen.policy=worst", "screen.worst_count=1"],
+    )  # fmt: skip
+    assert api.wait(run, "PAUSED", "COMPLETED", "FAILED", "CRASHED", seconds=120)[0] == "PAUSED", api.state(
+        run
+    )
+    servers.stop()
+    time.sleep(AWAY_S)
+    servers.start()
+    time.sleep(5)
+    assert api.state(run)[0] == "PAUSED", api.state(run)
+    (clip,) = csv.DictReader((Path(catalog.root) / "review" / "review.csv").open())
+    said = {"who": "Ana", "verdicts": f"item,verdict,note\n{clip['item']},accept,fine"}
+    api(f"/flow_runs/{run}/resume", {"run_input": said})
+    assert api.wait(run, "COMPLETED", "FAILED", "CRASHED", seconds=120)[0] == "COMPLETED", api.state(run)
+    assert tags(catalog) == ["v1"]
+    reviews = open_table(catalog, "reviews")
+    assert reviews is not None
+    assert reviews.to_table(columns=["who", "verdict"]).to_pylist() == [{"who": "Ana", "verdict": "accept"}]
 
 
 def test_a_training_outlives_an_outage(servers: Servers, tmp_path: Path) -> None:

@@ -84,7 +84,11 @@ def paused(run: UUID, times: int) -> None:
         end = time.monotonic() + 120
         while time.monotonic() < end:
             state = client.read_flow_run(run).state
-            if state is not None and state.is_paused() and state.state_details.pause_key == str(times):
+            if (
+                state is not None
+                and state.is_paused()
+                and str(state.state_details.pause_key).endswith(f"-{times}")
+            ):
                 return
             assert state is None or not state.is_final(), state
             time.sleep(0.2)

@@ -16,6 +16,8 @@ OPTIONS = "REDUB_STORAGE"
 
 ATTEMPTS = 8
 """Of one request to S3, with half a minute in all between them: a server that is started again loses nobody's row."""
+PATIENT = {"client_max_retries": "24"}
+"""Lance's own further attempts, which take about a minute; it makes three within seconds, unless it is told this."""
 
 
 def options_in(text: str) -> dict[str, str]:
@@ -52,6 +54,10 @@ class Store:
     def told(cls, options: Mapping[str, str]) -> "Store":
         """A profile's options, and over them what the environment says, which is nearer to the person."""
         return cls({**options, **_of_environment()})
+
+    def patient(self) -> "Store":
+        """For a run: what it has reached once it waits for, when that is away for a moment."""
+        return Store({**PATIENT, **self.options})
 
     def filesystem(self, uri: str) -> tuple[Any, str]:
         """fsspec's file system for an address that is read at all, and the path on it."""

@@ -8,7 +8,7 @@ from models.heads.fit import Fit, HeadFit
 from models.heads.masks import face_mask, filled, outline
 from models.heads.smoothing import smoothed
 from storage.media.images import encode_jpeg
-from tasks.masks import POSTER_PX
+from tasks.masks import POSTER_PX, moments
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ def _tremble(points_FV2: np.ndarray) -> float:
     return float(np.linalg.norm(off_FV2, axis=2).mean())
 
 
-def poster(rgb_FHWC: np.ndarray, face_FHW: np.ndarray, lips_FHW: np.ndarray, kept_FHW: np.ndarray) -> bytes:
-    """Three moments beside each other; below each, its outlines and what is left to paint. Any two sizes will do."""
-    some_N = [round(share * (len(rgb_FHWC) - 1)) for share in (0.1, 0.5, 0.9)]
-    side = min(rgb_FHWC.shape[1], POSTER_PX)
+def poster(rgb_NHWC: np.ndarray, face_FHW: np.ndarray, lips_FHW: np.ndarray, kept_FHW: np.ndarray) -> bytes:
+    """The `moments` beside each other; below each, its outlines and what is left to paint. Any two sizes will do."""
+    some_N = moments(len(face_FHW))
+    side = min(rgb_NHWC.shape[1], POSTER_PX)
     rgb_NHWC, face_NHW, lips_NHW, kept_NHW = (
-        array[some_N][:, at][:, :, at]
-        for array in (rgb_FHWC, face_FHW, lips_FHW, kept_FHW)
+        array[:, at][:, :, at]
+        for array in (rgb_NHWC, face_FHW[some_N], lips_FHW[some_N], kept_FHW[some_N])
         for at in [np.arange(side) * array.shape[1] // side]
     )
     outlined_NHWC = rgb_NHWC.copy()

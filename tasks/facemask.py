@@ -27,7 +27,7 @@ from storage.store import Store
 from tasks.face_packages import packages_of
 from tasks.ingest import Ingest
 from tasks.ingest.track_data import TrackData
-from tasks.masks import POSTER_PX, pack, unpack
+from tasks.masks import POSTER_PX, moments, pack, unpack
 from tasks.occluders import Occluders
 from tasks.ranges import Share
 from tasks.screen import Screen
@@ -138,38 +138,40 @@ class FaceMask(Annotate):
     def _one(self, row: FaceMaskInput) -> FaceMaskRow | Rejected:
         occluded_FHW = unpack(row.occluder_masks)
         rgb_FHWC = self._frames(row, occluded_FHW.shape)
-        fit = self._fit(row, rgb_FHWC, occluded_FHW.shape[2])
+        fit = self._fit(row, rgb_FHWC, *occluded_FHW.shape[::2])
         seen_F = fit.seen_F
         lost, gap = float(1 - seen_F.mean()), longest_gap(seen_F)
         if refusal := self._refusal(lost, gap):
             return Rejected(row.id, *refusal)
         scores = {"lost_share": lost, "longest_gap": gap}
-        return self._row(row, rgb_FHWC, occluded_FHW, bridged(fit), scores)
+        rgb_NHWC = rgb_FHWC[moments(len(occluded_FHW))] if self.head.looks else rgb_FHWC
+        return self._row(row, rgb_NHWC, occluded_FHW, bridged(fit), scores)
 
     def _frames(self, row: FaceMaskInput, masked: tuple[int, ...]) -> np.ndarray:
-        """Small ones, for the poster, where the head doesn't look at them."""
+        """All of them for a head that looks; else, small, those of the poster."""
         with open_media(io.BytesIO(row.video)) as media:
             if media.video is None:
                 raise ValueError(f"clip {row.id} has no picture; ingest its source again")
             size = media.video.height, media.video.width
-            frames = list(decode_video(media, size=None if self.head.looks else POSTER_PX))
+            shown = None if self.head.looks else moments(masked[0])
+            video = decode_video(media, size=None if self.head.looks else POSTER_PX, only=shown)
+            frames = list(video)
         if not frames or size[0] != size[1]:
             raise ValueError(f"clip {row.id} has no square picture; ingest its source again")
-        if masked != (len(frames), *size):
+        if masked != (video.count, *size):
             raise ValueError(
-                f"clip {row.id} is {(len(frames), *size)} (frames, height, width), the masks of its occluders are "
+                f"clip {row.id} is {(video.count, *size)} (frames, height, width), the masks of its occluders are "
                 f"{masked}; make them again from this clip"
             )
-        return np.stack(frames)
+        # In a short clip one frame may be several moments.
+        return np.stack(frames if shown is None else [frames[sorted({*shown}).index(one)] for one in shown])
 
-    def _fit(self, row: FaceMaskInput, rgb_FHWC: np.ndarray, side: int) -> Fit:
+    def _fit(self, row: FaceMaskInput, rgb_FHWC: np.ndarray, frames: int, side: int) -> Fit:
         """Where the tracker has no finite point, the face is lost whatever the back-end says."""
         track = TrackData.from_bytes(row.track_data)
         five_F52 = track.five_T52
-        if len(five_F52) != len(rgb_FHWC):
-            raise ValueError(
-                f"clip {row.id} has {len(rgb_FHWC)} frames, its track {len(five_F52)}; ingest it again"
-            )
+        if len(five_F52) != frames:
+            raise ValueError(f"clip {row.id} has {frames} frames, its track {len(five_F52)}; ingest it again")
         mesh_FK3 = None if track.mesh_TK3 is None else track.mesh_TK3 / side
         return self.head.fit(TrackedFace(rgb_FHWC, five_F52, mesh_FK3)).without(
             ~np.isfinite(five_F52).all((1, 2))
@@ -191,7 +193,7 @@ class FaceMask(Annotate):
         return None
 
     def _row(
-        self, row: FaceMaskInput, rgb_FHWC: np.ndarray, occluded_FHW: np.ndarray, fit: Fit, scores: dict
+        self, row: FaceMaskInput, rgb_NHWC: np.ndarray, occluded_FHW: np.ndarray, fit: Fit, scores: dict
     ) -> FaceMaskRow:
         # Only workers draw: whoever reads a recipe should not wait for the compiler of the loops that do.
         from tasks.face_drawing import draw_masks, poster
@@ -213,7 +215,7 @@ class FaceMask(Annotate):
             face_masks=pack(face_FHW),
             lip_masks=pack(lips_FHW),
             head_fit=fit.to_bytes(),
-            poster=poster(rgb_FHWC, face_FHW, lips_FHW, inpaint_mask(face_FHW, occluded_FHW)),
+            poster=poster(rgb_NHWC, face_FHW, lips_FHW, inpaint_mask(face_FHW, occluded_FHW)),
         )
 
 

@@ -22,6 +22,11 @@ MOST_PIXELS = 1 << 34
 """More than this is no clip but damage."""
 
 
+def moments(frames: int) -> list[int]:
+    """Numbers of the frames that a poster shows."""
+    return [round(share * (frames - 1)) for share in (0.1, 0.5, 0.9)]
+
+
 def pack(mask_FHW: np.ndarray) -> bytes:
     """bool (F, H, W): a clip's masks together, for neighbours repeat each other."""
     assert mask_FHW.dtype == bool, mask_FHW.dtype

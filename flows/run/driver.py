@@ -68,6 +68,7 @@ class Rebuild:
     def __enter__(self) -> Self:
         named = f", Prefect's {self.request.flow_run}" if self.request.flow_run else ""
         self._open.enter_context(self.catalog.lock(self.run_id + named))
+        self.catalog = self.catalog.patient()
         return self
 
     def __exit__(

@@ -58,6 +58,7 @@ class Training:
     def __enter__(self) -> "Training":
         if self.first:
             self._open.enter_context(training_lock(self.catalog, self.name))
+        self.catalog = self.catalog.patient()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -55,15 +55,15 @@ def anchors(count: int) -> np.ndarray:
 def decode(guesses_NG: np.ndarray, logits_N: np.ndarray, side: int, least: float) -> list[Sighting]:
     """Returns what is likelier than `least`, best first, in pixels of an input of that side."""
     sure_N = 1 / (1 + np.exp(-np.clip(logits_N.astype(np.float64), -MOST_LOGIT, MOST_LOGIT)))
-    at_N2 = anchors(len(logits_N)) * side
-    found = []
-    for n in np.flatnonzero(sure_N >= least):
-        pairs_M2 = guesses_NG[n].reshape(-1, 2).astype(np.float64)
-        (x, y), (wide, high) = pairs_M2[0] + at_N2[n], pairs_M2[1]
-        box = float(x - wide / 2), float(y - high / 2), float(wide), float(high)
-        if wide > 0 and high > 0 and np.isfinite(pairs_M2).all():
-            found.append(Sighting(box, pairs_M2[2:] + at_N2[n], float(sure_N[n])))
-    return merged(found)
+    likely_L = np.flatnonzero(sure_N >= least)
+    pairs_LM2 = guesses_NG[likely_L].reshape(len(likely_L), guesses_NG.shape[1] // 2, 2).astype(np.float64)
+    at_L12 = (anchors(len(logits_N))[likely_L] * side)[:, None]
+    size_L2, points_LP2 = pairs_LM2[:, 1], pairs_LM2[:, 2:] + at_L12
+    corner_L2 = pairs_LM2[:, 0] + at_L12[:, 0] - size_L2 / 2
+    real_L = (size_L2 > 0).all(1) & np.isfinite(pairs_LM2).all((1, 2))
+    boxes = np.concatenate([corner_L2, size_L2], 1).tolist()
+    scores = sure_N[likely_L].tolist()
+    return merged([Sighting(tuple(boxes[n]), points_LP2[n], scores[n]) for n in np.flatnonzero(real_L)])
 
 
 def merged(found: list[Sighting]) -> list[Sighting]:
@@ -71,8 +71,11 @@ def merged(found: list[Sighting]) -> list[Sighting]:
     left, kept = sorted(found, key=lambda one: -one.score), []
     while left:
         best = left[0]
-        alike = [one for one in left if one is best or overlap(one.box, best.box) > SAME]
-        left = [one for one in left if not any(one is other for other in alike)]
+        alike: list[Sighting] = [best]
+        other: list[Sighting] = []
+        for one in left[1:]:
+            (alike if overlap(one.box, best.box) > SAME else other).append(one)
+        left = other
         weights = np.array([one.score for one in alike]) / sum(one.score for one in alike)
         box = weights @ np.array([one.box for one in alike])
         points_P2 = np.tensordot(weights, np.stack([one.points_P2 for one in alike]), 1)

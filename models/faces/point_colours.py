@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.faces.landmarks478 import INNER_RING, OUTER_LIPS, OVAL
-from models.faces.warp import apply, inverse, similarity, warp
+from models.faces.warp import apply, inverse, pixels, similarity
 
 SIDE = 64
 """Pixels of the square."""
@@ -46,10 +46,9 @@ def colours(rgb_HWC: np.ndarray, points_K2: np.ndarray, five_52: np.ndarray) -> 
     """Returns the logarithms of red, green and blue at each place (P, 3), and where in the square it is (P, 2)."""
     points_P2 = np.concatenate([points_K2[:MESH], (points_K2[OUTER_LIPS] + points_K2[INNER_RING]) / 2])
     to_square_23 = similarity(five_52, FIVE_52)
-    square_3HW = warp(rgb_HWC, inverse(to_square_23), (SIDE, SIDE))
     at_P2 = apply(to_square_23, points_P2.astype(np.float64))
-    columns, rows = np.floor(at_P2).astype(int).clip(0, SIDE - 1).T
-    return np.log(square_3HW[:, rows, columns].T + DARK), at_P2
+    columns_P, rows_P = np.floor(at_P2).astype(int).clip(0, SIDE - 1).T
+    return np.log(pixels(rgb_HWC, inverse(to_square_23), columns_P, rows_P).T + DARK), at_P2
 
 
 def zones(at_FP2: np.ndarray) -> Zones:

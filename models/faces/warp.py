@@ -17,13 +17,26 @@ def warp(rgb_HWC: np.ndarray, to_source_23: np.ndarray, size: tuple[int, int]) -
     Black outside the source. `size` is (width, height).
     """
     assert rgb_HWC.dtype == np.uint8
-    out_CHW = np.empty((3, size[1], size[0]), np.float32)
-    shrink = float(np.sqrt(abs(np.linalg.det(to_source_23[:, :2]))))
-    taps = 1 if shrink <= 1.2 else min(int(np.ceil(shrink)) + 1, MAX_TAPS)
+    out_CHW, taps = np.empty((3, size[1], size[0]), np.float32), _taps(to_source_23)
     upright = to_source_23[0, 1] == to_source_23[1, 0] == 0
     sample = _smooth if taps == 1 else _averaged_upright if upright else _averaged
     sample(rgb_HWC, np.asarray(to_source_23, np.float64), taps, out_CHW)
     return out_CHW
+
+
+def pixels(
+    rgb_HWC: np.ndarray, to_source_23: np.ndarray, columns_P: np.ndarray, rows_P: np.ndarray
+) -> np.ndarray:
+    """Returns only these pixels of what `warp` makes, float32 (3, P)."""
+    assert rgb_HWC.dtype == np.uint8
+    out_3P = np.empty((3, len(rows_P)), np.float32)
+    _picked(rgb_HWC, np.asarray(to_source_23, np.float64), _taps(to_source_23), columns_P, rows_P, out_3P)
+    return out_3P
+
+
+def _taps(to_source_23: np.ndarray) -> int:
+    shrink = float(np.sqrt(abs(np.linalg.det(to_source_23[:, :2]))))
+    return 1 if shrink <= 1.2 else min(int(np.ceil(shrink)) + 1, MAX_TAPS)
 
 
 def scaling(scale: float) -> np.ndarray:
@@ -63,43 +76,59 @@ def inverse(map_23: np.ndarray) -> np.ndarray:
 
 @numba.njit(cache=True, nogil=True)
 def _smooth(rgb_HWC, m, _taps, out_CHW):
-    height, width = rgb_HWC.shape[:2]
     for y in range(out_CHW.shape[1]):
         for x in range(out_CHW.shape[2]):
-            u = m[0, 0] * (x + 0.5) + m[0, 1] * (y + 0.5) + m[0, 2] - 0.5
-            v = m[1, 0] * (x + 0.5) + m[1, 1] * (y + 0.5) + m[1, 2] - 0.5
-            left, top = int(np.floor(u)), int(np.floor(v))
-            red = green = blue = 0.0
-            for j in range(2):
-                for i in range(2):
-                    if 0 <= left + i < width and 0 <= top + j < height:
-                        weight = (1 - abs(u - left - i)) * (1 - abs(v - top - j))
-                        red += weight * rgb_HWC[top + j, left + i, 0]
-                        green += weight * rgb_HWC[top + j, left + i, 1]
-                        blue += weight * rgb_HWC[top + j, left + i, 2]
-            out_CHW[0, y, x], out_CHW[1, y, x], out_CHW[2, y, x] = red, green, blue
+            out_CHW[0, y, x], out_CHW[1, y, x], out_CHW[2, y, x] = _between(rgb_HWC, m, x, y)
 
 
 @numba.njit(cache=True, nogil=True)
 def _averaged(rgb_HWC, m, taps, out_CHW):
-    height, width = rgb_HWC.shape[:2]
     for y in range(out_CHW.shape[1]):
         for x in range(out_CHW.shape[2]):
-            red = green = blue = 0
-            for j in range(taps):
-                for i in range(taps):
-                    a, b = x + (i + 0.5) / taps, y + (j + 0.5) / taps
-                    u = int(np.floor(m[0, 0] * a + m[0, 1] * b + m[0, 2]))
-                    v = int(np.floor(m[1, 0] * a + m[1, 1] * b + m[1, 2]))
-                    if 0 <= u < width and 0 <= v < height:
-                        red += rgb_HWC[v, u, 0]
-                        green += rgb_HWC[v, u, 1]
-                        blue += rgb_HWC[v, u, 2]
-            out_CHW[0, y, x], out_CHW[1, y, x], out_CHW[2, y, x] = (
-                red / taps**2,
-                green / taps**2,
-                blue / taps**2,
-            )
+            out_CHW[0, y, x], out_CHW[1, y, x], out_CHW[2, y, x] = _mean(rgb_HWC, m, taps, x, y)
+
+
+@numba.njit(cache=True, nogil=True)
+def _picked(rgb_HWC, m, taps, columns_P, rows_P, out_3P):
+    for n in range(len(rows_P)):
+        x, y = columns_P[n], rows_P[n]
+        value = _between(rgb_HWC, m, x, y) if taps == 1 else _mean(rgb_HWC, m, taps, x, y)
+        out_3P[0, n], out_3P[1, n], out_3P[2, n] = value
+
+
+@numba.njit(cache=True, nogil=True)
+def _between(rgb_HWC, m, x, y):
+    """One pixel, from the four that are nearest to it."""
+    height, width = rgb_HWC.shape[:2]
+    u = m[0, 0] * (x + 0.5) + m[0, 1] * (y + 0.5) + m[0, 2] - 0.5
+    v = m[1, 0] * (x + 0.5) + m[1, 1] * (y + 0.5) + m[1, 2] - 0.5
+    left, top = int(np.floor(u)), int(np.floor(v))
+    red = green = blue = 0.0
+    for j in range(2):
+        for i in range(2):
+            if 0 <= left + i < width and 0 <= top + j < height:
+                weight = (1 - abs(u - left - i)) * (1 - abs(v - top - j))
+                red += weight * rgb_HWC[top + j, left + i, 0]
+                green += weight * rgb_HWC[top + j, left + i, 1]
+                blue += weight * rgb_HWC[top + j, left + i, 2]
+    return red, green, blue
+
+
+@numba.njit(cache=True, nogil=True)
+def _mean(rgb_HWC, m, taps, x, y):
+    """One pixel, from `taps` by `taps` places in it."""
+    height, width = rgb_HWC.shape[:2]
+    red = green = blue = 0
+    for j in range(taps):
+        for i in range(taps):
+            a, b = x + (i + 0.5) / taps, y + (j + 0.5) / taps
+            u = int(np.floor(m[0, 0] * a + m[0, 1] * b + m[0, 2]))
+            v = int(np.floor(m[1, 0] * a + m[1, 1] * b + m[1, 2]))
+            if 0 <= u < width and 0 <= v < height:
+                red += rgb_HWC[v, u, 0]
+                green += rgb_HWC[v, u, 1]
+                blue += rgb_HWC[v, u, 2]
+    return red / taps**2, green / taps**2, blue / taps**2
 
 
 @numba.njit(cache=True, nogil=True)

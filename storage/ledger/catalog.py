@@ -53,6 +53,10 @@ class Catalog:
     def __reduce__(self) -> tuple[Any, ...]:
         return Catalog, (self.root, self.store)
 
+    def patient(self) -> "Catalog":
+        """The same one for a run, which an object store that is started again must not end."""
+        return Catalog(self.root, self.store.patient()) if "://" in self.root else self
+
     def exists(self) -> bool:
         """A training on the procedural world needs no sources."""
         return any(open_table(self, name) is not None for name in (SOURCES.name, "trainings"))

@@ -10,6 +10,7 @@ with the picture. Zero is the start of the picture; frames and samples are both 
 Damage is an answer: what can be decoded is returned, with one sentence on what could not.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,15 +30,18 @@ def decode_video(
     size: int | tuple[int, int] | None = None,
     span: Span = (0.0, None),
     threads: int = 1,
+    only: Collection[int] | None = None,
 ) -> VideoFrames[np.ndarray]:
     """Upright frames with square pixels: every one, or resampled to a constant `fps`.
 
     `size` is (width, height) as given, or one number that the longer side is shrunk to. `span` is in
-    seconds after zero. One thread, because many worker processes share the machine.
+    seconds after zero. One thread, because many worker processes share the machine. `only` are the numbers of the
+    frames that are given; all are decoded and counted.
     """
     if media.video is None:
         raise MediaError("no_video", "the file has no video stream")
-    return VideoFrames(media, fps, FrameConverter(size, media.video.sample_aspect_ratio), span, threads)
+    convert = FrameConverter(size, media.video.sample_aspect_ratio)
+    return VideoFrames(media, fps, convert, span, threads, only=only)
 
 
 def decode_pictures(media: Media, *, fps: float, span: Span = (0.0, None)) -> VideoFrames[Picture]:

@@ -18,23 +18,47 @@ def mirror(plane, left, top, right, bottom):  # type: ignore[no-untyped-def]
     wide, high = right - left, bottom - top
     if wide <= 0 or high <= 0:
         return
-    sums = np.zeros((high + 1, wide + 1), np.int64)
-    for y in range(high):
-        line = 0
-        for x in range(wide):
+    rows, columns = plane.shape
+    first_y, last_y, first_x, last_x = 0, high, 0, wide
+    if wide == columns:
+        first_y, last_y = _shown(top, rows - bottom, high)
+    elif high == rows:
+        first_x, last_x = _shown(left, columns - right, wide)
+    sums = np.zeros((last_y - first_y + 1, last_x - first_x + 1), np.int64)
+    for y in range(first_y, last_y):
+        line, above, here = 0, sums[y - first_y], sums[y - first_y + 1]
+        for x in range(first_x, last_x):
             line += plane[top + y, left + x]
-            sums[y + 1, x + 1] = sums[y, x + 1] + line
-    for row in range(plane.shape[0]):
+            here[x - first_x + 1] = above[x - first_x + 1] + line
+    for row in range(rows):
         y, off_y = _mirrored(row - top, high)
-        for column in range(plane.shape[1]):
-            x, off_x = _mirrored(column - left, wide)
-            if off_x or off_y:
-                reach = int(SOFT * max(off_x, off_y))
-                x0, x1 = max(x - reach, 0), min(x + reach + 1, wide)
-                y0, y1 = max(y - reach, 0), min(y + reach + 1, high)
-                total = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
-                count = (x1 - x0) * (y1 - y0)
-                plane[row, column] = (total + count // 2) // count
+        for column in range(columns):
+            if off_y == 0 and column == left:
+                break
+            _paint(plane, sums, row, column, y, off_y, column - left, high, wide, first_y, first_x)
+        for column in range(right if off_y == 0 else columns, columns):
+            _paint(plane, sums, row, column, y, off_y, column - left, high, wide, first_y, first_x)
+
+
+@numba.njit(cache=True, nogil=True)
+def _paint(plane, sums, row, column, y, off_y, at_x, high, wide, first_y, first_x):  # type: ignore[no-untyped-def]
+    x, off_x = _mirrored(at_x, wide)
+    reach = int(SOFT * max(off_x, off_y))
+    x0, x1 = max(x - reach, 0) - first_x, min(x + reach + 1, wide) - first_x
+    y0, y1 = max(y - reach, 0) - first_y, min(y + reach + 1, high) - first_y
+    total = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
+    count = (x1 - x0) * (y1 - y0)
+    plane[row, column] = (total + count // 2) // count
+
+
+@numba.njit(cache=True, nogil=True)
+def _shown(before, after, length):  # type: ignore[no-untyped-def]
+    """Which of the samples are seen beyond the edges of one axis, if nothing is beyond those of the other."""
+    farthest = max(before, after)
+    most = farthest + int(SOFT * farthest) + 2
+    if most >= length or (before and after):
+        return 0, length
+    return (0, most) if before else (length - most, length)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,6 +1,6 @@
 """The frames of a video by their timestamps: those of a span, every one or at a constant rate."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Generic, TypeVar
 
 import av
@@ -30,6 +30,7 @@ class VideoFrames(Generic[T]):
         span: Span,
         threads: int,
         weave: bool = True,
+        only: Collection[int] | None = None,
     ) -> None:
         assert media.video is not None
         self._media, self._stream, self._fps, self._convert = media, media.video, fps, convert
@@ -37,8 +38,11 @@ class VideoFrames(Generic[T]):
         self._threads, self._weave = threads, weave
         # Asked now: a file that was read before is opened anew for the frames, and this stream is gone then.
         self._declared_s = declared_seconds(media.video) or 0.0
+        self._only = only
         self.faults = Faults()
         self.time = self.end = 0.0
+        self.count = 0
+        """Frames so far, those that are not asked for included."""
 
     @property
     def damage(self) -> str:
@@ -50,7 +54,9 @@ class VideoFrames(Generic[T]):
             if time >= self._stop:
                 break
             self.time = time
-            yield self._convert(frame)
+            number, self.count = self.count, self.count + 1
+            if self._only is None or number in self._only:
+                yield self._convert(frame)
 
     def _timed(self) -> Iterator[tuple[float, av.VideoFrame]]:
         """(seconds after zero, frame), times rising, nothing before the span but its last frame."""

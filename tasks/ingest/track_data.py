@@ -1,12 +1,15 @@
 """Keeps one face, frame by frame, as bytes in a row: what the scores and the masks start from."""
 
 import io
+import zipfile
 from dataclasses import dataclass, field, fields
 
 import numpy as np
 
 PARTS = 32
 """Of a pixel, to which points are kept: no network is as exact."""
+LEVEL = 3
+"""How hard zlib tries: numpy's own level takes 3.4 times as long and packs 3 % smaller."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,11 @@ class TrackData:
             name: np.round(arrays[name] * PARTS) / np.float32(PARTS) for name in ("points_TK2", "depth_TK")
         }
         out = io.BytesIO()
-        np.savez_compressed(out, **(arrays | fine))
+        with zipfile.ZipFile(out, "w") as file:
+            for name, array in (arrays | fine).items():
+                np.lib.format.write_array(packed := io.BytesIO(), array, allow_pickle=False)
+                # Without a date, so that the same track is the same bytes.
+                file.writestr(zipfile.ZipInfo(f"{name}.npy"), packed.getvalue(), zipfile.ZIP_DEFLATED, LEVEL)
         return out.getvalue()
 
     @classmethod

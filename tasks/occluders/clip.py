@@ -24,13 +24,18 @@ class NamedBox:
 
 def frames_of(row: OccludersInput) -> np.ndarray:
     with open_media(io.BytesIO(row.video)) as media:
-        frames = list(video := decode_video(media))
-    if len(frames) != row.frames:
+        size = (media.video.height, media.video.width) if media.video else (0, 0)
+        rgb_FHWC = np.empty((row.frames, *size, 3), np.uint8)
+        video = decode_video(media)
+        for number, rgb_HWC in enumerate(video):
+            if number < row.frames:
+                rgb_FHWC[number] = rgb_HWC
+    if video.count != row.frames:
         raise ValueError(
-            f"clip {row.id} has {len(frames)} frames that can be decoded, not {row.frames} "
+            f"clip {row.id} has {video.count} frames that can be decoded, not {row.frames} "
             f"({video.damage or 'undamaged'}); ingest its source again"
         )
-    return np.stack(frames)
+    return rgb_FHWC
 
 
 def read_boxes(row: OccludersInput, rgb_FHWC: np.ndarray) -> list[NamedBox]:

@@ -8,7 +8,7 @@ from models.heads.fit import Fit, HeadFit
 from models.heads.masks import face_mask, filled, outline
 from models.heads.smoothing import smoothed
 from storage.media.images import encode_jpeg
-from tasks.masks import POSTER_PX, moments
+from tasks.masks import POSTER_PX
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,12 @@ def _tremble(points_FV2: np.ndarray) -> float:
     return float(np.linalg.norm(off_FV2, axis=2).mean())
 
 
-def poster(rgb_NHWC: np.ndarray, face_FHW: np.ndarray, lips_FHW: np.ndarray, kept_FHW: np.ndarray) -> bytes:
+def poster(rgb_NHWC: np.ndarray, face_NHW: np.ndarray, lips_NHW: np.ndarray, kept_NHW: np.ndarray) -> bytes:
     """The `moments` beside each other; below each, its outlines and what is left to paint. Any two sizes will do."""
-    some_N = moments(len(face_FHW))
     side = min(rgb_NHWC.shape[1], POSTER_PX)
     rgb_NHWC, face_NHW, lips_NHW, kept_NHW = (
         array[:, at][:, :, at]
-        for array in (rgb_NHWC, face_FHW[some_N], lips_FHW[some_N], kept_FHW[some_N])
+        for array in (rgb_NHWC, face_NHW, lips_NHW, kept_NHW)
         for at in [np.arange(side) * array.shape[1] // side]
     )
     outlined_NHWC = rgb_NHWC.copy()

@@ -204,18 +204,22 @@ class FaceMask(Annotate):
         if config.begins is not None:
             five_F52 = TrackData.from_bytes(row.track_data).five_T52
             face_FHW = face_FHW & below_the_eyes(five_F52, config.begins, side)
+        some_N = moments(len(face_FHW))
+        shown = face_FHW[some_N], lips_FHW[some_N], inpaint_mask(face_FHW[some_N], occluded_FHW[some_N])
+        covered = int(np.count_nonzero(face_FHW & occluded_FHW))
+        all_of_it = int(np.count_nonzero(face_FHW))
         return FaceMaskRow(
             id=row.id,
             **scores,
             jitter=drawn.jitter,
-            face_share=float(face_FHW.mean()),
-            covered_share=float((face_FHW & occluded_FHW).sum() / max(face_FHW.sum(), 1)),
+            face_share=all_of_it / face_FHW.size,
+            covered_share=covered / max(all_of_it, 1),
             outside_share=drawn.outside_share,
             jaw_max=float(fit.jaw_F.max()),
             face_masks=pack(face_FHW),
             lip_masks=pack(lips_FHW),
             head_fit=fit.to_bytes(),
-            poster=poster(rgb_NHWC, face_FHW, lips_FHW, inpaint_mask(face_FHW, occluded_FHW)),
+            poster=poster(rgb_NHWC, *shown),
         )
 
 

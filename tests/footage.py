@@ -80,7 +80,7 @@ class Dots:
     def __init__(self):
         self.seconds = 0.0
 
-    def detect(self, rgb_HWC):
+    def detect(self, rgb_HWC, known=()):
         red = (rgb_HWC[..., 0].astype(int) - rgb_HWC[..., 1]) > 80
         columns = np.flatnonzero(red.any(0))
         if not len(columns):
@@ -119,9 +119,9 @@ class Still(Dots):
     def __init__(self):
         self.found = None
 
-    def detect(self, rgb_HWC):
+    def detect(self, rgb_HWC, known=()):
         if self.found is None:
-            self.found = super().detect(rgb_HWC)
+            self.found = super().detect(rgb_HWC, known)
         return self.found
 
     def shape(self, rgb_HWC, box):

@@ -11,6 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
+from models.faces.boxes import Box
+
 
 @dataclass(frozen=True)
 class Face:
@@ -77,8 +79,8 @@ class FaceBackend(Protocol):
         """Which lie where speech moves nothing: corners of the eyes, ridge of the nose, forehead."""
         ...
 
-    def detect(self, rgb_HWC: np.ndarray) -> list[Face]:
-        """Finds all faces in a picture."""
+    def detect(self, rgb_HWC: np.ndarray, known: Sequence[Box] = ()) -> list[Face]:
+        """Finds all faces in a picture. Those that lie in a `known` box need no second look: it may be returned."""
         ...
 
     def shape(self, rgb_HWC: np.ndarray, box: tuple[float, float, float, float]) -> Shape | None:

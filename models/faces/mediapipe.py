@@ -4,6 +4,7 @@ Its detector sees 128x128 pixels, whatever it is given, so a face that is small 
 the picture is searched again in overlapping squares, and landmarks are always taken from a crop.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import mediapipe
@@ -46,7 +47,7 @@ class MediaPipeFaces:
             except (RuntimeError, ValueError) as error:
                 raise ModelError(f"{path} is not a FaceLandmarker .task file: {error}") from error
 
-    def detect(self, rgb_HWC: np.ndarray) -> list[Face]:
+    def detect(self, rgb_HWC: np.ndarray, known: Sequence[Box] = ()) -> list[Face]:  # noqa: ARG002 - it looks at all
         found = [hull(points[:, :2]) for points, _ in self._find(rgb_HWC)]
         height, width = rgb_HWC.shape[:2]
         seen = float(max(height, width))

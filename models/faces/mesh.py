@@ -5,6 +5,8 @@ as large again as the face. The detector is asked each time, since the mesh draw
 part of one, and is sure of it. What a reference to them may be says models/faces/mesh_networks.py.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from models.faces.blazeface import Sighting, decode
@@ -26,6 +28,8 @@ MARGIN = 1.5
 """Side of the square for the mesh over the longer side of the face."""
 SEARCH = 2.0
 """Side of the square in which a known face is sought, over the longer side of its box."""
+SAME = 0.5
+"""A face that the detector finds is a known one if their boxes overlap by more."""
 LOOKS, UPRIGHT, CENTRED = 3, 8.0, 0.65
 """Looks at most, and the degrees and overlap with the square of what was found at which a look is the last."""
 
@@ -44,17 +48,17 @@ class MeshFaces:
         self.points = max(self._nets.mesh.sizes) // 3
         """How many the mesh has."""
 
-    def detect(self, rgb_HWC: np.ndarray) -> list[Face]:
+    def detect(self, rgb_HWC: np.ndarray, known: Sequence[Box] = ()) -> list[Face]:
         """Finds what the detector takes for a face and the mesh, which sees it larger, does too."""
         (height, width), (small, levels) = rgb_HWC.shape[:2], self._sees
         seen = float(max(height, width))
-        found = self._faces(rgb_HWC, square_around((0, 0, width, height), 1.0))
+        found = self._faces(rgb_HWC, square_around((0, 0, width, height), 1.0), known)
         for level in levels:
             if found and max(max(box[2:]) for box in found) >= small * seen:
                 break
             seen = level * min(height, width)
             for square in squares(width, height, seen):
-                found |= self._faces(rgb_HWC, square)
+                found |= self._faces(rgb_HWC, square, known)
         return [Face(box, found[box]) for box in distinct(list(found))]
 
     def shape(self, rgb_HWC: np.ndarray, box: Box) -> Shape | None:
@@ -80,12 +84,15 @@ class MeshFaces:
     def close(self) -> None:
         """Does nothing: nothing is held but memory."""
 
-    def _faces(self, rgb_HWC: np.ndarray, square: Box) -> dict[Box, float]:
-        meshes = (
-            self._follow(rgb_HWC, one.box, one.roll)
-            for one in self._sightings(self._nets.far, rgb_HWC, square)
-        )
-        return {hull(points_K3[:, :2]): score for points_K3, score in filter(None, meshes)}
+    def _faces(self, rgb_HWC: np.ndarray, square: Box, known: Sequence[Box]) -> dict[Box, float]:
+        found = {}
+        for one in self._sightings(self._nets.far, rgb_HWC, square):
+            near = max(known, key=lambda box: overlap(box, one.box), default=one.box)
+            if near in known and overlap(near, one.box) > SAME:
+                found[near] = one.score
+            elif mesh := self._follow(rgb_HWC, one.box, one.roll):
+                found[hull(mesh[0][:, :2])] = mesh[1]
+        return found
 
     def _follow(self, rgb_HWC: np.ndarray, box: Box, tilt: float) -> Mesh | None:
         """Looks once, and again where the box was off or the head leans: a followed face rarely needs it."""

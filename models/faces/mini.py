@@ -4,6 +4,7 @@ For footage of that world only: real faces need `mediapipe` or `yunet`.
 """
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ class MiniFaces:
         for net in (self.detector, self.landmarker):
             net.eval().to(memory_format=torch.channels_last)  # a little quicker on CPUs
 
-    def detect(self, rgb_HWC: np.ndarray) -> list[Face]:
+    def detect(self, rgb_HWC: np.ndarray, known: Sequence[Box] = ()) -> list[Face]:  # noqa: ARG002 - it looks at all
         """Finds what the detector takes for a face and the landmark network, which sees it larger, does too."""
         sure: list[Guess] = []
         for longest in DETECTOR_SIDES:

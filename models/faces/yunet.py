@@ -4,6 +4,8 @@ It is quick and finds small faces, but knows nothing of the lips: `opening` is N
 judged from where the nose lies between the eyes and the mouth: yaw is good to some degrees, pitch a guess.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from models.faces.boxes import Box, overlap, square_around
@@ -41,7 +43,7 @@ class YuNetFaces:
         height, width = self._input.shape[2:]
         self._fixed = (width, height) if isinstance(height, int) and isinstance(width, int) else None
 
-    def detect(self, rgb_HWC: np.ndarray) -> list[Face]:
+    def detect(self, rgb_HWC: np.ndarray, known: Sequence[Box] = ()) -> list[Face]:  # noqa: ARG002 - it looks at all
         height, width = rgb_HWC.shape[:2]
         return [Face(guess.box, guess.score) for guess in self._find(rgb_HWC, (0.0, 0.0, width, height))]
 

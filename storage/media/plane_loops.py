@@ -153,5 +153,8 @@ def means(plane, height, width, rows, columns):  # type: ignore[no-untyped-def]
         for c in range(columns):
             left, right = c * width // columns, max((c + 1) * width // columns, c * width // columns + 1)
             left, right = min(left, width - 1), min(right, width)
-            out[r, c] = np.float32(sums[left:right].sum()) / ((right - left) * len(used))
+            total = 0
+            for x in range(left, right):
+                total += sums[x]
+            out[r, c] = np.float32(total) / ((right - left) * len(used))
     return out

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 
+from models.faces.boxes import hull
 from models.faces.face import Embedder, FaceBackend, Shape
 from storage.media.coded_picture import Picture
 from storage.media.crop import crop_rgb, whole_rgb
@@ -105,7 +106,8 @@ class Tracker:
     def _search(self, frame: int, picture: Picture) -> None:
         wanted = max(picture.size) * LEAST_FACE_PX / self._min_face
         rgb, scale = whole_rgb(picture, round(min(max(WHOLE_PX, wanted), MOST_WHOLE_PX)))
-        faces = self._backend.detect(rgb)
+        followed = [shape for track in self._live() if (shape := track.at(frame)) is not None]
+        faces = self._backend.detect(rgb, [hull(shape.points_K2 * scale) for shape in followed])
         for face in sorted(faces, key=lambda f: -f.box[2] * f.box[3]):
             x, y, wide, high = (value / scale for value in face.box)
             centre, size = (x + wide / 2, y + high / 2), max(wide, high) * 0.9

@@ -12,7 +12,7 @@ from models.faces.boxes import crop, overlap
 from models.faces.grid import STRIDES, cells, decode
 from models.faces.identity import TEMPLATE_52
 from models.faces.landmarks478 import INNER_RING, OUTER_LIPS, RIGID
-from models.faces.warp import apply, inverse, scaling, similarity, turned_square, warp
+from models.faces.warp import apply, inverse, pixels, scaling, similarity, turned_square, warp
 from models.faces.yunet import YuNetFaces, shape_of_five
 from models.mini.world_pictures import make_shot
 from models.weights.references import ModelError
@@ -36,10 +36,10 @@ def test_a_similarity_never_mirrors():
 def test_warped_points_land_where_warped_pixels_do():
     rgb_HWC = np.zeros((90, 120, 3), np.uint8)
     rgb_HWC[40:44, 70:74] = 255
-    for pixels, side in ((64, 60.0), (64, 110.0)):  # interpolated, and averaged
-        to_source_23 = turned_square((66.0, 45.0), side, 25.0, pixels)
-        grey_HW = warp(rgb_HWC, to_source_23, (pixels, pixels))[0]
-        rows, columns = np.mgrid[:pixels, :pixels] + 0.5
+    for many, side in ((64, 60.0), (64, 110.0)):  # interpolated, and averaged
+        to_source_23 = turned_square((66.0, 45.0), side, 25.0, many)
+        grey_HW = warp(rgb_HWC, to_source_23, (many, many))[0]
+        rows, columns = np.mgrid[:many, :many] + 0.5
         seen = np.array([(grey_HW * columns).sum(), (grey_HW * rows).sum()]) / grey_HW.sum()
         np.testing.assert_allclose(seen, apply(inverse(to_source_23), np.array([[72.0, 42.0]]))[0], atol=0.1)
 
@@ -55,6 +55,17 @@ def test_shrinking_averages():
     noise_HWC = np.random.default_rng(0).integers(0, 256, (240, 240, 3), np.uint8)
     assert warp(noise_HWC, scaling(6.0), (40, 40)).std() < 16
     assert np.all(warp(noise_HWC, scaling(1.0), (240, 240)) == noise_HWC.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("scale", [0.7, 1.0, 2.4, 9.0])
+@pytest.mark.parametrize("degrees", [0.0, 12.0])
+def test_single_pixels_are_those_of_the_whole_picture(scale, degrees):
+    rng = np.random.default_rng(0)
+    rgb_HWC = rng.integers(0, 255, (90, 120, 3), np.uint8)
+    map_23 = turned_square((50.0, 40.0), 32 * scale, degrees, 32)
+    columns_P, rows_P = rng.integers(0, 32, (2, 200))
+    whole_3HW = warp(rgb_HWC, map_23, (32, 32))
+    assert np.array_equal(pixels(rgb_HWC, map_23, columns_P, rows_P), whole_3HW[:, rows_P, columns_P])
 
 
 def test_a_crop_is_black_outside_the_picture():

@@ -149,6 +149,15 @@ def test_every_face_is_found_and_none_where_none_is(mesh):
 
 
 @needs_data
+def test_a_face_that_is_known_is_given_as_it_is_known_and_another_is_found_beside_it(mesh):
+    rgb_HWC = picture("bad/two_faces_left_speaks.mp4", 10)
+    one, other = (face.box for face in mesh.detect(rgb_HWC))
+    known = (one[0] + 1, *one[1:])
+    again = {face.box for face in mesh.detect(rgb_HWC, [known])}
+    assert again == {known, other}
+
+
+@needs_data
 @needs_faces
 def test_a_small_face_in_a_large_picture_is_found_in_its_squares(mesh):
     face_HWC = picture("clips/lbbc2a.mpg", 10)[::4, ::4]

@@ -7,6 +7,7 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from storage.media.convert_frames import FrameConverter, PictureConverter
 from storage.media.crop import crop_rgb, crop_yuv, outside_share, whole_rgb
+from storage.media.mirror import SOFT, mirror
 from tests.footage import draw
 
 FORMATS = ("yuv420p", "yuvj420p", "yuv422p", "yuv444p", "yuv420p10le", "rgb24", "gray")
@@ -102,6 +103,40 @@ def test_every_side_and_corner_is_mirrored_and_the_inside_is_left_alone():
     assert np.array_equal(wide[18, 19:109], inside[1]), "the first line beyond is the second within"
     assert np.array_equal(wide[19:109, 109], inside[:, 88])
     assert np.abs(wide[:8, :8] - inside.mean()).max() < 60
+
+
+def mirrored(at, length):
+    turn = max(2 * (length - 1), 1)
+    at %= turn
+    return min(at, turn - at)
+
+
+def mirror_in_words(plane, left, top, right, bottom):
+    """Sample by sample, as mirror.py says it."""
+    inside = plane[top:bottom, left:right].astype(int)
+    (high, wide), out = inside.shape, plane.copy()
+    for row in range(len(plane)):
+        for column in range(plane.shape[1]):
+            off_y = max(top - row, row - bottom + 1, 0)
+            off_x = max(left - column, column - right + 1, 0)
+            if off_x or off_y:
+                reach = int(SOFT * max(off_x, off_y))
+                y, x = mirrored(row - top, high), mirrored(column - left, wide)
+                part = inside[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1]
+                out[row, column] = (part.sum() + part.size // 2) // part.size
+    return out
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [(0, 3, 20, 24), (0, 0, 20, 17), (0, 2, 20, 20), (5, 0, 20, 24), (0, 0, 11, 24), (2, 0, 18, 24), (3, 4, 16, 19),
+     (0, 18, 20, 24), (17, 0, 20, 24)],
+)  # fmt: skip
+def test_whatever_side_is_beyond_each_sample_is_the_mean_about_its_mirrored_place(inside):
+    plane = np.random.default_rng(1).integers(0, 255, (24, 20), np.uint8)
+    expected = mirror_in_words(plane, *inside)
+    mirror(plane, *inside)
+    assert np.array_equal(plane, expected)
 
 
 def test_a_square_that_lies_beside_the_picture_is_answered():

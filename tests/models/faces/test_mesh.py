@@ -149,6 +149,7 @@ def test_every_face_is_found_and_none_where_none_is(mesh):
 
 
 @needs_data
+@needs_faces
 def test_a_face_that_is_known_is_given_as_it_is_known_and_another_is_found_beside_it(mesh):
     rgb_HWC = picture("bad/two_faces_left_speaks.mp4", 10)
     one, other = (face.box for face in mesh.detect(rgb_HWC))

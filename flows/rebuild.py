@@ -164,8 +164,13 @@ def _run(run: Rebuild, wait: bool, reports: Reports) -> State[Any] | dict[str, A
     if show:
         show(run)
     run.start()
-    _watch(run, reports)
-    get_run_logger().info("%s", counts(run))
+    try:
+        _watch(run, reports)
+    except BaseException:  # cancelled, or broken: the log ends with what was done all the same
+        run.end()
+        raise
+    finally:
+        get_run_logger().info("%s", counts(run))
     if run.stopped:
         reports.hurry()
         return Cancelled(

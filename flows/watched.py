@@ -66,4 +66,6 @@ def outcomes(p: StageProgress) -> str:
 def counts(run: Rebuild) -> str:
     """What this run computed, for the end of its log."""
     did = [f"{p.name} {p.done} ({outcomes(p)})" for p in run.progress() if p.done]
-    return "computed: " + ("; ".join(did) or "nothing, since every row was there")
+    return "computed: " + (
+        "; ".join(did) or ("nothing" if run.stopped else "nothing, since every row was there")
+    )

@@ -75,9 +75,7 @@ class Rebuild:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self.stop()
-            if self._thread:
-                self._thread.join()
+            self.end()
             self._log_end(error or self.error)
         finally:
             self._open.close()
@@ -171,6 +169,12 @@ class Rebuild:
         if self.engine is not None and not self._finished.is_set():
             self.stopped = True
             self.engine.stop()
+
+    def end(self) -> None:
+        """Stops, and waits until what is done is committed."""
+        self.stop()
+        if self._thread:
+            self._thread.join()
 
     def progress(self) -> list[StageProgress]:
         if self.plan is None:

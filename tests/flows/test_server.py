@@ -175,6 +175,7 @@ def test_cancel_stops_ray_and_the_next_run_goes_on(api: Api, corpus: Path, tmp_p
     until(lambda: not ray_processes(tmp_path), 30, lambda: ray_processes(tmp_path))
     kept = _rows(catalog)
     assert 0 < kept < MANY
+    assert any(text.startswith("computed: probe") for text in _logged(api, first)), _logged(api, first)
     ended = until(lambda: t if (t := _tasks(api, first)).get("speakers", "RUNNING") != "RUNNING" else None, 30,
                   lambda: _tasks(api, first))  # fmt: skip
     assert "COMPLETED" not in (ended["ingest"], ended["verdict"], ended["speakers"]), ended

@@ -1,6 +1,7 @@
 """Records a night of `redub serve`, with everything that goes wrong in it: prints what happens, and pictures the UI.
 
-uv run --no-sync --with playwright python docs/night.py FOLDER     (a Chromium at /usr/bin/chromium)
+pip install --target FOLDER playwright      # and a Chromium at /usr/bin/chromium
+PYTHONPATH=.:FOLDER python docs/night.py NEW_FOLDER
 
 Everything is real: the service, its schedule, kill -9, the runs. It stands in for systemd, whose part it plays: it
 waits for READY=1, and starts the service again when it has ended.
@@ -119,6 +120,11 @@ class Night:
         """A run's page."""
         self.picture(name, f"/runs/flow-run/{run}", height, self.name(run))
 
+    def artifact(self, name: str, key: str) -> None:
+        """The newest page of this key."""
+        found = self.api("/artifacts/latest/filter", {"artifacts": {"key": {"any_": [key]}}})
+        self.picture(name, f"/artifacts/artifact/{found[0]['latest_id']}", 1500)
+
     def name(self, run: str) -> str:
         return str(self.api(f"/flow_runs/{run}")["name"])
 
@@ -197,9 +203,7 @@ def rebuilds(night: Night) -> None:
     night.stages(last)
     night.run_page("finished", last)
     for kind in ("lineage", "manifest"):
-        key = key_of(night.catalog.root, tags(night.catalog)[-1], kind)
-        found = night.api("/artifacts/latest/filter", {"artifacts": {"key": {"any_": [key]}}})
-        night.picture(kind, f"/artifacts/artifact/{found[0]['latest_id']}", 1500)
+        night.artifact(kind, key_of(night.catalog.root, tags(night.catalog)[-1], kind))
 
 
 def trainings(night: Night) -> None:
@@ -227,11 +231,7 @@ def trainings(night: Night) -> None:
     say(f"{night.name(again)}: the same name again")
     night.ends(again)
     night.run_page("trained", again)
-    night.picture("curves", f"/artifacts/key/{_curves(night, again)}", 1500)
-
-
-def _curves(night: Night, run: str) -> str:
-    return next(key for key, one in night.api.artifacts(run).items() if one["type"] == "markdown")
+    night.artifact("curves", key_of(night.catalog.root, "nightly", "page"))
 
 
 def _answers(api: Api) -> bool:

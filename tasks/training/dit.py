@@ -6,7 +6,7 @@ N audio features of A numbers; t is 1 for pure noise.
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import Any, ClassVar
@@ -34,6 +34,8 @@ BINS = 4
 """Of noise levels, for which the loss is told apart."""
 MEASURED_ON = 64
 """Windows from which the deviation of each latent channel is taken."""
+TOGETHER = 4
+"""So many of them are read and encoded at once: all of them may be larger than the memory."""
 
 
 @dataclass(frozen=True)
@@ -206,15 +208,20 @@ def _corners(lips_BFHW: Tensor, size: int, shift_B2: Tensor) -> list[list[int]]:
     return ((middle_B2 / 2).round() * 2).clamp(min=torch.zeros(2), max=most).long().tolist()
 
 
+def _targets(windows: Windows, numbers: Sequence[int], with_latents: Callable[[Batch], Batch]) -> Tensor:
+    batch = windows.__getitems__(list(numbers))
+    own = {name: batch[name] for name in ("target_BCFHW", "video_BFHWC") if name in batch}
+    return with_latents(own)["target_BCFHW"].cpu()
+
+
 def channel_deviations(
     windows: Windows, with_latents: Callable[[Batch], Batch] = lambda batch: batch
 ) -> Tensor:
     """Returns the deviation of each channel of the latents, from windows spread over all there are."""
     step = max(1, len(windows) // MEASURED_ON)
     some = list(range(0, len(windows), step))[:MEASURED_ON]
-    batch = windows.__getitems__(some)
-    own = {name: batch[name] for name in ("target_BCFHW", "video_BFHWC") if name in batch}
-    z_BCFHW = with_latents(own)["target_BCFHW"].cpu()
+    parts = [some[first : first + TOGETHER] for first in range(0, len(some), TOGETHER)]
+    z_BCFHW = torch.cat([_targets(windows, few, with_latents) for few in parts])
     z_BCFHW = z_BCFHW[z_BCFHW.flatten(1).isfinite().all(1)]  # the loop leaves the others out, and names them
     if not len(z_BCFHW):
         raise Stop("none of the windows has finite latents: look at the clips, and at what encoded them")

@@ -29,7 +29,9 @@ def stepped(subject: Subject, batch: Batch) -> Iterator[Finding]:
     """Says what memory a step takes, and takes one with two windows."""
     job, config = subject.job, subject.config
     if config is not None:
-        yield from _memory(subject, config, batch)
+        yield from (needs := list(_memory(subject, config, batch)))
+        if any(one.level == "refuse" for one in needs):
+            return
         if count_parameters(config) > LARGE and not torch.cuda.is_available():
             size = f"{count_parameters(config) / 1e6:,.0f} M parameters"
             yield warn(f"no dry step: a net of {size} is too large for this machine, which has no GPU")

@@ -105,6 +105,15 @@ def test_the_command_prints_marks_and_ends_with_1(
     assert "x none of the" in capsys.readouterr().out
 
 
+def test_what_fits_no_memory_is_refused_before_a_step_of_it_fills_the_machine(
+    check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.training.checking.room.memory_here", lambda: 1_000_000)
+    found = check()
+    assert [one for one in refused(found) if "and this machine has 1 MB for it" in one]
+    assert not [one.what for one in found if "a step with two windows" in one.what]
+
+
 def test_a_version_that_gc_removed_is_refused(check: Check, rebuilt: Rebuilt, tmp_path: Path) -> None:
     copied = shutil.copytree(rebuilt.root, tmp_path / "catalog")
     catalog = Catalog(str(copied))

@@ -31,6 +31,7 @@ def pull(
     ] = None,
     recipe: AnyRecipe = "",
     set_: SetOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Download weights into the cache ($REDUB_MODELS, ~/.cache/redub/models). What was cut off goes on.
 
@@ -39,7 +40,7 @@ def pull(
     """
     from flows.terminal.models import pull_models
 
-    pull_models(names or [], recipe, set_ or [])
+    pull_models(names or [], recipe, set_ or [], json)
 
 
 @app.command()

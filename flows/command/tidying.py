@@ -20,11 +20,12 @@ def gc(
         int | None, typer.Option(min=1, help="Keep the newest N versions, give up the others.")
     ] = None,
     yes: Yes = False,
+    json: JsonOption = False,
 ) -> None:
     """Delete rows and files that no published version and no unfinished rebuild reaches."""
     from flows.terminal.tidying import collect_garbage
 
-    collect_garbage(catalog, keep, yes)
+    collect_garbage(catalog, keep, yes, json)
 
 
 @app.command()
@@ -35,6 +36,7 @@ def forget(
     ] = "",
     catalog: CatalogOption = CATALOG,
     yes: Yes = False,
+    json: JsonOption = False,
 ) -> None:
     """Delete a person or a source for good, from every table and every published version.
 
@@ -43,7 +45,7 @@ def forget(
     """
     from flows.terminal.forgetting import forget_one
 
-    forget_one(catalog, speaker, source, yes)
+    forget_one(catalog, speaker, source, yes, json)
 
 
 @quarantine.command("list")

@@ -1,7 +1,9 @@
 """`redub forget`: says what of a person or a source is in a catalog, and deletes it when told so."""
 
+from typing import Any
+
 from flows.recipes import STAGES
-from flows.terminal.console import console, number
+from flows.terminal.console import console, number, print_json
 from flows.terminal.lineage import seen_line
 from flows.terminal.plain_text import escape
 from storage.errors import StorageError
@@ -11,21 +13,40 @@ from storage.versions.forget import forget
 from storage.versions.trained import showing, who_saw
 
 
-def forget_one(root: str, speaker: str, source: str, yes: bool) -> None:
+def forget_one(root: str, speaker: str, source: str, yes: bool, as_json: bool = False) -> None:
     catalog = existing_catalog(root)
     if bool(speaker) == bool(source):
         raise StorageError("say whom or what: `redub forget --speaker NAME` or `redub forget --source URI`")
     if not yes:
-        _show(catalog, _found(catalog, speaker, source))
+        found = _found(catalog, speaker, source)
+        if as_json:
+            print_json({"deleted": False, **_plain(catalog, found)})
+            return
+        _show(catalog, found)
         console.print("\nNothing deleted yet: the same command with --yes deletes, and can't be undone.")
         return
     with catalog.lock("forget"):
         found = _found(catalog, speaker, source)
-        _show(catalog, found)
+        told = _plain(catalog, found)  # what is deleted can't be asked for afterwards
+        if not as_json:
+            _show(catalog, found)
         forget(catalog, found)
+    if as_json:
+        print_json({"deleted": True, **told})
+        return
     console.print("\nDeleted. What lies outside the catalog redub doesn't know: the listed files,")
     console.print("sheets, renderings, review pages (some in Prefect's database), pages of `redub")
     console.print("try`, exports, what MLflow or W&B were told, backups.")
+
+
+def _plain(catalog: Catalog, found: Found) -> dict[str, Any]:
+    """For a program."""
+    items = set().union(*found.rows.values())
+    return {
+        "what": found.what, "name": found.name, "sources": found.uris, "shared_sources": found.shared,
+        "rows": found.counts, "versions": found.versions, "pictures": [one.run for one in showing(catalog, items)],
+        "trainings": who_saw(catalog, items),
+    }  # fmt: skip
 
 
 def _found(catalog: Catalog, speaker: str, source: str) -> Found:

@@ -3,7 +3,8 @@
 import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from flows.recipe_files import load_recipe
 from flows.recipe_weights import references_of
-from flows.terminal.console import can_move, console, print_json, size
+from flows.terminal.console import can_move, console, print_json, size, told_on_stderr
 from flows.terminal.plain_text import escape
 from models.weights.digests import digest
 from models.weights.download import pinned, pull
@@ -51,20 +52,36 @@ def _plain(one: Known, missing: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def pull_models(names: Sequence[str], recipe: str, overrides: Sequence[str]) -> None:
+def pull_models(names: Sequence[str], recipe: str, overrides: Sequence[str], as_json: bool = False) -> None:
+    """What fails is told when everything was tried."""
     wanted = references_of(load_recipe(recipe, overrides)) if recipe else []
     for name in names:
         known = find(name)
         wanted.append(known.reference if known else name)
     if not wanted:
         raise ModelError("say what to pull: names that `redub models list` shows, or --recipe real")
-    failed = [str(error) for reference in wanted if (error := _pull_one(reference))]
+    with told_on_stderr() if as_json else nullcontext():
+        found = [_pulled(reference) for reference in wanted]
+    failed = [str(one) for one in found if isinstance(one, ModelError)]
     if failed:
         raise ModelError("\n".join(failed))
     drop_archives(remote for reference in wanted if (remote := parse(reference)))
+    if as_json:
+        print_json(found)
 
 
-def _pull_one(reference: str) -> Exception | None:
+@dataclass(frozen=True)
+class Pulled:
+    """Weights that are here now."""
+
+    name: str
+    reference: str
+    path: str
+    sha256: str
+    commit: str
+
+
+def _pulled(reference: str) -> Pulled | ModelError:
     """One that fails doesn't keep the others from being pulled."""
     try:
         remote = parse(reference)
@@ -73,11 +90,13 @@ def _pull_one(reference: str) -> Exception | None:
             made = digest(reference)
     except ModelError as error:
         return error
-    commit = f", commit {pinned(remote)[:12]}" if remote and remote.repository else ""
+    commit = pinned(remote) if remote and remote.repository else ""
     console.print(
-        f"[green]here[/]  {called(reference)}: {path}\n      sha256 {made[:12]}{commit}", soft_wrap=True
+        f"[green]here[/]  {called(reference)}: {path}\n      sha256 {made[:12]}"
+        + (f", commit {commit[:12]}" if commit else ""),
+        soft_wrap=True,
     )
-    return None
+    return Pulled(called(reference), reference, str(path), made, commit)
 
 
 @contextmanager

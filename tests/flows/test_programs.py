@@ -36,7 +36,10 @@ SAID = {
     "trace": ("000_00.mp4",),
     "diff": ("v1", "v1"),
     "quarantine list": (),
+    "gc": (),
+    "forget": ("--source", "000_00.mp4"),
     "models list": (),
+    "models pull": ("mini:face",),
     "doctor": ("--recipe", "world"),
     "runs": (),
 }
@@ -56,7 +59,7 @@ def test_json_has_the_keys_that_are_documented_and_nothing_is_printed_beside_it(
     if command == "runs":
         trained(Catalog(str(catalog[1])), "gen-a", data="v1")
     answer = json.loads(here(*command.split(), *SAID[command], *catalog, "--json"))
-    listed = command in ("versions", "quarantine list", "models list", "runs")
+    listed = command in ("versions", "quarantine list", "models list", "models pull", "runs")
     assert isinstance(answer, list) == listed
     for one in answer if listed else [answer]:
         assert list(one) == documented()[command]

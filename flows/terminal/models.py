@@ -60,8 +60,12 @@ def pull_models(names: Sequence[str], recipe: str, overrides: Sequence[str], as_
         wanted.append(known.reference if known else name)
     if not wanted:
         raise ModelError("say what to pull: names that `redub models list` shows, or --recipe real")
-    with told_on_stderr() if as_json else nullcontext():
-        found = [_pulled(reference) for reference in wanted]
+    found = []
+    for reference in wanted:
+        with told_on_stderr() if as_json else nullcontext():
+            found.append(one := _pulled(reference))
+        if isinstance(one, Pulled) and not as_json:
+            console.print(str(one), soft_wrap=True)
     failed = [str(one) for one in found if isinstance(one, ModelError)]
     if failed:
         raise ModelError("\n".join(failed))
@@ -80,6 +84,10 @@ class Pulled:
     sha256: str
     commit: str
 
+    def __str__(self) -> str:
+        commit = f", commit {self.commit[:12]}" if self.commit else ""
+        return f"[green]here[/]  {self.name}: {self.path}\n      sha256 {self.sha256[:12]}{commit}"
+
 
 def _pulled(reference: str) -> Pulled | ModelError:
     """One that fails doesn't keep the others from being pulled."""
@@ -91,11 +99,6 @@ def _pulled(reference: str) -> Pulled | ModelError:
     except ModelError as error:
         return error
     commit = pinned(remote) if remote and remote.repository else ""
-    console.print(
-        f"[green]here[/]  {called(reference)}: {path}\n      sha256 {made[:12]}"
-        + (f", commit {commit[:12]}" if commit else ""),
-        soft_wrap=True,
-    )
     return Pulled(called(reference), reference, str(path), made, commit)
 
 

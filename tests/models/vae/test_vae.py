@@ -22,7 +22,6 @@ from models.vae import (
     pixels_per_latent,
 )
 from models.vae.gradients import normed_and_bent, over_three
-from models.vae.pictures import encoded
 
 WAN_22 = {
     "base_dim": 160, "decoder_base_dim": 256, "z_dim": 48, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 2,
@@ -291,16 +290,3 @@ def test_what_a_dit_sees_is_normalised_and_comes_back(tiny):
     z = noise(1, 6, 2, 4, 4)
     torch.testing.assert_close(normalised(tiny, z), (z - 0.1) / 2.0)
     torch.testing.assert_close(denormalised(tiny, normalised(tiny, z)), z)
-
-
-def test_many_large_videos_are_encoded_a_few_at_a_time_and_none_otherwise(tiny, monkeypatch):
-    side = 2 * pixels_per_latent(tiny)
-    videos_BCTHW = noise(3, 3, 5, side, side)
-    together_BCTHW = encoded(tiny, videos_BCTHW)
-    seen = []
-    monkeypatch.setattr(
-        "models.vae.pictures.encode", lambda vae, part: seen.append(len(part)) or encode(vae, part)
-    )
-    monkeypatch.setattr("models.vae.pictures.AT_ONCE", 2 * 5 * side * side)
-    torch.testing.assert_close(encoded(tiny, videos_BCTHW), together_BCTHW)
-    assert seen == [2, 1]

@@ -295,12 +295,3 @@ def test_a_file_that_is_read_again_is_as_long_as_it_was(tmp_path):
             again = decode_video(media, span=(0.2, None))
             assert len(list(again)) == 20
             assert again.damage == ""
-
-
-def test_of_many_frames_only_some_are_given_and_all_are_counted(tmp_path):
-    frames = [np.full((32, 32, 3), 20 * n, np.uint8) for n in range(10)]
-    encode_video(tmp_path / "ten.mp4", frames, 25)
-    with open_media((tmp_path / "ten.mp4").open("rb")) as media:
-        given = list(video := decode_video(media, only=(1, 5, 9)))
-    assert video.count == 10
-    assert [round(float(rgb.mean()) / 20) for rgb in given] == [1, 5, 9]

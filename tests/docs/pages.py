@@ -48,7 +48,7 @@ def commands(page: Path) -> list[Command]:
 
 
 def _typed(page: Path) -> list[Command]:
-    shell = "\n".join(blocks(page, "sh"))
+    shell = "\n".join(blocks(page, "sh")).replace("\\\n", " ")  # a line that goes on
     lines = [_expanded(line, dict(_ASSIGNED.findall(shell))) for line in shell.splitlines()]
     split = [_without_environment(shlex.split(line, comments=True)) for line in lines]
     return [Command(page, tuple(words), True) for words in split if words and words[0] in PROGRAMS]

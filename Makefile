@@ -5,10 +5,9 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 # Each of these spends much of its time waiting for Ray and Prefect to start; all others run beside them.
 WAITING := tests/flows tests/infra tests/chaos
-# Of these, what infra's lane has time for.
-BESIDE := tests/flows/reproduce tests/flows/dubbing tests/flows/training
-# And those that start neither Ray nor Prefect: the lane of tasks has time for them.
-STILL := $(addprefix tests/flows/test_,$(addsuffix .py,bootstrap democorpus footage forget given_pairs incremental \
+# Of these, what infra's lane has time for; the last ones start neither Ray nor Prefect.
+BESIDE := tests/flows/reproduce tests/flows/dubbing tests/flows/training \
+  $(addprefix tests/flows/test_,$(addsuffix .py,bootstrap democorpus footage forget given_pairs incremental \
   moved_sources pairs runs try versions))
 MINIS := face identity captioner sam2 headfit whisper syncnet clip vae
 SIZE := about 3.5 GB to download and 7 GB on disk, nearly all of it PyTorch and its CUDA libraries
@@ -30,9 +29,9 @@ test: export OMP_NUM_THREADS = 1
 test: export RAY_worker_niceness = 0
 test: .venv/dev ## install, then all tests (minutes; `make chaos` is longer)
 	@$(RUN) pytest $(WAITING:%=--ignore=%) --ignore=tests/tasks >.venv/others.log 2>&1 & others=$$!; \
-	$(RUN) pytest tests/tasks $(STILL) >.venv/tasks.log 2>&1 & tasks=$$!; \
+	$(RUN) pytest tests/tasks >.venv/tasks.log 2>&1 & tasks=$$!; \
 	$(RUN) pytest tests/infra tests/chaos $(BESIDE) >.venv/infra.log 2>&1 & infra=$$!; \
-	$(RUN) pytest tests/flows $(BESIDE:%=--ignore=%) $(STILL:%=--ignore=%); failed=$$?; \
+	$(RUN) pytest tests/flows $(BESIDE:%=--ignore=%); failed=$$?; \
 	for lane in $$infra $$tasks $$others; do wait $$lane || failed=1; done; \
 	cat .venv/infra.log .venv/tasks.log .venv/others.log; exit $$failed
 

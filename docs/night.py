@@ -31,7 +31,7 @@ from flows.reports import key_of
 from flows.run.graph import nodes_of, stages_of
 from storage.ledger.catalog import Catalog
 from storage.versions.version import tags
-from tests.flows.prefect_api import Api, until
+from tests.flows.prefect_api import Api, processes, until
 
 DOCS, PORT = Path(__file__).parent, 4873
 WIDTH, HEIGHT = 1280, 900
@@ -69,15 +69,7 @@ class Manager:
 
     def process(self, words: str) -> int:
         """The one process of the service with these words in its command."""
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                command = (entry / "cmdline").read_text().replace("\0", " ")
-                environ = (entry / "environ").read_text(errors="replace")
-            except OSError:
-                continue
-            if words in command and f"{BASE}/api" in environ:
-                return int(entry.name)
-        raise LookupError(words)
+        return next(pid for pid, command in processes(f"{BASE}/api") if words in command)
 
     def kill(self, words: str, called: str) -> None:
         """As the kernel does where memory runs out."""

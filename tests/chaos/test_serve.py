@@ -22,6 +22,7 @@ from flows.server import ROOT
 from storage.ledger.catalog import Catalog
 from storage.versions.version import tags
 from tests.flows.prefect_api import Api, many_from, ray_processes, until
+from tests.flows.prefect_api import processes as processes_of
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 MANY = 30
@@ -64,16 +65,8 @@ class Served:
 
     def children(self, words: str) -> list[int]:
         """Its processes of this kind."""
-        found = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                command = (entry / "cmdline").read_text().replace("\0", " ")
-                mine = f"http://127.0.0.1:{self.port}/api" in (entry / "environ").read_text(errors="replace")
-            except OSError:
-                continue
-            if mine and words in command:
-                found.append(int(entry.name))
-        return found
+        mine = processes_of(f"http://127.0.0.1:{self.port}/api")
+        return [pid for pid, command in mine if words in command]
 
 
 @pytest.fixture

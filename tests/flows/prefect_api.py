@@ -5,7 +5,7 @@ import struct
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,18 +71,22 @@ def many_from(corpus: Path, folder: Path, many: int) -> None:
     )
 
 
-def ray_processes(tmp_path: Path) -> list[str]:
-    """Ray's processes that descend from this test's worker: they have its Prefect home."""
-    found = []
+def processes(having: str) -> Iterator[tuple[int, str]]:
+    """Those in whose environment this stands: which of them, and their commands."""
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             command = (entry / "cmdline").read_text().replace("\0", " ")
             environ = (entry / "environ").read_text(errors="replace")
         except OSError:
             continue
-        if ("ray::" in command or "raylet" in command) and str(tmp_path.parent) in environ:
-            found.append(command[:80])
-    return found
+        if having in environ:
+            yield int(entry.name), command
+
+
+def ray_processes(tmp_path: Path) -> list[str]:
+    """Ray's processes that descend from this test's worker: they have its Prefect home."""
+    found = processes(str(tmp_path.parent))
+    return [command[:80] for _, command in found if "ray::" in command or "raylet" in command]
 
 
 def until(check: Callable[[], Any], seconds: float, tell: Callable[[], Any]) -> Any:

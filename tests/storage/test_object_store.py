@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ import pytest
 from flows.doctor import examine
 from flows.run.graph import nodes_of
 from flows.run.planning import listed_ids
+from flows.terminal.models import pull_models
 from flows.terminal.status import show_status
 from flows.trained_weights import pinned_reference
+from models.weights.digests import digest
 from models.weights.licences import licences
-from models.weights.references import resolve
+from models.weights.references import ModelError, parse, resolve
 from storage.errors import StorageError
 from storage.ledger.catalog import Catalog
 from storage.ledger.lock import CatalogBusy
@@ -26,7 +29,7 @@ from storage.ledger.node import SOURCES
 from storage.ledger.selection import select
 from storage.overview import overview
 from storage.sources import list_sources
-from storage.store import Store
+from storage.store import OPTIONS, Store, as_text
 from storage.trainings.names import training_lock
 from storage.trainings.promotion import (
     Promotion,
@@ -142,6 +145,32 @@ def test_a_training_on_s3_names_weights_that_workers_bring_and_check(
     assert now is not None
     assert now.editor.uri == "run:gen@200"
     assert bring_promoted(catalog, now.editor, tmp_path / "kept").read_bytes() == data
+
+
+def test_weights_are_pulled_from_a_bucket_checked_and_gone_on_with(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDUB_MODELS", str(tmp_path))
+    monkeypatch.setenv(OPTIONS, as_text(f"{key}={value}" for key, value in store.options.items()))
+    data = bytes(range(256)) * 20_000
+    fs, _ = store.filesystem("s3://bucket")
+    fs.pipe_file("bucket/weights/net.onnx", data)
+    reference = f"s3://bucket/weights/net.onnx#sha256={sha256(data).hexdigest()}"
+    with pytest.raises(ModelError, match="redub models pull"):
+        resolve(reference)
+    remote = parse(reference)
+    assert remote is not None
+    part = remote.folder.with_name(remote.folder.name + ".part") / "net.onnx"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(data[:1000])  # what an attempt that was cut off left
+    pull_models([reference], "", [])
+    assert resolve(reference).read_bytes() == data
+    assert digest(reference) in reference
+    with pytest.raises(ModelError, match="is not what was promised"):
+        pull_models([reference.replace(reference[-64:], "0" * 64)], "", [])
+    with pytest.raises(ModelError, match=r"there is no s3://bucket/weights/none\.onnx"):
+        pull_models([f"s3://bucket/weights/none.onnx#sha256={'1' * 64}"], "", [])
+    assert [path for path in tmp_path.rglob("n*.onnx") if path.is_file()] == [resolve(reference)]
 
 
 def test_looking_writes_nothing_to_the_store(store: Store) -> None:

@@ -81,6 +81,8 @@ def test_two_references_never_share_a_place():
         ("hf://org/name@main/../../etc", "ORG/NAME@REVISION"),
         ("https://host/file.onnx", "needs a file's name and its #sha256="),
         (f"https://host/#sha256={HEX}", "needs a file's name"),
+        ("s3://bucket/file.onnx", "needs a file's name and its #sha256="),
+        (f"s3://bucket/net.onnx#sha256={HEX}", f"redub models pull 's3://bucket/net.onnx#sha256={HEX}'"),
         ("https://host/file.onnx#sha256=12ab", "64 hexadecimal digits"),
         ("https://host/file.onnx#md5=" + "0" * 32, "64 hexadecimal digits"),
         ("pypi:net==1.0", "no one file of one version of a package by its digest.*pypi:NAME==VERSION"),

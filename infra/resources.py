@@ -26,6 +26,11 @@ class Needs:
     """Main memory of one worker; 0 leaves it out of the sum."""
 
 
+def size(needs: Needs) -> tuple[float, float, float]:
+    """To put the large ones in first, which packs best."""
+    return needs.gpus, needs.cpus, needs.memory_gb
+
+
 @dataclass(frozen=True)
 class Node:
     """One machine: a worker is on one of them, and takes nothing of another."""

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from infra.engine.jobs import ClusterLost, Job, SetupError, SinkError, Stats
+from infra.engine.placing import place
 from infra.engine.pool import Limits
 from infra.engine.running import Running
 from infra.engine.worker_split import split
@@ -124,13 +125,7 @@ class Engine:
         loads = [stage.load(now, self._turn_s) for stage in self._stages]
         current = {stage.job.name: len(stage.pool.staying) for stage in self._stages}
         counts = split(loads, self._resources, current, self._unsure(loads, now))
-        for stage in self._stages:
-            stage.pool.fit(counts[stage.job.name])
-        room = Room(self._resources)
-        for stage in self._stages:
-            stage.pool.occupy(room)
-        for stage in self._stages:
-            stage.pool.grow(counts[stage.job.name], room)
+        place([stage.pool for stage in self._stages], counts, self._resources)
         self._crew_was = self._crew()
 
     def _unsure(self, loads: list[Any], now: float) -> bool:

@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from infra.resources import Needs, Resources
+from infra.resources import Needs, Resources, size
 from infra.room import Room
 
 SLACK = 1.25
@@ -49,22 +49,24 @@ def split(
     stages: Sequence[StageLoad], resources: Resources, current: Mapping[str, int], hold: bool = False
 ) -> dict[str, int]:
     """Workers per stage. `stages` are in order: a stage feeds on those before it."""
-    floors = _floors(stages, resources, current)
+    granted = _granted(stages, resources, current)
     todo = _todo(stages)
-    loads = [s for s in stages if floors[s.name]]
-    held = {s.name: max(1, current.get(s.name, 0)) for s in loads}
-    if hold and _fits(loads, resources, held):
+    held = {s.name: max(1, current.get(s.name, 0)) for s in granted}
+    if hold and _filled(granted, resources, held):
         return {s.name: held.get(s.name, 0) for s in stages}
-    kept = _grow(loads, todo, resources, held)
-    fresh = _grow(loads, todo, resources, {s.name: 1 for s in loads})
-    assert fresh is not None, "floors were granted only where they fit"
+    loads = [s for s in stages if s.name in held]
+    kept = _grow(loads, todo, _filled(granted, resources, held), held)
+    fresh = _grow(loads, todo, _filled(granted, resources, ones := dict.fromkeys(held, 1)), ones)
+    assert fresh is not None, "each was granted where it fits behind those before it"
     better = kept is None or _pace(loads, todo, fresh) > GAIN * _pace(loads, todo, kept)
     chosen = fresh if better or kept is None else kept
     return {s.name: chosen.get(s.name, 0) for s in stages}
 
 
-def _floors(stages: Sequence[StageLoad], resources: Resources, current: Mapping[str, int]) -> dict[str, int]:
-    """One worker for each stage, first for those whose turn it is."""
+def _granted(
+    stages: Sequence[StageLoad], resources: Resources, current: Mapping[str, int]
+) -> list[StageLoad]:
+    """The stages that get a worker, first those whose turn it is."""
 
     def turn(s: StageLoad) -> tuple[int, float]:
         has, works = current.get(s.name, 0) > 0, s.waiting > 0
@@ -76,8 +78,7 @@ def _floors(stages: Sequence[StageLoad], resources: Resources, current: Mapping[
 
     room = Room(resources)
     ranked = sorted((s for s in stages if s.live and not s.finished), key=turn)
-    granted = {s.name for s in ranked if room.take(s.needs)}
-    return {s.name: int(s.name in granted) for s in stages}
+    return [s for s in ranked if room.take(s.needs)]
 
 
 def _todo(stages: Sequence[StageLoad]) -> dict[str, float]:
@@ -90,9 +91,18 @@ def _todo(stages: Sequence[StageLoad]) -> dict[str, float]:
     return todo
 
 
-def _fits(loads: Sequence[StageLoad], resources: Resources, counts: Mapping[str, int]) -> bool:
-    room = Room(resources)
-    return all(room.take(s.needs) for s in loads for _ in range(counts[s.name]))
+def _filled(granted: Sequence[StageLoad], resources: Resources, counts: Mapping[str, int]) -> Room | None:
+    """What is left when so many workers of each are in; None where they don't fit.
+
+    Large ones first pack best, but not always, and one of each fits in the order in which they were granted.
+    """
+    by_size = sorted(granted, key=lambda s: size(s.needs), reverse=True)
+    further = [s for s in by_size for _ in range(counts[s.name] - 1)]
+    for order in ([s for s in by_size for _ in range(counts[s.name])], [*granted, *further]):
+        room = Room(resources)
+        if all(room.take(s.needs) for s in order):
+            return room
+    return None
 
 
 def _worth(s: StageLoad, todo: Mapping[str, float], workers: int) -> bool:
@@ -119,13 +129,12 @@ def _pace(loads: Sequence[StageLoad], todo: Mapping[str, float], counts: Mapping
 
 
 def _grow(
-    loads: Sequence[StageLoad], todo: Mapping[str, float], resources: Resources, counts: Mapping[str, int]
+    loads: Sequence[StageLoad], todo: Mapping[str, float], room: Room | None, counts: Mapping[str, int]
 ) -> dict[str, int] | None:
     """Give worker after worker to the slowest stage. None: even the counts to begin with don't fit."""
-    room, grown = Room(resources), dict(counts)
-    by_size = sorted(loads, key=lambda s: -s.needs.gpus)  # large ones first pack best
-    if not all(room.take(s.needs) for s in by_size for _ in range(grown[s.name])):
+    if room is None:
         return None
+    grown = dict(counts)
     growing = [
         s
         for s in loads

@@ -18,11 +18,14 @@ import pytest
 from flows.demo.corpus import SHORT, make_corpus
 from flows.recipes import STAGES
 from infra.profiles import load_profile
+from models.weights.digests import digest
+from models.weights.references import resolve
 from storage.ledger.catalog import Catalog
 from storage.ledger.lance_files import open_table
 from storage.store import OPTIONS, Store, as_text
 from storage.trainings.reading import checkpoints_of, trainings
 from storage.versions.version import tags
+from tests.flows.bootstrapped import ALL
 from tests.flows.prefect_api import until
 from tests.infra.token_cluster import TokenCluster
 from tests.storage.seaweed import Seaweed
@@ -33,6 +36,8 @@ NOTICED_S = 60
 PEOPLE, TAKES = 2, 3
 MARK = "REDUB_MARK"
 HERE = Path(__file__).parents[2]
+FACE, CACHE = "mini:face", "REDUB_MODELS"
+TRAINED = ("init=mini:generator", "steps=4", "save_every=2", "validate_on=1", "crop=8")
 
 
 @dataclass(frozen=True)
@@ -87,16 +92,21 @@ def test_a_lost_node_is_done_without_and_one_that_comes_is_used_within_a_minute(
     all_there_and_none_twice(catalog)
 
 
-def test_a_rebuild_and_a_training_on_s3_outlive_a_lost_node_and_a_restart_of_the_server(
+def test_rebuilds_and_a_training_on_s3_outlive_a_lost_node_and_a_restart_of_the_server(
     cluster: TokenCluster, videos: Path, tmp_path: Path
 ) -> None:
+    """All is there: sources, catalog, weights in a bucket, and those of the training, which a node's own cache lacks."""
     cluster.add(cpus=2, **{MARK: "second"})
     with Seaweed(tmp_path / "s3") as server:
         server.bucket("bucket")
         fs, _ = server.store.filesystem("s3://bucket")
         fs.put(f"{videos}/", "bucket/videos/", recursive=True)
+        fs.put(str(resolve(FACE)), "bucket/weights/face.safetensors")
+        face = f"s3://bucket/weights/face.safetensors#sha256={digest(FACE)}"
+        assert ended(redub(cluster, server.store, "models", "pull", face))[0] == 0
         catalog = Catalog("s3://bucket/catalog", server.store)
-        running = rebuild(cluster, "s3://bucket/videos", catalog)
+        settings = ("--set", f"ingest.face_model={face}")
+        running = rebuild(cluster, "s3://bucket/videos", catalog, *settings)
         try:
             until(
                 lambda: rows(catalog, "ingest") or running.process.poll() is not None,
@@ -114,19 +124,28 @@ def test_a_rebuild_and_a_training_on_s3_outlive_a_lost_node_and_a_restart_of_the
             running.process.kill()
         all_there_and_none_twice(catalog)
         training = redub(
-            cluster, server.store, "train", "generator", "-c", catalog.root, "--name", "g", "--on", "world:people=4",
-            *(word for one in ("steps=4", "save_every=2", "validate_on=1", "crop=8") for word in ("--set", one)),
+            cluster, server.store, "train", "generator", "-c", catalog.root, "--name", "g", "--on", "v1",
+            *(word for one in TRAINED for word in ("--set", one)),
         )  # fmt: skip
         assert ended(training)[0] == 0, ended(training)
         assert [(one.run, one.state) for one in trainings(catalog)] == [("g", "finished")]
         assert max(one.step for one in checkpoints_of(catalog, "g")) == 4
+        far = tmp_path / "far"
+        cluster.add(cpus=2, **{MARK: "third", CACHE: str(far)})
+        (tmp_path / "clips.toml").write_text("base = 'world'\n")
+        painted = (word for one in ("companion.generator=run:g", *ALL) for word in ("--set", one))
+        pairs = rebuild(cluster, "s3://bucket/videos", catalog, *settings, *painted)
+        assert ended(pairs)[0] == 0, ended(pairs)
+        all_there_and_none_twice(catalog, "v2")
+        assert rows(catalog, "companion")
+        assert list(far.rglob("weights.safetensors"))
         assert catalog.holder() is None
 
 
-def rebuild(cluster: TokenCluster, sources: str, catalog: Catalog) -> Running:
+def rebuild(cluster: TokenCluster, sources: str, catalog: Catalog, *settings: str) -> Running:
     recipe = str(cluster.folder.parent / "clips.toml")
     where = ("-s", sources, "-c", catalog.root, "-r", recipe)
-    return redub(cluster, catalog.store, "rebuild", *where)
+    return redub(cluster, catalog.store, "rebuild", *where, *settings)
 
 
 def redub(cluster: TokenCluster, store: Store, *arguments: str) -> Running:
@@ -165,9 +184,9 @@ def rows(catalog: Catalog, stage: str) -> int:
     return table.count_rows() if table is not None else 0
 
 
-def all_there_and_none_twice(catalog: Catalog) -> None:
+def all_there_and_none_twice(catalog: Catalog, newest: str = "v1") -> None:
     """One row an item in every stage, none set aside, and a version of all."""
-    assert tags(catalog) == ["v1"]
+    assert tags(catalog)[-1] == newest
     assert rows(catalog, "probe") == PEOPLE * TAKES
     for stage in (one for one in STAGES if rows(catalog, one)):
         table: Any = open_table(catalog, stage)

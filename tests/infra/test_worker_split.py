@@ -149,6 +149,37 @@ def test_any_machine_is_never_overfilled_and_nobody_starves(seed):
     assert split(stages, resources, counts) == counts, "nothing changed, so nothing moves"
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_any_cluster_of_uneven_machines_is_split_whatever_runs_there(seed: int) -> None:
+    """Not all orders of putting workers in fit: a split goes by one that does."""
+    rng = random.Random(seed)
+    nodes = tuple(
+        Node(str(n), rng.choice([1, 2, 8]), rng.choice([0, 1, 2]), rng.choice([4.0, 16.0]))
+        for n in range(rng.choice([1, 2, 3]))
+    )
+    resources = Resources(sum(n.cpus for n in nodes), sum(n.gpus for n in nodes), nodes=nodes)
+    shares = [0.0, 0.3, 0.4, 0.6, 1.0] if resources.gpus else [0.0]
+    for _ in range(30):
+        stages = [
+            load(
+                f"s{i}",
+                rng.choice([None, 0.1, 1.0, 30.0]),
+                waiting=rng.choice([0, 3, 10_000]),
+                needs=Needs(
+                    cpus=rng.choice([0.1, 0.5, 0.9, 2]),
+                    gpus=rng.choice(shares),
+                    memory_gb=rng.choice([0.0, 3.0]),
+                ),
+                turn_over=rng.random() < 0.3,
+                waited_s=rng.uniform(0, 9),
+            )
+            for i in range(8)
+        ]
+        stages = [s for s in stages if Room(resources).take(s.needs)]
+        counts = split(stages, resources, {s.name: rng.choice([0, 0, 1, 3]) for s in stages})
+        assert sum(counts.values()) or not stages
+
+
 # A day of a cluster: 600 h of video as clips of 3 s, through the stages of a rebuild.
 
 CLIPS = 600 * 3600 // 3

@@ -83,8 +83,14 @@ class FaceBackend(Protocol):
         """Finds all faces in a picture. Those that lie in a `known` box need no second look: it may be returned."""
         ...
 
-    def shape(self, rgb_HWC: np.ndarray, box: tuple[float, float, float, float]) -> Shape | None:
-        """Finds the face near `box` (any box of its last place will do); None when there is none."""
+    def shape(
+        self, rgb_HWC: np.ndarray, box: Box, before: Shape | None = None, seek: bool = True
+    ) -> Shape | None:
+        """Finds the face near `box` (any box of its last place will do); None when there is none.
+
+        `before` is the same face a moment ago, in pixels of this picture: landmarks that begin there tremble less. Without
+        `seek` they alone may say that it is still there, which a detector tells better.
+        """
         ...
 
     def close(self) -> None: ...

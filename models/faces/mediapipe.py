@@ -59,7 +59,13 @@ class MediaPipeFaces:
                 found += [hull(points[:, :2]) for points, _ in self._find(rgb_HWC, square)]
         return [Face(box, 1.0) for box in distinct(found)]
 
-    def shape(self, rgb_HWC: np.ndarray, box: Box) -> Shape | None:
+    def shape(
+        self,
+        rgb_HWC: np.ndarray,
+        box: Box,
+        before: Shape | None = None,  # noqa: ARG002 - it begins anew each time
+        seek: bool = True,  # noqa: ARG002
+    ) -> Shape | None:
         found = self._find(rgb_HWC, square_around(box, MARGIN))
         near = [(overlap(hull(points[:, :2]), box), n) for n, (points, _) in enumerate(found)]
         best, chosen = max(near, default=(0.0, 0))

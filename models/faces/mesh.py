@@ -1,8 +1,9 @@
 """Finds faces by MediaPipe's own networks without MediaPipe: its detector, then its mesh of 468 or 478 points.
 
 For real footage on any CPU: no OpenGL, no display. As there, the mesh sees a square that is turned upright and half
-as large again as the face. The detector is asked each time, since the mesh draws a face into any square that has a
-part of one, and is sure of it. What a reference to them may be says models/faces/mesh_networks.py.
+as large again as the face. The mesh draws a face into any square that has a part of one, and is sure of it, so the
+detector has to see one there, too, but for moments in which a face that is followed has hardly moved. What a reference
+to them may be says models/faces/mesh_networks.py.
 """
 
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ SEARCH = 2.0
 """Side of the square in which a known face is sought, over the longer side of its box."""
 SAME = 0.5
 """A face that the detector finds is a known one if their boxes overlap by more."""
+STILL = 0.7
+"""A face that is not sought anew overlaps its box of a moment ago by more."""
 LOOKS, UPRIGHT, CENTRED = 3, 8.0, 0.65
 """Looks at most, and the degrees and overlap with the square of what was found at which a look is the last."""
 
@@ -61,15 +64,28 @@ class MeshFaces:
                 found |= self._faces(rgb_HWC, square, known)
         return [Face(box, found[box]) for box in distinct(list(found))]
 
-    def shape(self, rgb_HWC: np.ndarray, box: Box) -> Shape | None:
-        mesh = self.mesh(rgb_HWC, box)
+    def shape(
+        self, rgb_HWC: np.ndarray, box: Box, before: Shape | None = None, seek: bool = True
+    ) -> Shape | None:
+        seen = self._seen(rgb_HWC, box) if seek else None
+        if seek and seen is None:
+            return None
+        mesh = before and self._still_there(rgb_HWC, before)
+        if mesh is None and (seen := seen or self._seen(rgb_HWC, box)):
+            mesh = self._follow(rgb_HWC, seen.box, seen.roll)
         return shape_of_mesh(*mesh) if mesh else None
 
-    def mesh(self, rgb_HWC: np.ndarray, box: Box) -> Mesh | None:
-        """Returns the points in three dimensions of the face near `box`, z away from the camera; None without one."""
+    def _still_there(self, rgb_HWC: np.ndarray, before: Shape) -> Mesh | None:
+        """The mesh drawn from where the face was, if it lies there still."""
+        box = hull(before.points_K2)
+        mesh = self._follow(rgb_HWC, box, tilt_of_mesh(before.points_K2))
+        return mesh if mesh and overlap(hull(mesh[0][:, :2]), box) > STILL else None
+
+    def _seen(self, rgb_HWC: np.ndarray, box: Box) -> Sighting | None:
+        """What the detector takes for the face near `box`."""
         nearby = self._sightings(self._nets.near, rgb_HWC, square_around(box, SEARCH))
         near, best = max(((overlap(one.box, box), n) for n, one in enumerate(nearby)), default=(0.0, 0))
-        return self._follow(rgb_HWC, nearby[best].box, nearby[best].roll) if near > 0 else None
+        return nearby[best] if near > 0 else None
 
     def _sightings(self, detector: SquareNet, rgb_HWC: np.ndarray, square: Box) -> list[Sighting]:
         """What the detector alone takes for faces in a square; beyond the picture it sees black."""

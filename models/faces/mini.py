@@ -80,7 +80,13 @@ class MiniFaces:
         found = decode({name: value.numpy() for name, value in outputs.items()}, width, height, CERTAIN)
         return [guess.moved(shrink, (0.0, 0.0)) for guess in found]
 
-    def shape(self, rgb_HWC: np.ndarray, box: Box) -> Shape | None:
+    def shape(
+        self,
+        rgb_HWC: np.ndarray,
+        box: Box,
+        before: Shape | None = None,  # noqa: ARG002 - it begins anew each time
+        seek: bool = True,  # noqa: ARG002
+    ) -> Shape | None:
         """Looks once, and again where the box was off or the head leans: a followed face rarely needs it."""
         first = self._look(rgb_HWC, box, 0.0)
         if first is None or (abs(first.roll) < UPRIGHT and _same_square(hull(first.points_K2), box)):

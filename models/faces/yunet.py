@@ -47,7 +47,13 @@ class YuNetFaces:
         height, width = rgb_HWC.shape[:2]
         return [Face(guess.box, guess.score) for guess in self._find(rgb_HWC, (0.0, 0.0, width, height))]
 
-    def shape(self, rgb_HWC: np.ndarray, box: Box) -> Shape | None:
+    def shape(
+        self,
+        rgb_HWC: np.ndarray,
+        box: Box,
+        before: Shape | None = None,  # noqa: ARG002 - it begins anew each time
+        seek: bool = True,  # noqa: ARG002
+    ) -> Shape | None:
         found = [
             (overlap(guess.box, box), guess) for guess in self._find(rgb_HWC, square_around(box, MARGIN))
         ]

@@ -113,7 +113,7 @@ class Ingest(Expand):
 
     name = "ingest"
     reads = (Probe,)
-    version = 3
+    version = 4
     needs = Needs(cpus=1, batch=1, timeout_s=3600, memory_gb=1.5)
     Config = IngestConfig
     Input = IngestInput

@@ -23,6 +23,8 @@ WHOLE_PX, MOST_WHOLE_PX, LEAST_FACE_PX = 640, 1280, 20
 """The picture is searched at 640 pixels, or as many as leave the smallest wanted face 20 of them."""
 STRIDE = 0.6
 """Farthest way of a face between two frames, in face sizes; farther away is another face."""
+SEEK_EVERY = 3
+"""Frames: the detector has to see a followed face at least so often; in between its landmarks may."""
 EMBED_EVERY = 20
 """Less than what the crops lag behind: a change of person is noticed before it is encoded."""
 SAME_PERSON = 0.3
@@ -81,18 +83,26 @@ class Tracker:
         return [track for track in self.tracks if not track.ended]
 
     def _follow(self, track: Track, frame: int, picture: Picture, again: bool) -> None:
-        known = track.at(frame - 1)
         if again:
-            return track.put(frame, known)
+            return track.put(frame, track.at(frame - 1))
         last, away = track.latest(), frame - track.last_seen
-        shape = self._shape(picture, last.centre, last.size)
+        shape = self._shape(
+            picture, last.centre, last.size, last if away == 1 else None, frame % SEEK_EVERY == 0
+        )
         near = shape is not None and _near(shape, last, STRIDE * min(away, 2))
         if near:
             assert shape is not None
             track.walk(frame, shape)
         return track.put(frame, shape if near else None)
 
-    def _shape(self, picture: Picture, centre: tuple[float, float], size: float) -> Shape | None:
+    def _shape(
+        self,
+        picture: Picture,
+        centre: tuple[float, float],
+        size: float,
+        before: Shape | None = None,
+        seek: bool = True,
+    ) -> Shape | None:
         """Landmarks in the source's pixels."""
         side = LOOK * size
         rgb = crop_rgb(picture, (*centre, side), LOOK_PX)
@@ -100,8 +110,9 @@ class Tracker:
         half = 0.6 * size / scale
         middle = LOOK_PX / 2
         box = (middle - half, middle - half, 2 * half, 2 * half)
-        shape = self._backend.shape(rgb, box)
-        return shape and shape.moved(scale, np.array([centre[0] - side / 2, centre[1] - side / 2]))
+        corner = np.array([centre[0] - side / 2, centre[1] - side / 2])
+        shape = self._backend.shape(rgb, box, before and before.moved(1 / scale, -corner / scale), seek)
+        return shape and shape.moved(scale, corner)
 
     def _search(self, frame: int, picture: Picture) -> None:
         wanted = max(picture.size) * LEAST_FACE_PX / self._min_face

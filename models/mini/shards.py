@@ -1,5 +1,6 @@
 """Makes what costs seconds a person once, in files of some people each: those that are missing, in many processes."""
 
+import fcntl
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -32,13 +33,24 @@ def make_missing(
     workers: int,
     tell: Callable[[int, int], None],
 ) -> None:
-    """Calls `make(plan, file, number)` for each file that is not there; `tell` hears how many people of all are."""
+    """Calls `make(plan, file, number)` for each file that is not there; `tell` hears how many people of all are.
+
+    Several trainings may want the same files at once: each file is made by one of them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     todo = [(shard_file(folder, plan.first, number), number) for number in missing_shards(folder, plan)]
     done = plan.people - SHARD * len(todo)
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        waiting = [pool.submit(make, plan, file, number) for file, number in todo]
+        waiting = [pool.submit(_make, make, plan, file, number) for file, number in todo]
         for one in as_completed(waiting):
             one.result()
             done += SHARD
             tell(min(max(done, 0), plan.people), plan.people)
+
+
+def _make(make: Callable[[Any, Path, int], None], plan: Any, file: Path, number: int) -> None:
+    """Where another process is at it, waits for that; the kernel frees the place of one that dies."""
+    with (file.parent / "lock").open("w") as held:
+        fcntl.lockf(held, fcntl.LOCK_EX, 1, number)
+        if not file.is_file():
+            make(plan, file, number)

@@ -113,6 +113,7 @@ class FaceMask(Annotate):
     """The stage: a clip in, the masks of its face out."""
 
     name = "facemask"
+    version = 2
     reads = (Screen, Occluders, Ingest)
     needs = Needs(cpus=1, batch=4, timeout_s=600)
     Config = FaceMaskConfig

@@ -20,7 +20,7 @@ def warp(rgb_HWC: np.ndarray, to_source_23: np.ndarray, size: tuple[int, int]) -
     out_CHW, taps = np.empty((3, size[1], size[0]), np.float32), _taps(to_source_23)
     upright = to_source_23[0, 1] == to_source_23[1, 0] == 0
     sample = _smooth if taps == 1 else _averaged_upright if upright else _averaged
-    sample(rgb_HWC, np.asarray(to_source_23, np.float64), taps, out_CHW)
+    sample(np.ascontiguousarray(rgb_HWC), np.asarray(to_source_23, np.float64), taps, out_CHW)
     return out_CHW
 
 
@@ -76,9 +76,45 @@ def inverse(map_23: np.ndarray) -> np.ndarray:
 
 @numba.njit(cache=True, nogil=True)
 def _smooth(rgb_HWC, m, _taps, out_CHW):
+    _, high, wide = out_CHW.shape
+    if _within(rgb_HWC, m, wide, high):
+        return _smooth_within(rgb_HWC, m, out_CHW)
+    for y in range(high):
+        for x in range(wide):
+            out_CHW[0, y, x], out_CHW[1, y, x], out_CHW[2, y, x] = _between(rgb_HWC, m, x, y)
+    return None
+
+
+@numba.njit(cache=True, nogil=True)
+def _within(rgb_HWC, m, wide, high):
+    """Whether all four neighbours of all pixels are in the picture, as they are if those of the corners are."""
+    height, width = rgb_HWC.shape[:2]
+    for x in (0, wide - 1):
+        for y in (0, high - 1):
+            u = m[0, 0] * (x + 0.5) + m[0, 1] * (y + 0.5) + m[0, 2] - 0.5
+            v = m[1, 0] * (x + 0.5) + m[1, 1] * (y + 0.5) + m[1, 2] - 0.5
+            if u < 0 or v < 0 or u >= width - 1 or v >= height - 1:
+                return False
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def _smooth_within(rgb_HWC, m, out_CHW):
+    """The same sums as `_between`, with nothing to look out for."""
     for y in range(out_CHW.shape[1]):
         for x in range(out_CHW.shape[2]):
-            out_CHW[0, y, x], out_CHW[1, y, x], out_CHW[2, y, x] = _between(rgb_HWC, m, x, y)
+            u = m[0, 0] * (x + 0.5) + m[0, 1] * (y + 0.5) + m[0, 2] - 0.5
+            v = m[1, 0] * (x + 0.5) + m[1, 1] * (y + 0.5) + m[1, 2] - 0.5
+            left, top = np.uint64(u), np.uint64(v)
+            one = np.uint64(1)
+            a, b = u - left, v - top
+            for c in range(3):
+                out_CHW[c, y, x] = (
+                    (1 - a) * (1 - b) * rgb_HWC[top, left, c]
+                    + a * (1 - b) * rgb_HWC[top, left + one, c]
+                    + (1 - a) * b * rgb_HWC[top + one, left, c]
+                    + a * b * rgb_HWC[top + one, left + one, c]
+                )
 
 
 @numba.njit(cache=True, nogil=True)
@@ -133,21 +169,30 @@ def _mean(rgb_HWC, m, taps, x, y):
 
 @numba.njit(cache=True, nogil=True)
 def _averaged_upright(rgb_HWC, m, taps, out_CHW):
-    """The same sums as `_averaged` where nothing is turned: which columns are taken is found once for all rows."""
+    """The same sums as `_averaged` where nothing is turned: rows that share a pixel are added up before columns are."""
     (height, width), (_, high, wide) = rgb_HWC.shape[:2], out_CHW.shape
     columns = np.empty(wide * taps, np.int64)
     for n in range(wide * taps):
         columns[n] = int(np.floor(m[0, 0] * (n // taps + (n % taps + 0.5) / taps) + m[0, 2]))
+    begin, end = 3 * max(columns.min(), 0), 3 * min(columns.max() + 1, width)
+    rows_HV = rgb_HWC.reshape((height, 3 * width))
+    sums_V = np.empty(3 * width, np.int32)
     for y in range(high):
-        sums_W3 = np.zeros((wide, 3), np.int64)
+        sums_V[:] = 0
         for j in range(taps):
             v = int(np.floor(m[1, 1] * (y + (j + 0.5) / taps) + m[1, 2]))
             if 0 <= v < height:
-                for n in range(wide * taps):
-                    u = columns[n]
-                    if 0 <= u < width:
-                        for c in range(3):
-                            sums_W3[n // taps, c] += rgb_HWC[v, u, c]
+                row_V, into_V = rows_HV[v, begin:end], sums_V[begin:end]
+                for k in range(len(into_V)):
+                    into_V[k] += np.int32(row_V[k])
         for x in range(wide):
-            for c in range(3):
-                out_CHW[c, y, x] = sums_W3[x, c] / taps**2
+            red = green = blue = 0
+            for n in range(x * taps, x * taps + taps):
+                u = columns[n]
+                if 0 <= u < width:
+                    red += sums_V[3 * u]
+                    green += sums_V[3 * u + 1]
+                    blue += sums_V[3 * u + 2]
+            out_CHW[0, y, x] = red / taps**2
+            out_CHW[1, y, x] = green / taps**2
+            out_CHW[2, y, x] = blue / taps**2

@@ -144,12 +144,14 @@ def cover(xyd, triangles, mask):
             max(0, int(np.ceil(min(ay, by, cy) - 0.5))),
             min(high - 1, int(np.floor(max(ay, by, cy) - 0.5))),
         )
+        step0, step1 = (by - cy) / area, (cy - ay) / area
         for y in range(top, bottom + 1):
-            for x in range(left, right + 1):
-                w0 = ((bx - x - 0.5) * (cy - y - 0.5) - (cx - x - 0.5) * (by - y - 0.5)) / area
-                w1 = ((cx - x - 0.5) * (ay - y - 0.5) - (ax - x - 0.5) * (cy - y - 0.5)) / area
-                if w0 >= -1e-5 and w1 >= -1e-5 and w0 + w1 <= 1.00001:
-                    mask[y, x] = True
+            w0 = ((bx - left - 0.5) * (cy - y - 0.5) - (cx - left - 0.5) * (by - y - 0.5)) / area
+            w1 = ((cx - left - 0.5) * (ay - y - 0.5) - (ax - left - 0.5) * (cy - y - 0.5)) / area
+            for n in range(right + 1 - left):
+                u, v = w0 + n * step0, w1 + n * step1
+                if u >= -1e-5 and v >= -1e-5 and u + v <= 1.00001:
+                    mask[y, left + n] = True
 
 
 @numba.njit(cache=True, fastmath=True)

@@ -125,10 +125,18 @@ def to_rgb(y, u, v, m):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def recolour(y, u, v, m):  # type: ignore[no-untyped-def]
     """In place. Grey stays grey in every matrix, so chroma needs no luma."""
+    width = y.shape[1]
+    half, tint = np.empty(u.shape[1], np.float32), np.empty(2 * u.shape[1], np.float32)
+    line = np.empty(width, np.float32)
     for r in range(y.shape[0]):
-        for c in range(y.shape[1]):
-            value = m[0, 0] * y[r, c] + m[0, 1] * u[r // 2, c // 2] + m[0, 2] * v[r // 2, c // 2] + m[0, 3]
-            y[r, c] = np.uint8(min(max(value + np.float32(0.5), np.float32(0)), np.float32(255)))
+        if r % 2 == 0:
+            for c in range(len(half)):
+                half[c] = m[0, 1] * u[r // 2, c] + m[0, 2] * v[r // 2, c] + m[0, 3]
+            for c in range(len(half)):
+                tint[2 * c] = tint[2 * c + 1] = half[c]
+        for c in range(width):
+            line[c] = m[0, 0] * y[r, c] + tint[c]
+        _to_bytes(line, y[r])
     for r in range(y.shape[0] // 2):
         for c in range(y.shape[1] // 2):
             a, b = np.float32(u[r, c]), np.float32(v[r, c])

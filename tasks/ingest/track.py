@@ -21,6 +21,8 @@ class Track:
     """The same, as the crop sees it."""
     base: int = 0
     last_seen: int = 0
+    sought: int = 0
+    """When a detector saw it last."""
     seen: int = 0
     ended: bool = False
     embeddings: list[tuple[int, np.ndarray]] = field(default_factory=list)

@@ -86,13 +86,13 @@ class Tracker:
         if again:
             return track.put(frame, track.at(frame - 1))
         last, away = track.latest(), frame - track.last_seen
-        shape = self._shape(
-            picture, last.centre, last.size, last if away == 1 else None, frame % SEEK_EVERY == 0
-        )
+        seek = frame - track.sought >= SEEK_EVERY
+        shape = self._shape(picture, last.centre, last.size, last if away == 1 else None, seek)
         near = shape is not None and _near(shape, last, STRIDE * min(away, 2))
         if near:
             assert shape is not None
             track.walk(frame, shape)
+            track.sought = frame if seek else track.sought
         return track.put(frame, shape if near else None)
 
     def _shape(
@@ -117,8 +117,12 @@ class Tracker:
     def _search(self, frame: int, picture: Picture) -> None:
         wanted = max(picture.size) * LEAST_FACE_PX / self._min_face
         rgb, scale = whole_rgb(picture, round(min(max(WHOLE_PX, wanted), MOST_WHOLE_PX)))
-        followed = [shape for track in self._live() if (shape := track.at(frame)) is not None]
-        faces = self._backend.detect(rgb, [hull(shape.points_K2 * scale) for shape in followed])
+        followed = [(track, shape) for track in self._live() if (shape := track.at(frame)) is not None]
+        known = [hull(shape.points_K2 * scale) for _, shape in followed]
+        faces = self._backend.detect(rgb, known)
+        boxes = {face.box for face in faces}
+        for (track, _), box in zip(followed, known, strict=True):
+            track.sought = frame if box in boxes else track.sought
         for face in sorted(faces, key=lambda f: -f.box[2] * f.box[3]):
             x, y, wide, high = (value / scale for value in face.box)
             centre, size = (x + wide / 2, y + high / 2), max(wide, high) * 0.9
@@ -142,7 +146,7 @@ class Tracker:
             self._begin(frame, [shape])
 
     def _begin(self, frame: int, shapes: list[Shape | None]) -> Track:
-        track = Track(self._count, frame, base=frame)
+        track = Track(self._count, frame, base=frame, sought=frame)
         for t, shape in enumerate(shapes, frame):
             track.put(t, shape)
         self._count += 1

@@ -22,20 +22,17 @@ class NamedBox:
     prompt: Prompt
 
 
-def frames_of(row: OccludersInput) -> np.ndarray:
+def frames_of(row: OccludersInput) -> list[np.ndarray]:
+    """All of them as they are decoded: side by side in one array they would be copied once more."""
     with open_media(io.BytesIO(row.video)) as media:
-        size = (media.video.height, media.video.width) if media.video else (0, 0)
-        rgb_FHWC = np.empty((row.frames, *size, 3), np.uint8)
         video = decode_video(media)
-        for number, rgb_HWC in enumerate(video):
-            if number < row.frames:
-                rgb_FHWC[number] = rgb_HWC
+        frames = [rgb_HWC for number, rgb_HWC in enumerate(video) if number < row.frames]
     if video.count != row.frames:
         raise ValueError(
             f"clip {row.id} has {video.count} frames that can be decoded, not {row.frames} "
             f"({video.damage or 'undamaged'}); ingest its source again"
         )
-    return rgb_FHWC
+    return frames
 
 
 def read_boxes(row: OccludersInput, rgb_FHWC: np.ndarray) -> list[NamedBox]:

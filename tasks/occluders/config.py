@@ -14,7 +14,7 @@ class SignLimits(StageConfig):
     covered_share: float = Field(default=0.1, ge=0.0, le=1.0)
     """Under `signs`: clips that are clearly covered on a larger share of their frames are rejected."""
     look_every: FramesApart = 5
-    """Under `signs`: frames from one look for hands to the next."""
+    """Under `signs`: frames from one look for hands to the next; while none is in sight, twice as many."""
     hand: float = Field(default=0.5, gt=0.0, le=1.0)
     """Under `signs`: how sure of a hand its mesh must be."""
     hand_share: float = Field(default=0.1, gt=0.0, le=1.0)

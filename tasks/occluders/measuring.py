@@ -22,15 +22,15 @@ NOWHERE = np.zeros((0, 2))
 
 
 def seen(
-    rgb_FHWC: np.ndarray, track: TrackData, hands: HandFinder | None, limits: SignLimits
+    frames: Sequence[np.ndarray], track: TrackData, hands: HandFinder | None, limits: SignLimits
 ) -> tuple[Signs, Sequence[Outlines]]:
     """Returns the signs in one clip, and where they are. ValueError where its track has no mesh."""
     points_FK2 = _mesh_of(track)
-    read = [colours(*one) for one in zip(rgb_FHWC, points_FK2, track.five_T52, strict=True)]
+    read = [colours(*one) for one in zip(frames, points_FK2, track.five_T52, strict=True)]
     log_FP3, at_FP2 = (np.stack(part) for part in zip(*read, strict=True))
     where = zones(at_FP2)
     lips_FL, passing_FK = hidden_lips(log_FP3, where), passing(log_FP3, where)
-    hand_F, hand_corners = _hands(rgb_FHWC, points_FK2, hands, where, limits)
+    hand_F, hand_corners = _hands(frames, points_FK2, hands, where, limits)
     signs = Signs(
         limits,
         hand_F=hand_F,
@@ -64,18 +64,30 @@ def _mesh_of(track: TrackData) -> np.ndarray:
 
 
 def _hands(
-    rgb_FHWC: np.ndarray, points_FK2: np.ndarray, hands: HandFinder | None, where: Zones, limits: SignLimits
+    frames: Sequence[np.ndarray],
+    points_FK2: np.ndarray,
+    hands: HandFinder | None,
+    where: Zones,
+    limits: SignLimits,
 ) -> tuple[np.ndarray, Sequence[np.ndarray]]:
-    """The share of the lower face under a hand and that hand's corners; each look holds for the frames about it."""
-    count = len(rgb_FHWC)
+    """The share of the lower face under a hand and that hand's corners; each look holds for the frames about it.
+
+    Of two looks the second is left out while no hand is in sight at those beside it.
+    """
+    count = len(frames)
     if hands is None:
         return np.zeros(count), [NOWHERE] * count
     every = min(limits.look_every, count)
-    looks = [
-        _largest(hands, rgb_FHWC[f], points_FK2[f][where.lower_K], limits.hand)
-        for f in range(every // 2, count, every)
-    ]
-    nearest = [min(f // every, len(looks) - 1) for f in range(count)]
+    at = range(every // 2, count, every)
+
+    def look(n: int) -> tuple[float, np.ndarray]:
+        return _largest(hands, frames[at[n]], points_FK2[at[n]][where.lower_K], limits.hand)
+
+    looks = {n: look(n) for n in range(0, len(at), 2)}
+    for n in range(1, len(at), 2):
+        in_sight = any(len(looks[m][1]) for m in (n - 1, n + 1) if m in looks)
+        looks[n] = look(n) if in_sight else (0.0, NOWHERE)
+    nearest = [min(f // every, len(at) - 1) for f in range(count)]
     return np.array([looks[n][0] for n in nearest]), [looks[n][1] for n in nearest]
 
 

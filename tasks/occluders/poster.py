@@ -33,11 +33,13 @@ def masks_poster(rgb_FHWC: np.ndarray, mask_FHW: np.ndarray, named: list[NamedBo
     return encode_jpeg(strip)
 
 
-def signs_poster(rgb_FHWC: np.ndarray, signs: Signs, outlines: Sequence[dict[str, np.ndarray]]) -> bytes:
+def signs_poster(
+    frames: Sequence[np.ndarray], signs: Signs, outlines: Sequence[dict[str, np.ndarray]]
+) -> bytes:
     """Three frames, the most suspicious one in the middle; `outlines` are each frame's signs and their corners."""
-    last = len(rgb_FHWC) - 1
+    last = len(frames) - 1
     worst = last // 2 if signs.worst is None else signs.worst
-    tiles = [_with_signs(rgb_FHWC[f], outlines[f]) for f in (worst // 2, worst, (worst + last) // 2)]
+    tiles = [_with_signs(frames[f], outlines[f]) for f in (worst // 2, worst, (worst + last) // 2)]
     strip = np.concatenate(tiles, axis=1)
     return encode_jpeg(strip[: len(strip) // 2 * 2, : strip.shape[1] // 2 * 2])
 

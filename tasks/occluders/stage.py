@@ -41,6 +41,7 @@ class Occluders(Annotate):
     """The stage: a clip and its boxes in, masks and their scores out."""
 
     name = "occluders"
+    version = 2
     reads = (Captions, Verdict, Ingest)
     needs = Needs(cpus=1, batch=4, timeout_s=1800, memory_gb=2.0)
     Config = OccludersConfig
@@ -82,14 +83,14 @@ class Occluders(Annotate):
         # Only workers measure: whoever reads a recipe should not wait for numba to be imported.
         from tasks.occluders.measuring import seen
 
-        rgb_FHWC = frames_of(row)
-        signs, outlines = seen(rgb_FHWC, TrackData.from_bytes(row.track_data), self.hands, self.config)
-        poster = signs_poster(rgb_FHWC, signs, outlines)
+        frames = frames_of(row)
+        signs, outlines = seen(frames, TrackData.from_bytes(row.track_data), self.hands, self.config)
+        poster = signs_poster(frames, signs, outlines)
         if signs.covered:
             return Covered(row.id, "covered", signs.reason, signs.words, poster)
         return OccludersRow(
             id=row.id,
-            occluder_masks=pack(np.zeros(rgb_FHWC.shape[:3], bool)),
+            occluder_masks=pack(np.zeros((len(frames), *frames[0].shape[:2]), bool)),
             objects=0,
             unfound_objects=0,
             empty=True,
@@ -104,7 +105,7 @@ class Occluders(Annotate):
         )
 
     def _one(self, row: OccludersInput) -> OccludersRow | Rejected:
-        rgb_FHWC = frames_of(row)
+        rgb_FHWC = np.stack(frames_of(row))
         named = read_boxes(row, rgb_FHWC)
         found = self.segmenter.propagate(rgb_FHWC, [one.prompt for one in named]) if named else []
         mask_FHW = np.zeros(rgb_FHWC.shape[:3], bool)

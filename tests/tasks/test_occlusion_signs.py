@@ -116,14 +116,14 @@ def test_what_belongs_to_a_face_or_its_light_is_no_sign(given):
 class Fist:
     """Sees a hand on these pictures, where it is told."""
 
-    def __init__(self, middle, reach=16.0):
+    def __init__(self, middle, reach=16.0, first=0):
         angle_K = np.arange(21) / 21 * 2 * np.pi
         self.points = np.stack([middle[0] + reach * np.cos(angle_K), middle[1] + reach * np.sin(angle_K)], 1)
-        self.looks = 0
+        self.looks, self.first = 0, first
 
     def find(self, rgb_HWC, least):
         self.looks += 1
-        return [Hand(self.points, 0.9)]
+        return [Hand(self.points, 0.9)] if self.looks > self.first else []
 
 
 def test_a_hand_counts_where_it_is_over_the_lower_face():
@@ -134,6 +134,15 @@ def test_a_hand_counts_where_it_is_over_the_lower_face():
     assert len(outlines[0][HAND]) > 10
     beside, _ = signs_of(hands=Fist((110, 115)))
     assert not names(beside)
+
+
+def test_hands_are_looked_for_half_as_often_while_none_is_in_sight():
+    every = LIMITS.look_every
+    never, _ = signs_of(hands=(finder := Fist((64, 96), first=FRAMES)))
+    assert finder.looks == -(-FRAMES // (2 * every))
+    assert not names(never)
+    late, _ = signs_of(hands=Fist((64, 96), first=1))
+    assert late.by_name[HAND].tolist() == [f >= every for f in range(FRAMES)]
 
 
 def test_a_track_without_a_mesh_says_what_to_set():

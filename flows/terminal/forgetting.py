@@ -37,6 +37,8 @@ def forget_one(root: str, speaker: str, source: str, yes: bool, as_json: bool = 
     console.print("\nDeleted. What lies outside the catalog redub doesn't know: the listed files,")
     console.print("sheets, renderings, review pages (some in Prefect's database), pages of `redub")
     console.print("try`, exports, what MLflow or W&B were told, backups.")
+    if "://" in catalog.root:
+        console.print("And redub-logs, where TensorBoard's files are written on the machine that trains.")
 
 
 def _plain(catalog: Catalog, found: Found) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Where workers go: those that are there keep their place, unless a stage would have none because of them.
 
 A split says how many workers fit, not where those stand that are there already: two small ones that began on different
-machines may leave no machine with room for a large one, though all three would fit.
+machines may leave no machine with room for a large one, though all three would fit. For what it has to do they make way.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ def place(pools: Sequence[Pool], counts: Mapping[str, int], resources: Resources
     for pool in pools:
         pool.grow(counts[pool.job.name], room)
     for pool in missing:
-        if not pool.members:
+        if not pool.members and (pool.held or pool.job.feed.waiting()):
             _make_way(pool, pools, resources)
 
 

@@ -61,12 +61,14 @@ def test_motion_frames_stay_as_they_are_given():
     assert torch.equal(made[:, :, :2], z[:, :, :2])
 
 
-def test_windows_of_the_world_are_the_same_each_time_and_of_a_pair_that_differs_in_the_lips_alone(tmp_path):
-    windows = WorldWindows(Plan(people=2), tmp_path)
-    windows.make(1, lambda done, of: None)
-    again = WorldWindows(Plan(people=1), tmp_path / "again")
-    again.folder.mkdir(parents=True)
-    make_shard(again.plan, shard_file(again.folder, again.plan.first, 0), 0)
+def test_windows_of_the_world_are_the_same_each_time_and_of_a_pair_that_differs_in_the_lips_alone(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("models.mini.generator.corpus.SHARD", 2)
+    windows, again = WorldWindows(Plan(people=2), tmp_path), WorldWindows(Plan(people=1), tmp_path / "again")
+    for one in (windows, again):
+        one.folder.mkdir(parents=True)
+        make_shard(one.plan, shard_file(one.folder, one.plan.first, 0), 0)
     assert len(windows) == 2 * EACH == len(set(windows.ids))
     one, other = windows.__getitems__([1, 6]), again.__getitems__([1])
     assert one["id"] == ["world:1000000/0/far", "world:1000001/1/near"]

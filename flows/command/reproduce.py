@@ -45,7 +45,8 @@ def editor(
     """Does the editor beat the generator that taught it? Claim by claim, with 95 % intervals.
 
     Trains generator, editor, experts and ablations, and measures all of them on people nobody has seen. Ctrl-C writes a
-    checkpoint and ends; the same command goes on, and when all is done prints the tables again in seconds.
+    checkpoint and ends; the same command goes on, in as many terminals as there are cores to share the work, and when all
+    is done prints the tables again in seconds.
     """
     from flows.foreground.reproducing import reproduce_in_foreground
 

@@ -1,10 +1,12 @@
 """Reproduces a comparison in this process: trains what is missing, measures what is not known, and judges the claims.
 
-Stopped or killed at any moment, the same call goes on: with the training that was under way, or the measurement.
+Stopped or killed at any moment, the same call goes on: with the training that was under way, or the measurement. Called
+in several processes at once, they share the work.
 """
 
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
@@ -19,6 +21,7 @@ from flows.foreground.training import heed, prepare, starting
 from flows.reproduce.comparison import Reproduction, Trainings, compared
 from flows.reproduce.measuring import Bench
 from flows.reproduce.plan import BUDGETS, Planned, Variant, trainings_of, variants_of
+from flows.reproduce.sharing import Elsewhere, shared
 from flows.reproduce.training import left, request_of
 from flows.terminal.console import can_move, console, print_json, problems, waiting
 from flows.terminal.live_training import TrainingView
@@ -29,9 +32,13 @@ from flows.training.driver import Training
 from flows.training.stopping import stopped_by_signals
 from infra.profiles import Profile, load_profile
 from storage.ledger.catalog import Catalog
+from storage.ledger.lock import CatalogBusy
+from storage.trainings.names import training_holder
 
 NICE = 10
 """It runs for hours: others go first."""
+AGAIN_S = 10.0
+"""After so long it is looked again whether something is left that no other process is at."""
 LEAST_PEOPLE = 3
 """With fewer there is no interval; one of them has something before the face."""
 
@@ -116,16 +123,29 @@ def reproduce(asked: Asked) -> Reproduction | None:
 
 def _trained(asked: Asked, catalog: Catalog) -> bool:
     planned = trainings_of(chain(*asked.trained))
-    todo = left(catalog, planned)
-    asked.say(f"{len(planned)} trainings, of which {len(planned) - len(todo)} are done; in {catalog.root}")
-    for number, one in enumerate(todo, 1):
-        asked.say(f"Training {number} of {len(todo)}: {one.name}, {one.steps} steps on {one.data}")
-        if not _train(one, asked, catalog):
-            return False
-    return True
+    asked.say(f"{len(planned)} trainings, of which {_done(planned, catalog)} are done; in {catalog.root}")
+    return shared(
+        lambda: left(catalog, planned), lambda one: _train(one, planned, asked, catalog), _waited(asked)
+    )
 
 
-def _train(planned: Planned, asked: Asked, catalog: Catalog) -> bool:
+def _done(planned: Sequence[Planned], catalog: Catalog) -> int:
+    return len(planned) - len(left(catalog, planned))
+
+
+def _train(planned: Planned, among: Sequence[Planned], asked: Asked, catalog: Catalog) -> bool:
+    needed = [planned.parent] if planned.parent else []
+    if left(catalog, needed) or training_holder(catalog, planned.name):
+        raise Elsewhere(planned.name)
+    number = _done(among, catalog) + 1
+    asked.say(f"Training {number} of {len(among)}: {planned.name}, {planned.steps} steps on {planned.data}")
+    try:
+        return _run(planned, asked, catalog)
+    except CatalogBusy as busy:  # since a moment ago
+        raise Elsewhere(planned.name) from busy
+
+
+def _run(planned: Planned, asked: Asked, catalog: Catalog) -> bool:
     running = Training(request_of(planned, catalog, asked.profile))
     with nullcontext() if asked.quiet else waiting("Checking"):
         findings = check(running)
@@ -150,11 +170,23 @@ def _measured(asked: Asked, catalog: Catalog) -> dict[str, Trainings]:
         for one in some
         for noise in noises
     ]
-    todo = [one for one in each if not bench.known(*one[:2])]
-    with _moving(asked.on, len(todo)) as moved:
-        for variant, noise, number in todo:
-            moved(f"measuring {variant.name} of training {number}, noise {noise + 1} of {asked.noises}")
-            bench.seen(variant, noise)
+
+    def unknown() -> list[tuple[Variant, int, int]]:
+        return [one for one in each if not bench.known(*one[:2])]
+
+    with _moving(asked.on, len(unknown())) as moved:
+
+        def measure(one: tuple[Variant, int, int]) -> bool:
+            variant, noise, number = one
+            with bench.alone(variant, noise):
+                moved(
+                    f"measuring {variant.name} of training {number}, noise {noise + 1} of {asked.noises}",
+                    len(unknown()),
+                )
+                bench.seen(variant, noise)
+            return True
+
+        shared(unknown, measure, _waited(asked))
     return {
         again[0].name: [
             list(zip(*(bench.seen(one, noise) for noise in noises), strict=True)) for one in again
@@ -163,18 +195,30 @@ def _measured(asked: Asked, catalog: Catalog) -> dict[str, Trainings]:
     }
 
 
+def _waited(asked: Asked) -> Callable[[], None]:
+    """Says once that others are at what is left."""
+    told = iter(["waiting for other processes, which are at what is left"])
+
+    def wait() -> None:
+        for text in told:
+            asked.say(text)
+            break
+        time.sleep(AGAIN_S)
+
+    return wait
+
+
 @contextmanager
-def _moving(on: Console, total: int) -> Iterator[Callable[[str], None]]:
+def _moving(on: Console, total: int) -> Iterator[Callable[[str, int], None]]:
     """A bar on a terminal, a line each elsewhere."""
     columns = (TextColumn("{task.completed:.0f}/{task.total:.0f}"), BarColumn(20), TimeElapsedColumn())
     named = TextColumn("{task.description}")
     with Progress(*columns, named, console=on, transient=True, disable=not can_move(on)) as shown:
-        task, begun = shown.add_task("", total=total), iter(range(total))
+        task = shown.add_task("", total=total)
 
-        def moved(what: str) -> None:
-            done = next(begun)
-            shown.update(task, completed=done, description=what)
+        def moved(what: str, left: int) -> None:
+            shown.update(task, completed=total - left, description=what)
             if not can_move(on):
-                on.print(f"{done + 1} of {total}: {what}", markup=False, soft_wrap=True)
+                on.print(f"{total - left + 1} of {total}: {what}", markup=False, soft_wrap=True)
 
         yield moved

@@ -4,7 +4,10 @@ What is kept follows from the weights, how they are sampled, the people, the noi
 measured anew when one of these changes, and printed from its file when none does.
 """
 
+import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from hashlib import sha256
@@ -15,6 +18,7 @@ import numpy as np
 from torch import Tensor
 
 from flows.reproduce.plan import Variant
+from flows.reproduce.sharing import Elsewhere
 from models.dubbing.request import Settings
 from models.mini.editor.measure import edited, opened
 from models.mini.generator.measure import COMPANION, Use, dubbed
@@ -41,6 +45,18 @@ class Bench:
     def known(self, variant: Variant, noise: int) -> bool:
         """Whether it was measured before. Its weights have to be there."""
         return self._file(variant, noise).is_file()
+
+    @contextmanager
+    def alone(self, variant: Variant, noise: int) -> Iterator[None]:
+        """Holds one measurement; Elsewhere while another process has it. The kernel frees it when that one ends."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("w") as held:
+            place = int(self._file(variant, noise).stem, 16) >> 2  # of the lock's file, which stays empty
+            try:
+                fcntl.lockf(held, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+            except BlockingIOError as busy:
+                raise Elsewhere(variant.name) from busy
+            yield
 
     def seen(self, variant: Variant, noise: int) -> list[Seen]:
         """What is seen of each person; measured when it is not known."""

@@ -37,6 +37,12 @@ def editor(
         int,
         typer.Option(help="How often each net is trained, with other seeds; an interval then covers that."),
     ] = 1,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this variant, as docs/reproducing.md lists them, e.g. 'with lip'. Repeatable."
+        ),
+    ] = None,
     json: JsonOption = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Also write both tables as Markdown.")
@@ -50,5 +56,7 @@ def editor(
     """
     from flows.foreground.reproducing import reproduce_in_foreground
 
-    if not reproduce_in_foreground(budget, catalog, profile, people, noises, trainings, json, out):
+    if not reproduce_in_foreground(
+        budget, catalog, profile, people, noises, trainings, only or [], json, out
+    ):
         raise typer.Exit(exit_code())

@@ -20,7 +20,7 @@ from flows.errors import RecipeError, TrainingFailed
 from flows.foreground.training import heed, prepare, starting
 from flows.reproduce.comparison import Reproduction, Trainings, compared
 from flows.reproduce.measuring import Bench
-from flows.reproduce.plan import BUDGETS, Planned, Variant, trainings_of, variants_of
+from flows.reproduce.plan import BUDGETS, NAMES, Planned, Variant, chosen, trainings_of, variants_of
 from flows.reproduce.sharing import Elsewhere, shared
 from flows.reproduce.training import left, request_of
 from flows.terminal.console import can_move, console, print_json, problems, waiting
@@ -84,17 +84,20 @@ def reproduce_in_foreground(
     people: int,
     noises: int,
     trainings: int,
+    only: Sequence[str],
     as_json: bool,
     out: Path | None,
 ) -> bool:
     """False when a person stopped it."""
     if budget not in BUDGETS:
         raise RecipeError(f"there is no budget {budget!r}; there are: {', '.join(BUDGETS)}")
+    if unknown := [name for name in only if name not in NAMES]:
+        raise RecipeError(f"there is no variant {unknown[0]!r}; there are: {', '.join(NAMES)}")
     if out and not out.parent.is_dir():
         raise RecipeError(
             f"{out} can't be written: there is no folder {out.parent}; make it, or give another"
         )
-    variants = tuple(variants_of(BUDGETS[budget], again) for again in range(trainings))
+    variants = tuple(chosen(variants_of(BUDGETS[budget], again), only) for again in range(trainings))
     asked = Asked(variants, catalog, load_profile(profile), people, noises, as_json)
     os.nice(NICE)
     torch.set_num_threads(1)

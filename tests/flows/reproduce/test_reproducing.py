@@ -102,6 +102,7 @@ def test_it_goes_on_where_it_was_and_then_only_prints(here: Path, monkeypatch: p
         (("--budget", "huge"), "there is no budget 'huge'; there are: small, full"),
         (("--people", "2"), "an interval takes 3 people, 1 noise and 1 training or more, not 2, 3 and 1"),
         (("--trainings", "0"), "and 1 training or more, not 40, 3 and 0"),
+        (("--only", "lips"), "there is no variant 'lips'; there are: generator, control"),
         (("-c", "s3://bucket/x"), "s3://bucket/x is an object store"),
         (("--out", "no/such/folder.md"), "there is no folder no/such"),
     ],

@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from infra.join import join
@@ -19,6 +20,7 @@ from infra.profiles import Profile, ProfileError
 from infra.quietray import ray
 from infra.ray_token import give_token
 from infra.resources import GB, Node, Resources, cpus_here, gpus_here, memory_here_gb
+from infra.slow_start import start_patiently
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 SPARE_CPUS = 2
@@ -82,15 +84,18 @@ def _start_here(profile: Profile) -> None:
         options["_temp_dir"] = f"/tmp/ray-{os.getuid()}"  # noqa: S108 - short is what matters; owned by us
     if profile.gpus is not None:
         options["num_gpus"] = profile.gpus
-    ray.init(
-        address="local",
-        num_cpus=math.ceil(_cpus(profile)) + SPARE_CPUS,
-        object_store_memory=profile.object_store_mb << 20,
-        _memory=int(_memory_for_workers_gb(profile) * GB),
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        **options,
+    start_patiently(
+        partial(
+            ray.init,
+            address="local",
+            num_cpus=math.ceil(_cpus(profile)) + SPARE_CPUS,
+            object_store_memory=profile.object_store_mb << 20,
+            _memory=int(_memory_for_workers_gb(profile) * GB),
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            **options,
+        )
     )
 
 

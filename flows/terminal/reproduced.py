@@ -71,7 +71,8 @@ def as_markdown(found: Reproduction) -> str:
 
 def _of_what(found: Reproduction, sign: str) -> str:
     again = f" and trainings, of which there are {found.trainings}" if found.trainings > 1 else ""
-    return f"{found.people} strangers, {found.noises} noises each; {sign} is half of a 95 % interval over people{again}"
+    noises = "noise" if found.noises == 1 else "noises"
+    return f"{found.people} strangers, {found.noises} {noises} each; {sign} is half of a 95 % interval over people{again}"
 
 
 def _claim(one: Judged) -> list[str]:

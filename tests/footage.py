@@ -93,7 +93,7 @@ class Dots:
             faces.append(Face((x - eye / 2, y - eye / 2, eye, eye), 1.0))
         return faces
 
-    def shape(self, rgb_HWC, box, before=None, seek=True):
+    def shape(self, rgb_HWC, box, known=None):
         x, y, side = box[0] + box[2] / 2, box[1] + box[3] / 2, 1.25 * max(box[2:])
         top, left = max(0, int(y - side / 2)), max(0, int(x - side / 2))
         part = rgb_HWC[top : int(y + side / 2) + 1, left : int(x + side / 2) + 1]
@@ -124,7 +124,7 @@ class Still(Dots):
             self.found = super().detect(rgb_HWC, known)
         return self.found
 
-    def shape(self, rgb_HWC, box, before=None, seek=True):
+    def shape(self, rgb_HWC, box, known=None):
         x, y, size = box[0] + box[2] / 2, box[1] + box[3] / 2, box[2] / 1.2
         away = np.array([(-0.22, -0.25), (0.22, -0.25), (0, 0), (-0.1, 0.25), (0.1, 0.25)])
         five_52 = (away * size + (x, y)).astype(np.float32)

@@ -66,6 +66,19 @@ class Shape:
         return float(x), float(y)
 
 
+@dataclass(frozen=True)
+class Known:
+    """A face a moment ago, in pixels of the picture in which it is looked for now."""
+
+    shape: Shape
+    seek: bool
+    """Whether a detector has to see it again; else its landmarks alone may say that it is still there."""
+
+    def moved(self, scale: float, corner: np.ndarray) -> "Known":
+        """As `Shape.moved`."""
+        return replace(self, shape=self.shape.moved(scale, corner))
+
+
 class FaceBackend(Protocol):
     """Finds faces in a whole picture, and the landmarks of one face near a box. One object a process."""
 
@@ -83,13 +96,10 @@ class FaceBackend(Protocol):
         """Finds all faces in a picture. Those that lie in a `known` box need no second look: it may be returned."""
         ...
 
-    def shape(
-        self, rgb_HWC: np.ndarray, box: Box, before: Shape | None = None, seek: bool = True
-    ) -> Shape | None:
+    def shape(self, rgb_HWC: np.ndarray, box: Box, known: Known | None = None) -> Shape | None:
         """Finds the face near `box` (any box of its last place will do); None when there is none.
 
-        `before` is the same face a moment ago, in pixels of this picture: landmarks that begin there tremble less. Without
-        `seek` they alone may say that it is still there, which a detector tells better.
+        Landmarks that begin where it is `known` to have been tremble less; a back-end may begin anew all the same.
         """
         ...
 

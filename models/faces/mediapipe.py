@@ -12,7 +12,7 @@ import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 
 from models.faces.boxes import Box, crop, distinct, hull, overlap, square_around
-from models.faces.face import Face, Shape
+from models.faces.face import Face, Known, Shape
 from models.faces.landmarks478 import INNER_RING, OUTER_LIPS, RIGID
 from models.faces.mesh_shape import angles_of_turn, shape_of_mesh
 from models.faces.native_output import without_native_output
@@ -59,13 +59,7 @@ class MediaPipeFaces:
                 found += [hull(points[:, :2]) for points, _ in self._find(rgb_HWC, square)]
         return [Face(box, 1.0) for box in distinct(found)]
 
-    def shape(
-        self,
-        rgb_HWC: np.ndarray,
-        box: Box,
-        before: Shape | None = None,  # noqa: ARG002 - it begins anew each time
-        seek: bool = True,  # noqa: ARG002
-    ) -> Shape | None:
+    def shape(self, rgb_HWC: np.ndarray, box: Box, known: Known | None = None) -> Shape | None:  # noqa: ARG002
         found = self._find(rgb_HWC, square_around(box, MARGIN))
         near = [(overlap(hull(points[:, :2]), box), n) for n, (points, _) in enumerate(found)]
         best, chosen = max(near, default=(0.0, 0))

@@ -12,7 +12,7 @@ import numpy as np
 
 from models.faces.blazeface import Sighting, decode
 from models.faces.boxes import Box, distinct, hull, overlap, square_around
-from models.faces.face import Face, Shape
+from models.faces.face import Face, Known, Shape
 from models.faces.landmarks478 import INNER_RING, OUTER_LIPS, RIGID
 from models.faces.mesh_networks import load_networks
 from models.faces.mesh_shape import shape_of_mesh, tilt_of_mesh
@@ -64,13 +64,12 @@ class MeshFaces:
                 found |= self._faces(rgb_HWC, square, known)
         return [Face(box, found[box]) for box in distinct(list(found))]
 
-    def shape(
-        self, rgb_HWC: np.ndarray, box: Box, before: Shape | None = None, seek: bool = True
-    ) -> Shape | None:
+    def shape(self, rgb_HWC: np.ndarray, box: Box, known: Known | None = None) -> Shape | None:
+        seek = known is None or known.seek
         seen = self._seen(rgb_HWC, box) if seek else None
         if seek and seen is None:
             return None
-        mesh = before and self._still_there(rgb_HWC, before)
+        mesh = known and self._still_there(rgb_HWC, known.shape)
         if mesh is None and (seen := seen or self._seen(rgb_HWC, box)):
             mesh = self._follow(rgb_HWC, seen.box, seen.roll)
         return shape_of_mesh(*mesh) if mesh else None

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from models.faces.boxes import Box, hull, overlap, square_around
-from models.faces.face import Face, Shape, face_size
+from models.faces.face import Face, Known, Shape, face_size
 from models.faces.grid import MULTIPLE, Guess, decode, distinct_guesses
 from models.faces.nets import CROP, Detector, Landmarker
 from models.faces.warp import apply, scaling, turned_square, warp
@@ -80,13 +80,7 @@ class MiniFaces:
         found = decode({name: value.numpy() for name, value in outputs.items()}, width, height, CERTAIN)
         return [guess.moved(shrink, (0.0, 0.0)) for guess in found]
 
-    def shape(
-        self,
-        rgb_HWC: np.ndarray,
-        box: Box,
-        before: Shape | None = None,  # noqa: ARG002 - it begins anew each time
-        seek: bool = True,  # noqa: ARG002
-    ) -> Shape | None:
+    def shape(self, rgb_HWC: np.ndarray, box: Box, known: Known | None = None) -> Shape | None:  # noqa: ARG002
         """Looks once, and again where the box was off or the head leans: a followed face rarely needs it."""
         first = self._look(rgb_HWC, box, 0.0)
         if first is None or (abs(first.roll) < UPRIGHT and _same_square(hull(first.points_K2), box)):

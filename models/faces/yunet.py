@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.faces.boxes import Box, overlap, square_around
-from models.faces.face import Face, Shape, face_size
+from models.faces.face import Face, Known, Shape, face_size
 from models.faces.grid import MULTIPLE, OUTPUTS, Guess, decode
 from models.faces.warp import scaling, warp
 from models.weights.onnxfile import session
@@ -47,13 +47,7 @@ class YuNetFaces:
         height, width = rgb_HWC.shape[:2]
         return [Face(guess.box, guess.score) for guess in self._find(rgb_HWC, (0.0, 0.0, width, height))]
 
-    def shape(
-        self,
-        rgb_HWC: np.ndarray,
-        box: Box,
-        before: Shape | None = None,  # noqa: ARG002 - it begins anew each time
-        seek: bool = True,  # noqa: ARG002
-    ) -> Shape | None:
+    def shape(self, rgb_HWC: np.ndarray, box: Box, known: Known | None = None) -> Shape | None:  # noqa: ARG002
         found = [
             (overlap(guess.box, box), guess) for guess in self._find(rgb_HWC, square_around(box, MARGIN))
         ]

@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 from models.faces.boxes import hull
-from models.faces.face import Embedder, FaceBackend, Shape
+from models.faces.face import Embedder, FaceBackend, Known, Shape
 from storage.media.coded_picture import Picture
 from storage.media.crop import crop_rgb, whole_rgb
 from tasks.ingest.jump_cuts import FORGET, find_jump_cut
@@ -86,22 +86,17 @@ class Tracker:
         if again:
             return track.put(frame, track.at(frame - 1))
         last, away = track.latest(), frame - track.last_seen
-        seek = frame - track.sought >= SEEK_EVERY
-        shape = self._shape(picture, last.centre, last.size, last if away == 1 else None, seek)
+        known = Known(last, frame - track.sought >= SEEK_EVERY) if away == 1 else None
+        shape = self._shape(picture, last.centre, last.size, known)
         near = shape is not None and _near(shape, last, STRIDE * min(away, 2))
         if near:
             assert shape is not None
             track.walk(frame, shape)
-            track.sought = frame if seek else track.sought
+            track.sought = frame if known is None or known.seek else track.sought
         return track.put(frame, shape if near else None)
 
     def _shape(
-        self,
-        picture: Picture,
-        centre: tuple[float, float],
-        size: float,
-        before: Shape | None = None,
-        seek: bool = True,
+        self, picture: Picture, centre: tuple[float, float], size: float, known: Known | None = None
     ) -> Shape | None:
         """Landmarks in the source's pixels."""
         side = LOOK * size
@@ -111,7 +106,7 @@ class Tracker:
         middle = LOOK_PX / 2
         box = (middle - half, middle - half, 2 * half, 2 * half)
         corner = np.array([centre[0] - side / 2, centre[1] - side / 2])
-        shape = self._backend.shape(rgb, box, before and before.moved(1 / scale, -corner / scale), seek)
+        shape = self._backend.shape(rgb, box, known and known.moved(1 / scale, -corner / scale))
         return shape and shape.moved(scale, corner)
 
     def _search(self, frame: int, picture: Picture) -> None:

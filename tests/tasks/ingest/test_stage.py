@@ -54,7 +54,7 @@ def test_trembling_landmarks_do_not_make_the_crop_tremble(tmp_path):
     class Nervous(Dots):
         noise = np.random.default_rng(0)
 
-        def shape(self, rgb_HWC, box, before=None, seek=True):
+        def shape(self, rgb_HWC, box, known=None):
             found = super().shape(rgb_HWC, box)
             if found is not None:
                 found.five_52[:] += self.noise.normal(0, 3, (1, 2))

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -199,13 +200,11 @@ def _measured(asked: Asked, catalog: Catalog) -> dict[str, Trainings]:
 
 
 def _waited(asked: Asked) -> Callable[[], None]:
-    """Says once that others are at what is left."""
-    told = iter(["waiting for other processes, which are at what is left"])
+    """Says once that others are at what is left, and waits each time."""
+    say = cache(asked.say)
 
     def wait() -> None:
-        for text in told:
-            asked.say(text)
-            break
+        say("waiting for other processes, which are at what is left")
         time.sleep(AGAIN_S)
 
     return wait

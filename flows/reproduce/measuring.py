@@ -4,10 +4,9 @@ What is kept follows from the weights, how they are sampled, the people, the noi
 measured anew when one of these changes, and printed from its file when none does.
 """
 
-import fcntl
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from hashlib import sha256
@@ -24,6 +23,7 @@ from models.mini.editor.measure import edited, opened
 from models.mini.generator.measure import COMPANION, Use, dubbed
 from models.mini.generator.scores import Seen, seen_of
 from models.mini.generator.strangers import FIRST, Stranger, sounds_of, strangers
+from models.mini.held import held
 from models.weights.digests import digest, write_whole
 
 CODE = 1
@@ -48,12 +48,12 @@ class Bench:
 
     @contextmanager
     def alone(self, variant: Variant, noise: int) -> Iterator[None]:
-        """Holds one measurement; Elsewhere while another process has it. The kernel frees it when that one ends."""
+        """Holds one measurement; Elsewhere while another process has it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as held:
-            place = int(self._file(variant, noise).stem, 16) >> 2  # of the lock's file, which stays empty
+        place = int(self._file(variant, noise).stem, 16) >> 2  # a file's places have 63 bits
+        with ExitStack() as stack:
             try:
-                fcntl.lockf(held, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+                stack.enter_context(held(self.folder / ".lock", place, wait=False))
             except BlockingIOError as busy:
                 raise Elsewhere(variant.name) from busy
             yield

@@ -1,11 +1,12 @@
 """Makes what costs seconds a person once, in files of some people each: those that are missing, in many processes."""
 
-import fcntl
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+
+from models.mini.held import held
 
 SHARD = 25
 """People in a file."""
@@ -49,8 +50,7 @@ def make_missing(
 
 
 def _make(make: Callable[[Any, Path, int], None], plan: Any, file: Path, number: int) -> None:
-    """Where another process is at it, waits for that; the kernel frees the place of one that dies."""
-    with (file.parent / "lock").open("w") as held:
-        fcntl.lockf(held, fcntl.LOCK_EX, 1, number)
+    """Where another process is at it, waits for that."""
+    with held(file.parent / "lock", number):
         if not file.is_file():
             make(plan, file, number)

@@ -101,6 +101,15 @@ def _to_bytes(line, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
+def _tint(u, v, m, half, tint):  # type: ignore[no-untyped-def]
+    """What a row of chroma adds to the two rows of pixels that share it; `half` is room for as many as there are."""
+    for c in range(len(half)):
+        half[c] = m[1] * u[c] + m[2] * v[c] + m[3]
+    for c in range(len(half)):
+        tint[2 * c] = tint[2 * c + 1] = half[c]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def to_rgb(y, u, v, m):  # type: ignore[no-untyped-def]
     """Planes of 4:2:0 to (H, W, 3); `m` as Picture.rgb_34."""
     height, width = y.shape
@@ -110,10 +119,7 @@ def to_rgb(y, u, v, m):  # type: ignore[no-untyped-def]
     for r in range(height):
         for k in range(3):
             if r % 2 == 0:
-                for c in range(len(half)):
-                    half[c] = m[k, 1] * u[r // 2, c] + m[k, 2] * v[r // 2, c] + m[k, 3]
-                for c in range(len(half)):
-                    tint[k, 2 * c] = tint[k, 2 * c + 1] = half[c]
+                _tint(u[r // 2], v[r // 2], m[k], half, tint[k])
             for c in range(width):
                 line[c] = m[k, 0] * y[r, c] + tint[k, c]
             _to_bytes(line, bytes_[k])
@@ -130,10 +136,7 @@ def recolour(y, u, v, m):  # type: ignore[no-untyped-def]
     line = np.empty(width, np.float32)
     for r in range(y.shape[0]):
         if r % 2 == 0:
-            for c in range(len(half)):
-                half[c] = m[0, 1] * u[r // 2, c] + m[0, 2] * v[r // 2, c] + m[0, 3]
-            for c in range(len(half)):
-                tint[2 * c] = tint[2 * c + 1] = half[c]
+            _tint(u[r // 2], v[r // 2], m[0], half, tint)
         for c in range(width):
             line[c] = m[0, 0] * y[r, c] + tint[c]
         _to_bytes(line, y[r])

@@ -3,7 +3,7 @@
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def start_patiently(init: Callable[[], object]) -> None:
             if TOO_SLOW not in str(error):
                 raise
             ray.shutdown()
-            _end(_children() - before)
+            _end(pid for pid in _children() - before if _is_rays(pid))
             if not left:
                 raise StartError(
                     f"Ray did not come up within half a minute, {STARTS} times in a row: this machine is too busy, or has "
@@ -50,7 +50,15 @@ def _children() -> set[int]:
     return found
 
 
-def _end(pids: set[int]) -> None:
+def _is_rays(pid: int) -> bool:
+    """What other threads have started meanwhile is none of it."""
+    try:
+        return b"/ray/" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _end(pids: Iterable[int]) -> None:
     for pid in pids:
         with suppress(ProcessLookupError, ChildProcessError):
             os.kill(pid, signal.SIGKILL)

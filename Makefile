@@ -27,13 +27,17 @@ demo: .venv/ready ## install, then one whole rebuild on little videos of its own
 # what else runs here; beside four lanes they would hardly get a turn.
 test: export OMP_NUM_THREADS = 1
 test: export RAY_worker_niceness = 0
+# A crash says where it was, and what failed is repeated at the end.
+test: export PYTHONFAULTHANDLER = 1
 test: .venv/dev ## install, then all tests (minutes; `make chaos` is longer)
-	@$(RUN) pytest $(WAITING:%=--ignore=%) --ignore=tests/tasks >.venv/others.log 2>&1 & others=$$!; \
-	$(RUN) pytest tests/tasks >.venv/tasks.log 2>&1 & tasks=$$!; \
-	$(RUN) pytest tests/infra tests/chaos $(BESIDE) >.venv/infra.log 2>&1 & infra=$$!; \
-	$(RUN) pytest tests/flows $(BESIDE:%=--ignore=%); failed=$$?; \
-	for lane in $$infra $$tasks $$others; do wait $$lane || failed=1; done; \
-	cat .venv/infra.log .venv/tasks.log .venv/others.log; exit $$failed
+	@lane() { $(RUN) pytest "$${@:2}" >.venv/$$1.log 2>&1 || echo "$$1 $$?" >>.venv/failed; }; rm -f .venv/failed; \
+	lane others $(WAITING:%=--ignore=%) --ignore=tests/tasks & \
+	lane tasks tests/tasks & \
+	lane infra tests/infra tests/chaos $(BESIDE) & \
+	$(RUN) pytest tests/flows $(BESIDE:%=--ignore=%) |& tee .venv/flows.log || echo "flows $$?" >>.venv/failed; \
+	wait; cat .venv/{infra,tasks,others}.log; [ ! -e .venv/failed ] || { while read -r lane status; do \
+	echo "The lane $$lane ended with $$status, and .venv/$$lane.log with:"; tail -n 25 .venv/$$lane.log; \
+	done <.venv/failed; exit 1; }
 
 check: .venv/dev ## format, lint, types, import rules
 	@$(RUN) ruff check .

@@ -18,17 +18,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from flows.errors import RecipeError, TrainingFailed
-from flows.foreground.training import heed, prepare, starting
+from flows.foreground.training import checked, heed, prepare, starting
 from flows.reproduce.comparison import Reproduction, Trainings, compared
 from flows.reproduce.measuring import Bench
 from flows.reproduce.plan import BUDGETS, NAMES, Planned, Variant, chosen, trainings_of, variants_of
 from flows.reproduce.sharing import Elsewhere, shared
 from flows.reproduce.training import left, request_of
-from flows.terminal.console import can_move, console, print_json, problems, waiting
+from flows.terminal.console import can_move, console, print_json, problems
 from flows.terminal.live_training import TrainingView
 from flows.terminal.reproduced import as_markdown, as_plain, show_reproduction
 from flows.trained_weights import use_runs
-from flows.training.checked import check
 from flows.training.driver import Training
 from flows.training.stopping import stopped_by_signals
 from infra.profiles import Profile, load_profile
@@ -151,9 +150,7 @@ def _train(planned: Planned, among: Sequence[Planned], asked: Asked, catalog: Ca
 
 def _run(planned: Planned, asked: Asked, catalog: Catalog) -> bool:
     running = Training(request_of(planned, catalog, asked.profile))
-    with nullcontext() if asked.quiet else waiting("Checking"):
-        findings = check(running)
-    heed(findings)
+    heed(checked(running, quiet=asked.quiet))
     with running, nullcontext() if asked.quiet else TrainingView() as view:
         prepare(running)
         with stopped_by_signals(problems.print) as stop, nullcontext() if asked.quiet else starting():

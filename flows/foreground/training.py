@@ -67,8 +67,7 @@ def check_in_foreground(
     try:
         what = load_training(kind, recipe, overrides)
         request = TrainRequest(kind, catalog, what, recipe, load_profile(profile), on)
-        with nullcontext() if as_json else waiting("Checking"):
-            findings = check(Training(request))
+        findings = checked(Training(request), quiet=as_json)
     except (RecipeError, StorageError, ModelError, ProfileError) as error:  # nothing could be opened at all
         findings = [refuse(str(error))]
     if as_json:
@@ -81,9 +80,7 @@ def check_in_foreground(
 def _run(request: TrainRequest, as_json: bool) -> bool:
     running = Training(request)
     if running.first:
-        with nullcontext() if as_json else waiting("Checking"):
-            findings = check(running)
-        heed(findings)
+        heed(checked(running, quiet=as_json))
     with running, TrainingView() as view:
         if not as_json and running.first:
             _say_what(running)
@@ -91,6 +88,14 @@ def _run(request: TrainRequest, as_json: bool) -> bool:
         with stopped_by_signals(problems.print) as stop, starting():
             ended = running.run(view.hear if not as_json else lambda _: None, stop)
     return _concluded(running, ended, as_json) if running.first else ended.state == "finished"
+
+
+def checked(running: Training, quiet: bool) -> list[Finding]:
+    """Shows each finding while the next one is sought."""
+    if quiet:
+        return check(running)
+    with waiting("Checking") as say:
+        return check(running, lambda found: say(found.what))
 
 
 def starting() -> AbstractContextManager[Any]:

@@ -2,14 +2,15 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
 
 from flows.terminal.plain_text import plain_console
 
@@ -23,14 +24,18 @@ def can_move(on: Console = console) -> bool:
 
 
 @contextmanager
-def waiting(what: str) -> Iterator[None]:
-    """Something that takes seconds and has no steps to count: it moves on a terminal, and is a line elsewhere."""
+def waiting(what: str) -> Iterator[Callable[[str], None]]:
+    """Something without steps to count: it moves on a terminal, with what it was last told, and is a line elsewhere."""
     if not can_move():
-        console.print(f"{what} ...")
-        yield
+        console.print(f"{what} ...", markup=False)
+        yield lambda _: None
         return
-    with console.status(f"{what} ..."):
-        yield
+    rest = Column(no_wrap=True, overflow="ellipsis", ratio=1)
+    told = TextColumn("{task.fields[told]}", markup=False, table_column=rest)
+    columns = (SpinnerColumn(), TextColumn("{task.description} ...", markup=False), TimeElapsedColumn(), told)
+    with Progress(*columns, console=console, transient=True, expand=True) as moving:
+        task = moving.add_task(what, total=None, told="")
+        yield lambda words: moving.update(task, told=words)
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """Checks a training that was asked for; nothing is written, and no name is taken.
 
     findings = check(training)        # all of it, as `--check` prints it
+    check(training, hear)             # and each as it is found, since encoding a few windows anew may take minutes
     refuse_if_wrong(findings)         # raises TrainingRefused
 
 People of the procedural world that are not rendered yet can't be looked at: `check` says so, and whoever renders them
 calls `check_data` then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from flows.errors import TrainingRefused
 from flows.training.driver import Training
@@ -23,15 +24,22 @@ RENDERED = (WorldWindows, WorldPairs, WorldLips)
 """People of the procedural world, made where they are missing."""
 
 
-def check(training: Training) -> list[Finding]:
+def check(training: Training, hear: Callable[[Finding], None] = lambda _: None) -> list[Finding]:
     """Refusals last."""
-    subject = subject_of(training)
-    found = list(before_data(subject))
-    if to_be_rendered(training):
-        found.append(ok(f"{training.data.name} is not rendered yet; its windows are looked at when it is"))
-    else:
-        found += of_data(subject)
+    found = []
+    for one in _found(training):
+        found.append(one)
+        hear(one)
     return refusals_last(found)
+
+
+def _found(training: Training) -> Iterator[Finding]:
+    subject = subject_of(training)
+    yield from before_data(subject)
+    if to_be_rendered(training):
+        yield ok(f"{training.data.name} is not rendered yet; its windows are looked at when it is")
+    else:
+        yield from of_data(subject)
 
 
 def check_data(training: Training) -> list[Finding]:

@@ -37,6 +37,8 @@ IN_TERMINAL_S = 60.0
 """The same where somebody looks on."""
 HURRY_S = 5.0
 """So long one waits that was told to stop."""
+ATTEMPT_S = 10.0
+"""So long the last attempt may take. A process that ends meanwhile may crash: Python stops threads in compiled code."""
 ASKED_AGAIN = (408, 429)
 """Answers that are no refusals: too slow, too many."""
 
@@ -52,8 +54,10 @@ class Reports:
         self._progress: dict[str, UUID] = {}
         self._news = threading.Condition()
         self._closing = self._away = False
+        self._over = threading.Event()
         self._log = get_run_logger()
-        self._thread = threading.Thread(target=copy_context().run, args=(self._work,), daemon=True)
+        within = copy_context()
+        self._thread = threading.Thread(target=within.run, args=(self._work,), name="reports", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -69,6 +73,8 @@ class Reports:
             self._closing = True
             self._news.notify()
         self._thread.join(self.patience_s)
+        self._over.set()
+        self._thread.join(ATTEMPT_S)
         if self._waiting:
             self._log.warning("the Prefect server was not told: %s", ", ".join(self._waiting))
         await_server(until - time.monotonic())
@@ -121,8 +127,8 @@ class Reports:
                 with self._news:
                     if self._waiting[key] is send:  # and nothing newer came meanwhile
                         del self._waiting[key]
-            else:
-                time.sleep(AGAIN_S)
+            elif self._over.wait(AGAIN_S):
+                return
 
     def _sent(self, key: str, send: Send) -> bool:
         """False: to be tried again."""

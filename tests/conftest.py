@@ -1,8 +1,11 @@
 """Quiet libraries, and a Prefect home of the tests' own, before anything imports them."""
 
 import os
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,27 @@ os.environ.setdefault("PREFECT_HOME", tempfile.mkdtemp(prefix="redub-prefect-"))
 from flows import environment
 
 environment.prepare()
+
+
+OURS = tuple(
+    str(Path(environment.__file__).parents[1] / one)
+    for one in ("flows", "infra", "models", "storage", "tasks")
+)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """No thread of the project's is left: one in compiled code crashes the process when that ends (status 134 or 139)."""
+    left = [one for one in threading.enumerate() if one is not threading.current_thread() and _is_ours(one)]
+    if left:
+        sys.stderr.write(f"\nthreads that are still at work: {', '.join(one.name for one in left)}\n")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _is_ours(thread: threading.Thread) -> bool:
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame and not frame.f_code.co_filename.startswith(OURS):
+        frame = frame.f_back
+    return frame is not None
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from typing import Any
 from infra.join import join
 from infra.profiles import Profile, ProfileError
 from infra.quietray import ray
+from infra.ray_shutdown import shut_down
 from infra.ray_token import give_token
 from infra.resources import GB, Node, Resources, cpus_here, gpus_here, memory_here_gb
 from infra.slow_start import start_patiently
@@ -41,7 +42,7 @@ def start(profile: Profile) -> Iterator[Resources]:
         yield look(profile)
     finally:
         if ours:
-            ray.shutdown()
+            shut_down()
 
 
 def look(profile: Profile) -> Resources:

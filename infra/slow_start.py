@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from infra.engine.jobs import EngineError
-from infra.quietray import ray
+from infra.ray_shutdown import shut_down
 
 logger = logging.getLogger(__name__)
 STARTS = 4
@@ -29,7 +29,7 @@ def start_patiently(init: Callable[[], object]) -> None:
         except Exception as error:
             if TOO_SLOW not in str(error):
                 raise
-            ray.shutdown()
+            shut_down()
             _end(pid for pid in _children() - before if _is_rays(pid))
             if not left:
                 raise StartError(

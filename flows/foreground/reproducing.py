@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from flows.errors import RecipeError, TrainingFailed
-from flows.foreground.training import checked, heed, prepare, starting
+from flows.foreground.training import findings_of, heed, prepare, starting
 from flows.reproduce.comparison import Reproduction, Trainings, compared
 from flows.reproduce.measuring import Bench
 from flows.reproduce.plan import BUDGETS, NAMES, Planned, Variant, chosen, trainings_of, variants_of
@@ -150,7 +150,7 @@ def _train(planned: Planned, among: Sequence[Planned], asked: Asked, catalog: Ca
 
 def _run(planned: Planned, asked: Asked, catalog: Catalog) -> bool:
     running = Training(request_of(planned, catalog, asked.profile))
-    heed(checked(running, quiet=asked.quiet))
+    heed(findings_of(running, quiet=asked.quiet))
     with running, nullcontext() if asked.quiet else TrainingView() as view:
         prepare(running)
         with stopped_by_signals(problems.print) as stop, nullcontext() if asked.quiet else starting():

@@ -67,7 +67,7 @@ def check_in_foreground(
     try:
         what = load_training(kind, recipe, overrides)
         request = TrainRequest(kind, catalog, what, recipe, load_profile(profile), on)
-        findings = checked(Training(request), quiet=as_json)
+        findings = findings_of(Training(request), quiet=as_json)
     except (RecipeError, StorageError, ModelError, ProfileError) as error:  # nothing could be opened at all
         findings = [refuse(str(error))]
     if as_json:
@@ -80,7 +80,7 @@ def check_in_foreground(
 def _run(request: TrainRequest, as_json: bool) -> bool:
     running = Training(request)
     if running.first:
-        heed(checked(running, quiet=as_json))
+        heed(findings_of(running, quiet=as_json))
     with running, TrainingView() as view:
         if not as_json and running.first:
             _say_what(running)
@@ -90,7 +90,7 @@ def _run(request: TrainRequest, as_json: bool) -> bool:
     return _concluded(running, ended, as_json) if running.first else ended.state == "finished"
 
 
-def checked(running: Training, quiet: bool) -> list[Finding]:
+def findings_of(running: Training, quiet: bool) -> list[Finding]:
     """Shows each finding while the next one is sought."""
     if quiet:
         return check(running)
